@@ -1,0 +1,98 @@
+"""What the commands share: options from a dataclass, errors in one line, tables."""
+
+import argparse
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from keras_chrome.errors import InputError
+
+
+def option(help_text: str, *, default: Any = dataclasses.MISSING, **argument: Any) -> Any:
+    """A dataclass field that is also a command line option.
+
+    Args:
+        help_text: The option's help.
+        default: The field's default; without one the option is required.
+        **argument: Further arguments of `argparse`'s `add_argument`, such as `choices`.
+    """
+    return dataclasses.field(default=default, metadata={"help": help_text, **argument})
+
+
+def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
+    """Add an option for each field of a dataclass made with `option`.
+
+    Options that are not given leave no attribute behind, so that the dataclass stays the one
+    place that holds the defaults.
+    """
+    hints = typing.get_type_hints(config_class)
+    for field in dataclasses.fields(config_class):
+        metadata = dict(field.metadata)
+        help_text = metadata.pop("help")
+        kind, is_many = _scalar_type(hints[field.name])
+        if kind is bool:
+            metadata["action"] = argparse.BooleanOptionalAction
+        else:
+            metadata["type"] = kind
+        if is_many:
+            metadata["nargs"] = "+"
+        required = field.default is dataclasses.MISSING
+        if not required and field.default is not None:
+            shown = " ".join(field.default) if is_many else field.default
+            help_text += f" (default: {shown})"
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"),
+            default=argparse.SUPPRESS,
+            required=required,
+            help=help_text,
+            **metadata,
+        )
+
+
+def _scalar_type(hint: Any) -> tuple[type, bool]:
+    """The type of an option's values, and whether it takes several."""
+    if typing.get_origin(hint) is types.UnionType:
+        (hint,) = (a for a in typing.get_args(hint) if a is not types.NoneType)
+    if typing.get_origin(hint) is tuple:
+        return typing.get_args(hint)[0], True
+    return hint, False
+
+
+def run_command(main: Callable[[Sequence[str] | None], None]) -> typing.NoReturn:
+    """Run a command's `main` and exit.
+
+    Bad input, and what the operating system refuses (a missing file, a full disk), end in one
+    line on standard error and exit code 2; anything else is a bug and keeps its traceback.
+    """
+    try:
+        main(None)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)
+
+
+def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as text in aligned columns; floats to four places."""
+    cells = [list(rows[0])] + [[_cell(v) for v in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "-".join(map(_cell, value))
+    return str(value)

@@ -1,0 +1,210 @@
+"""A built `remc` dataset as NumPy arrays.
+
+A split of one epigenome is small (6,600 genes are 13 MB), so it is read whole: training then
+shuffles it in memory, and everything else indexes it.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_chrome.errors import InputError
+from keras_chrome.vocabulary import CORE_MARKS
+
+_LABEL_FEATURE = {"median": "label", "published": "label_published"}
+_GENE_FEATURES = ("gene_id", "symbol", "chrom", "tss", "strand", "rpkm", "oriented")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A built dataset on disk, not yet read.
+
+    Attributes:
+        name: `remc/E012`.
+        path: The folder of its version.
+        marks: Every mark it holds, in the order of the signal's last axis.
+        num_bins: Number of bins of a gene region.
+        bin_bp: Width of a bin in bp.
+        flank_bp: Distance from the TSS to either end of the gene region in bp.
+        metadata: All that the builder recorded: genome, label rule, median RPKM, provenance.
+    """
+
+    name: str
+    path: Path
+    marks: tuple[str, ...]
+    num_bins: int
+    bin_bp: int
+    flank_bp: int
+    metadata: dict[str, Any]
+
+    def description(self) -> dict[str, Any]:
+        """What a run keeps of its dataset, as JSON."""
+        return {
+            "name": self.name,
+            "version": self.path.name,
+            "fingerprint": self.fingerprint(),
+            "marks": list(self.marks),
+            "num_bins": self.num_bins,
+            "bin_bp": self.bin_bp,
+            "flank_bp": self.flank_bp,
+            **{k: self.metadata.get(k) for k in ("genome", "label_rule", "median_rpkm")},
+        }
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the record files, in the order of their names."""
+        digest = hashlib.sha256()
+        for path in sorted(self.path.iterdir()):
+            if ".tfrecord" in path.name or ".array_record" in path.name:
+                with path.open("rb") as file:
+                    digest.update(hashlib.file_digest(file, "sha256").digest())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Genes:
+    """Genes of one split; every array's first axis is the gene.
+
+    Attributes:
+        split: `train`, `valid` or `test`.
+        signal: float32 `(genes, bins, marks)`, as measured.
+        label: int8 `(genes,)`, 1 for high expression, 0 for low.
+        gene_id: Ensembl ids; seven of the published ones stand twice.
+        symbol: Gene symbols, '' where unknown.
+        chrom: Chromosomes, '' where unknown.
+        tss: int64, 0-based position of the TSS, -1 where unknown.
+        strand: '+', '-' or '' where unknown.
+        rpkm: float32, NaN where unknown.
+        oriented: bool, true where the bins run in the direction of transcription.
+        num_unlabelled: Number of genes left out because the label rule says nothing of them.
+    """
+
+    split: str
+    signal: np.ndarray
+    label: np.ndarray
+    gene_id: np.ndarray
+    symbol: np.ndarray
+    chrom: np.ndarray
+    tss: np.ndarray
+    strand: np.ndarray
+    rpkm: np.ndarray
+    oriented: np.ndarray
+    num_unlabelled: int
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+
+def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
+    """Find a built dataset.
+
+    Args:
+        name: `remc/E012`, or the folder of a built version.
+        data_dir: Where datasets were built; TFDS's default if None.
+
+    Raises:
+        InputError: If there is no such built dataset, or it is no `remc` dataset.
+    """
+    import tensorflow_datasets as tfds
+
+    path = Path(name)
+    if not (path / "dataset_info.json").is_file():
+        root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+        versions = sorted(
+            (p.parent for p in (root / name).glob("*/dataset_info.json")),
+            key=lambda p: [int(n) for n in p.name.split(".") if n.isdigit()],
+        )
+        if not versions:
+            raise InputError(
+                f"Expected a built dataset in {root / name}. Received: dataset={name!r}, "
+                f"data_dir={str(root)!r}. Build it with `tfds build remc --config "
+                f"{path.name} --data_dir {root}`"
+            )
+        path = versions[-1]
+    info = tfds.builder_from_directory(path).info
+    metadata = dict(info.metadata or {})
+    try:
+        return Dataset(
+            name="/".join(filter(None, (info.name, info.config_name))),
+            path=path,
+            marks=tuple(metadata["marks"]),
+            num_bins=int(metadata["num_bins"]),
+            bin_bp=int(metadata["bin_bp"]),
+            flank_bp=int(metadata["flank_bp"]),
+            metadata=metadata,
+        )
+    except KeyError as error:
+        raise InputError(
+            f"Expected a dataset built by tfds_remc, with {error.args[0]} in its metadata. "
+            f"Received: {path}"
+        ) from None
+
+
+def load_genes(
+    dataset: Dataset,
+    split: str,
+    *,
+    marks: Sequence[str] = CORE_MARKS,
+    labels: str = "median",
+) -> Genes:
+    """Read the labelled genes of a split.
+
+    Args:
+        dataset: From `open_dataset`.
+        split: `train`, `valid` or `test`.
+        marks: Marks to read, by name, in the order wanted.
+        labels: `median`, high if rpkm > the epigenome's median as numbers, or `published`, the
+            label in the authors' file.
+
+    Raises:
+        InputError: If the split or a mark is not in the dataset, or the genes of the split
+            are not of both classes.
+    """
+    import tensorflow_datasets as tfds
+
+    if missing := [m for m in marks if m not in dataset.marks]:
+        raise InputError(
+            f"Expected marks that {dataset.name} holds ({', '.join(dataset.marks)}). "
+            f"Received: marks={', '.join(missing)}"
+        )
+    builder = tfds.builder_from_directory(dataset.path)
+    if split not in builder.info.splits:
+        raise InputError(
+            f"Expected one of {sorted(builder.info.splits)}. Received: split={split!r}"
+        )
+    num_read = builder.info.splits[split].num_examples
+    if not num_read:
+        raise InputError(f"Expected genes in split {split!r} of {dataset.name}. Received: none")
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        examples = list(builder.as_data_source(split))
+        columns = {name: np.stack([e[name] for e in examples]) for name in examples[0]}
+    else:
+        batches = builder.as_dataset(split, batch_size=num_read, shuffle_files=False)
+        columns = next(iter(tfds.as_numpy(batches)))
+    label = columns[_LABEL_FEATURE[labels]]
+    labelled = label >= 0
+    if len(classes := np.unique(label[labelled])) < 2:
+        found = f"{labelled.sum()} genes labelled {classes[0]}" if len(classes) else "none"
+        raise InputError(
+            f"Expected genes of both classes in split {split!r} of {dataset.name}. Received: "
+            f"{found} of {num_read} genes with labels={labels!r}"
+        )
+    order = [dataset.marks.index(m) for m in marks]
+    columns = {name: _text(columns[name])[labelled] for name in ("signal", *_GENE_FEATURES)}
+    return Genes(
+        split=split,
+        signal=np.ascontiguousarray(columns.pop("signal")[..., order], np.float32),
+        label=label[labelled].astype(np.int8),
+        num_unlabelled=int((~labelled).sum()),
+        **columns,
+    )
+
+
+def _text(column: np.ndarray) -> np.ndarray:
+    """Bytes, as TFDS returns text, decoded; anything else as it is."""
+    if column.dtype != object:
+        return column
+    return np.array([value.decode() for value in column])

@@ -1,0 +1,141 @@
+"""Measure how well a run predicts.
+
+As a command: `python -m keras_chrome.evaluate RUN`.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_chrome.command_line import format_table, run_command
+from keras_chrome.errors import InputError
+from keras_chrome.vocabulary import LABELS
+
+if TYPE_CHECKING:
+    from keras_chrome.data import Genes
+    from keras_chrome.run_directory import Run
+
+_EVALUATED_SPLITS = ("valid", "test")
+
+
+def evaluate(
+    run_dir: str | Path,
+    *,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Predict the validation and test genes and compare with their labels.
+
+    Args:
+        run_dir: A run directory.
+        dataset: A built dataset; the run's own if None. It must have the run's bins.
+        data_dir: Where datasets were built; where the run found its own if None.
+        labels: `median` or `published`; the run's own if None.
+        out: Directory for `metrics.json` and `predictions.csv`; the run directory if None.
+
+    Returns:
+        For `valid` and `test` what `classification_metrics` returns, and `label_rule`.
+
+    Raises:
+        InputError: If the run or the dataset is missing, or they do not fit each other; if
+            `dataset` or `labels` differ from the run's own and `out` is None.
+    """
+    from keras_chrome.run_directory import open_run, write_json
+
+    run = open_run(run_dir)
+    opened = run.open_dataset(dataset, data_dir)
+    labels = labels or run.config["options"].get("labels") or "median"
+    own = (run.config["dataset"].get("name"), run.config["options"].get("labels"))
+    if out is None and None not in own and (opened.name, labels) != own:
+        raise InputError(
+            f"Expected --out for an evaluation on other genes or labels than the run's own "
+            f"({own[0]}, {own[1]}). Received: dataset={opened.name!r}, labels={labels!r}"
+        )
+    from keras_chrome.data import load_genes
+
+    genes = [
+        load_genes(opened, split, marks=run.marks, labels=labels) for split in _EVALUATED_SPLITS
+    ]
+    directory = Path(out) if out else run.path
+    metrics = evaluate_genes(run, genes, labels=labels, directory=directory)
+    # What training wrote about itself (epochs, time) stays.
+    path = directory / "metrics.json"
+    write_json(path, {**read_metrics(path), **metrics})
+    return metrics
+
+
+def evaluate_genes(
+    run: "Run", splits: "Sequence[Genes]", *, labels: str, directory: Path | None = None
+) -> dict[str, Any]:
+    """Measure a run's saved model on genes, and write `predictions.csv`."""
+    import pandas as pd
+
+    from keras_chrome.metrics import classification_metrics
+    from keras_chrome.prediction import predict
+    from keras_chrome.run_directory import write_csv
+
+    model = run.load_model()
+    metrics: dict[str, Any] = {"label_rule": labels}
+    tables = []
+    for genes in splits:
+        probability = predict(model, genes.signal).probability
+        metrics[genes.split] = classification_metrics(genes.label, probability)
+        tables.append(
+            pd.DataFrame(
+                {
+                    "gene_id": genes.gene_id,
+                    "split": genes.split,
+                    "label": genes.label,
+                    "probability": probability,
+                }
+            )
+        )
+    write_csv((directory or run.path) / "predictions.csv", pd.concat(tables))
+    return metrics
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """A `metrics.json`; empty if there is none."""
+    import json
+
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Metrics as a table, one line a split."""
+    columns = ("num_genes", "positive_rate", "auroc", "auroc_ci95", "auprc", "log_loss", "brier")
+    return format_table(
+        [
+            {"split": split, **{name: metrics[split][name] for name in columns}}
+            for split in _EVALUATED_SPLITS
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_chrome.evaluate",
+        description="Measure how well a run predicts the validation and test genes.",
+    )
+    parser.add_argument("run", help="run directory")
+    parser.add_argument("--dataset", help="built dataset (default: the run's own)")
+    parser.add_argument("--data-dir", help="where datasets were built (default: as in training)")
+    parser.add_argument("--labels", choices=LABELS, help="label rule (default: the run's own)")
+    parser.add_argument("--out", help="directory for the results (default: the run directory)")
+    given = parser.parse_args(argv)
+    metrics = evaluate(
+        given.run,
+        dataset=given.dataset,
+        data_dir=given.data_dir,
+        labels=given.labels,
+        out=given.out,
+    )
+    print(metrics_table(metrics))
+
+
+if __name__ == "__main__":
+    run_command(main)

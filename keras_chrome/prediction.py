@@ -1,0 +1,67 @@
+"""A model's answers for many genes."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_chrome.sharding import split_batch
+
+
+class Prediction(NamedTuple):
+    """What a model says of genes.
+
+    Attributes:
+        probability: float32 `(genes,)`, of high expression.
+        alpha: float32 `(genes, marks, bins)`, sums to one over bins; None where the variant has
+            no attention over bins.
+        beta: float32 `(genes, marks)`, sums to one over marks; None likewise.
+    """
+
+    probability: np.ndarray
+    alpha: np.ndarray | None = None
+    beta: np.ndarray | None = None
+
+
+def predict(model: keras.Model, signal: np.ndarray, *, batch_size: int = 512) -> Prediction:
+    """Predict genes in large batches, compiled by XLA.
+
+    The last batch is filled up, so that one shape is compiled; the result does not depend on
+    `batch_size`. For a handful of genes call the model itself: it does not compile.
+
+    Args:
+        model: From `keras_chrome.load_model`.
+        signal: float32 `(genes, bins, marks)`, as measured.
+        batch_size: Genes a batch.
+    """
+    answers = predict_batches(batch_predictor(model), signal, batch_size)
+    return Prediction(**answers)
+
+
+def batch_predictor(model: keras.Model) -> tf.types.experimental.PolymorphicFunction:
+    """A function from one batch to the model's answers, compiled once a batch shape."""
+
+    @tf.function(jit_compile=True, autograph=False)
+    def shard(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        return model(signal, training=False)
+
+    @tf.function(autograph=False)
+    def batch(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        answers = [shard(part) for part in split_batch(signal)]
+        return {name: tf.concat([a[name] for a in answers], axis=0) for name in answers[0]}
+
+    return batch
+
+
+def predict_batches(
+    predictor: tf.types.experimental.PolymorphicFunction, signal: np.ndarray, batch_size: int
+) -> dict[str, np.ndarray]:
+    """Apply a `batch_predictor` to all genes."""
+    batch_size = min(batch_size, len(signal))
+    parts = []
+    for start in range(0, len(signal), batch_size):
+        # Wraps around to the first genes; what they add is cut off below.
+        batch = signal.take(range(start, start + batch_size), axis=0, mode="wrap")
+        parts.append({k: v.numpy() for k, v in predictor(tf.constant(batch)).items()})
+    return {k: np.concatenate([p[k] for p in parts])[: len(signal)] for k in parts[0]}

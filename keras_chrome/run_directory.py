@@ -1,0 +1,195 @@
+"""A run directory: all that a trained model leaves on disk.
+
+`model.keras`, `config.json` (every option, versions, seed, git revision, the dataset and its
+fingerprint), `history.csv`, `metrics.json`, `predictions.csv`, `checkpoints/` (to resume), `logs/`
+(TensorBoard). Each file is written under a temporary name and then renamed: a killed run leaves
+the old file or the new one.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_chrome.errors import InputError
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+    from keras_chrome.data import Dataset
+
+FORMAT_VERSION = 1
+_PACKAGES = ("keras-chrome", "tensorflow", "keras", "tensorflow-datasets", "numpy")
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` which takes its place once the block is done.
+
+    The suffix stays, since Keras and xarray choose the format by it. If the block fails, nothing
+    is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table as CSV atomically."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory and its configuration.
+
+    Attributes:
+        path: The directory.
+        config: What `config.json` holds: `format_version`; `options` of the command; `model`, the
+            variant, its marks and its arguments; `dataset`, its name, bins, label rule and
+            fingerprint; `versions`; `python`; `git_revision`.
+    """
+
+    path: Path
+    config: dict[str, Any]
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The marks that the model was trained on, in order."""
+        return tuple(self.config["model"]["marks"])
+
+    def open_dataset(self, name: str | None = None, data_dir: str | None = None) -> "Dataset":
+        """Open the dataset that the run was trained on, or another of the same shape.
+
+        Args:
+            name: A built dataset; the run's own if None.
+            data_dir: Where datasets were built; where the run found its own if None.
+
+        Raises:
+            InputError: If there is no such dataset, or it has other bins than the model.
+        """
+        from keras_chrome.data import open_dataset
+
+        name = name or self.config["options"].get("dataset")
+        if name is None:
+            raise InputError(
+                f"Expected a dataset. Received: {self.path}, which was not trained on one here; "
+                "name one with --dataset"
+            )
+        dataset = open_dataset(name, data_dir or self.config["options"].get("data_dir"))
+        found = {k: getattr(dataset, k) for k in ("num_bins", "bin_bp", "flank_bp")}
+        if found != (expected := {k: self.config["dataset"][k] for k in found}):
+            raise InputError(
+                f"Expected the bins that {self.path} was trained on ({_items(expected)}). "
+                f"Received: {dataset.name} with {_items(found)}"
+            )
+        return dataset
+
+    def save_model(self, model: "keras.Model") -> None:
+        """Write `model.keras`."""
+        with atomic_path(self.path / "model.keras") as temporary:
+            model.save(temporary)
+
+    def load_model(self) -> "keras.Model":
+        """Load `model.keras`.
+
+        Raises:
+            InputError: If it is missing: training did not finish.
+        """
+        import keras
+
+        import keras_chrome.layers  # noqa: F401  (registers what the file names)
+
+        path = self.path / "model.keras"
+        if not path.is_file():
+            raise InputError(
+                f"Expected a finished run. Received: {self.path} without model.keras. Finish it "
+                "with `python -m keras_chrome.fit --resume` and the run's own options"
+            )
+        return keras.saving.load_model(path, compile=False)
+
+
+def create_run(
+    path: str | Path,
+    *,
+    options: Mapping[str, Any],
+    model: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+) -> Run:
+    """Make a run directory and write its configuration."""
+    run = Run(
+        Path(path),
+        {
+            "format_version": FORMAT_VERSION,
+            "options": dict(options),
+            "model": dict(model),
+            "dataset": dict(dataset),
+            "versions": {name: version(name) for name in _PACKAGES},
+            "python": sys.version.split()[0],
+            "git_revision": _git_revision(),
+        },
+    )
+    run.path.mkdir(parents=True, exist_ok=True)
+    write_json(run.path / "config.json", run.config)
+    return run
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run directory.
+
+    Raises:
+        InputError: If it is missing, is no run directory or was written by another version.
+    """
+    path = Path(path)
+    file = path / "config.json"
+    if not file.is_file():
+        raise InputError(f"Expected a run directory with config.json. Received: run={str(path)!r}")
+    try:
+        config = json.loads(file.read_text())
+        found = config["format_version"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"Expected the configuration of a run as JSON. Received: {file}") from None
+    if found != FORMAT_VERSION:
+        raise InputError(
+            f"Expected a run of format version {FORMAT_VERSION}. Received: {path}, of version "
+            f"{found}, written by keras-chrome "
+            f"{config.get('versions', {}).get('keras-chrome', 'unknown')}; train it again"
+        )
+    return Run(path, config)
+
+
+def _items(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}={v}" for k, v in values.items())
+
+
+def _git_revision() -> str | None:
+    """The revision of the source that runs, `-dirty` if changed; None outside a checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None

@@ -1,0 +1,8 @@
+"""The names that options take. It imports nothing, so that `--help` can list them at once."""
+
+CORE_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+SPLITS = ("train", "valid", "test")
+LABELS = ("median", "published")
+TRANSFORMS = ("log1p", "none")
+MARK_WEIGHTS = ("separate", "shared")
+PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")

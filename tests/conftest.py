@@ -1,0 +1,21 @@
+"""Fixtures that every package's tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before any test imports TensorFlow: its start-up lines would drown a failure's own.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real REMC data that KERAS_CHROME_REAL_DATA names, or a skip with the reason."""
+    name = os.environ.get("KERAS_CHROME_REAL_DATA")
+    if not name:
+        pytest.skip("KERAS_CHROME_REAL_DATA is not set: no real REMC data to test on")
+    path = Path(name)
+    if not (path / "remc" / "data.tar.gz").is_file():
+        pytest.fail(f"Expected remc/data.tar.gz under KERAS_CHROME_REAL_DATA. Received: {path}")
+    return path
