@@ -2,10 +2,13 @@
 
 import argparse
 import dataclasses
+import os
 import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from keras_chrome.errors import InputError
@@ -75,6 +78,26 @@ def run_command(main: Callable[[Sequence[str] | None], None]) -> typing.NoReturn
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(0)
+
+
+def import_tensorflow_quietly() -> None:
+    """Import TensorFlow with standard error closed to its C++ start-up lines.
+
+    They are written before any logging option is read, and say nothing that the user of a command
+    can act on. For commands, after their options are parsed; a library leaves standard error
+    alone.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    with Path(os.devnull).open("w") as devnull:
+        stderr = os.dup(2)
+        os.dup2(devnull.fileno(), 2)
+        try:
+            # Looking for a GPU has lines of its own.
+            import_module("tensorflow").config.list_physical_devices()
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -8,7 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_chrome.command_line import format_table, run_command
+from keras_chrome.command_line import (
+    format_table,
+    import_tensorflow_quietly,
+    run_command,
+)
 from keras_chrome.errors import InputError
 from keras_chrome.vocabulary import LABELS
 
@@ -127,6 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--labels", choices=LABELS, help="label rule (default: the run's own)")
     parser.add_argument("--out", help="directory for the results (default: the run directory)")
     given = parser.parse_args(argv)
+    import_tensorflow_quietly()
     metrics = evaluate(
         given.run,
         dataset=given.dataset,

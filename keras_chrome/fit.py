@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_chrome.command_line import add_options, option, run_command
+from keras_chrome.command_line import (
+    add_options,
+    import_tensorflow_quietly,
+    option,
+    run_command,
+)
 from keras_chrome.errors import InputError
 from keras_chrome.models.registry import VARIANTS
 from keras_chrome.vocabulary import (
@@ -225,7 +230,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_options(parser, FitConfig)
     given = vars(parser.parse_args(argv))
     preset = given.pop("preset")
-    run = fit(FitConfig(**{**PRESETS.get(preset, {}), **given}))
+    config = FitConfig(**{**PRESETS.get(preset, {}), **given})
+    import_tensorflow_quietly()
+    run = fit(config)
 
     from keras_chrome.evaluate import metrics_table
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def train(
             initial_epoch=course.num_epochs,
             epochs=epochs,
             shuffle=False,
-            verbose="auto" if _is_terminal() else 0,
+            verbose="auto" if sys.stdout.isatty() else 0,
             callbacks=[course, *_tensorboard(run_path / "logs")],
         )
     course.keep_best()
@@ -146,6 +147,7 @@ def _epoch_of_batches(
         tf.data.Dataset.range(1)
         .flat_map(shuffled)
         .batch(batch_size, drop_remainder=True)
+        .apply(tf.data.experimental.assert_cardinality(len(genes) // batch_size))
         .map(lambda rows: (tf.gather(signal, rows), tf.gather(label, rows)))
         .prefetch(tf.data.AUTOTUNE)
     )
@@ -282,9 +284,3 @@ def _tensorboard(logs_path: Path) -> list[keras.callbacks.Callback]:
         print("no TensorBoard logs: `pip install keras-chrome[tensorboard]` adds them")
         return []
     return [keras.callbacks.TensorBoard(logs_path, write_graph=False)]
-
-
-def _is_terminal() -> bool:
-    import sys
-
-    return sys.stdout.isatty()

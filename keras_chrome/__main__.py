@@ -1,0 +1,37 @@
+"""The command `keras-chrome VERB`, the same as `python -m keras_chrome.VERB`."""
+
+import sys
+from importlib import import_module
+
+from keras_chrome.command_line import run_command
+
+VERBS = {
+    "fit": "train a model on a built dataset",
+    "evaluate": "measure how well a run predicts",
+    "attend": "read out or draw what a model attends to",
+    "import_weights": "turn a published PyTorch AttentiveChrome into a run directory",
+}
+
+
+def main() -> None:
+    """Dispatch to a verb."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: keras-chrome VERB ...\n")
+        print("\n".join(f"  {verb:<16}{summary}" for verb, summary in VERBS.items()))
+        print("\n`keras-chrome VERB --help` lists a verb's options.")
+        return
+    # A dash is easier to type than an underscore.
+    verb = arguments[0].replace("-", "_")
+    if verb not in VERBS:
+        print(
+            f"error: Expected one of {', '.join(VERBS)}. Received: verb={arguments[0]!r}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    sys.argv = [f"keras-chrome {arguments[0]}", *arguments[1:]]
+    run_command(import_module(f"keras_chrome.{verb}").main)
+
+
+if __name__ == "__main__":
+    main()
