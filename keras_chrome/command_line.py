@@ -44,8 +44,8 @@ def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
             metadata["nargs"] = "+"
         required = field.default is dataclasses.MISSING
         if not required and field.default is not None:
-            shown = " ".join(field.default) if is_many else field.default
-            help_text += f" (default: {shown})"
+            default: Any = field.default
+            help_text += f" (default: {' '.join(default) if is_many else default})"
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             default=argparse.SUPPRESS,

@@ -204,12 +204,11 @@ def fit(config: FitConfig) -> "Run":
         raise
     run.save_model(model)
     metrics = evaluate_genes(run, [genes["valid"], genes["test"]], labels=config.labels)
-    best = history["val_auroc"].idxmax()
     metrics |= {
         "genes_per_second": float(history["genes_per_second"].median()),
         "wall_s": time.perf_counter() - started,
         "epochs_run": len(history),
-        "best_epoch": int(history["epoch"][best]),
+        "best_epoch": 1 + int(history["val_auroc"].argmax()),
     }
     write_json(run.path / "metrics.json", metrics)
     return run

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keras_chrome.command_line import (
     add_options,
@@ -81,7 +81,7 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
     from keras_chrome.run_directory import create_run
 
     variant = "attentive_chrome"
-    arguments = {
+    arguments: dict[str, Any] = {
         "marks": list(config.marks),
         "num_bins": config.num_bins,
         "transform": "none",

@@ -103,7 +103,7 @@ def train(
     Raises:
         InputError: If the loss becomes infinite or NaN.
     """
-    trainer = ShardedTrainer(trainee.inputs, trainee.outputs[0])
+    trainer = ShardedTrainer(trainee.input, trainee.output)
     batch_size = min(batch_size, len(train_genes))
     steps = len(train_genes) // batch_size
     trainer.compile(
@@ -249,10 +249,11 @@ class _Course(keras.callbacks.Callback):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _save(self) -> None:
-        arrays = {f"state_{i}": np.asarray(v) for i, v in enumerate(self._state())}
+        arrays: dict[str, Any] = {"history": np.array(json.dumps(self.history))}
+        arrays |= {f"state_{i}": np.asarray(v) for i, v in enumerate(self._state())}
         arrays |= {f"best_{i}": w for i, w in enumerate(self.best_weights)}
         with atomic_path(self.checkpoint_path) as temporary:
-            np.savez(temporary, history=np.array(json.dumps(self.history)), **arrays)
+            np.savez(temporary, **arrays)
 
     def restore(self) -> None:
         """Take up the checkpoint, if there is one."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 
@@ -48,7 +49,8 @@ class AttentionPooling(keras.layers.Layer):
         scores = ops.sum(
             ops.cast(inputs, "float32") * ops.cast(self.context_vector, "float32"), axis=-1
         )
-        weights = ops.softmax(scores, axis=1)
+        # Not ops.softmax, which warns of a single mark.
+        weights = tf.nn.softmax(scores, axis=1)
         pooled = ops.sum(inputs * ops.cast(weights, inputs.dtype)[..., None], axis=1)
         return pooled, ops.moveaxis(weights, 1, -1)
 

@@ -44,7 +44,7 @@ def lstm(
     @tf.custom_gradient
     def run(*arguments: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], Any]]:
         states = _forward(*arguments)
-        return states.hidden, lambda upstream: _backward(*arguments, states, upstream)
+        return states.hidden, lambda upstream: _backward(states, upstream, *arguments)
 
     return run(inputs, kernel, recurrent_kernel, bias)
 
@@ -99,12 +99,12 @@ def _forward(
 
 
 def _backward(
+    states: _States,
+    upstream: tf.Tensor,
     inputs: tf.Tensor,
     kernel: tf.Tensor,
     recurrent_kernel: tf.Tensor,
     bias: tf.Tensor,
-    states: _States,
-    upstream: tf.Tensor,
 ) -> tuple[tf.Tensor, ...]:
     """Gradients of `inputs`, `kernel`, `recurrent_kernel` and `bias`, by reverse recurrence."""
     halved = _halve(kernel, recurrent_kernel, bias[:, tf.newaxis])

@@ -51,4 +51,4 @@ def logit_model(model: "keras.Model") -> "keras.Model":
     """
     import keras
 
-    return keras.Model(model.inputs, model.get_layer("logit").output, name=f"{model.name}_logit")
+    return keras.Model(model.input, model.get_layer("logit").output, name=f"{model.name}_logit")
