@@ -1,0 +1,1 @@
+"""The TFDS dataset `remc`: one folder that also works on its own as `tfds build remc`."""
