@@ -196,8 +196,8 @@ def _raise_first_fault(
     for number, fault in _faults(text.decode("utf-8", errors="replace"), known, num_bins):
         raise PublishedFormatError(f"{fault} ({name}, line {number}). Fetch the file again.")
     raise PublishedFormatError(
-        f"Expected rows of gene, bin, {', '.join(MARKS)} and label. Received: {suspicion} ({name}). "
-        "Fetch the file again."
+        f"Expected rows of gene, bin, {', '.join(MARKS)} and label. Received: {suspicion} "
+        f"({name}). Fetch the file again."
     )
 
 

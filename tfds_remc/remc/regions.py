@@ -46,7 +46,8 @@ class GeneTable:
         unknown = sorted(set(self.strand.tolist()) - {"+", "-", ""})
         if unknown:
             raise GeneTableError(
-                f"Expected strand '+', '-' or '' in the gene table. Received: strand={unknown[0]!r}."
+                "Expected strand '+', '-' or '' in the gene table. "
+                f"Received: strand={unknown[0]!r}."
             )
 
     def rows_of(self, gene_ids: Sequence[str]) -> np.ndarray:

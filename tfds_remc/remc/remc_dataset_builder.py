@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -84,7 +84,7 @@ class Builder(  # type: ignore[call-arg]
     """Builder of the dataset `remc`."""
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    RELEASE_NOTES: ClassVar = {"1.0.0": "First release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""\
     Put these files into manual_dir, or leave out those that may be downloaded:
     {ARCHIVE} ({URLS[ARCHIVE]}) or its unpacked folders, {RPKM_TABLE} ({URLS[RPKM_TABLE]}), and
@@ -92,7 +92,7 @@ class Builder(  # type: ignore[call-arg]
     """
     # `tfds build remc` builds all of them in this order and stops at the first that fails: first
     # the one that needs no file, last the one that is not in every copy of the archive.
-    BUILDER_CONFIGS = [
+    BUILDER_CONFIGS: ClassVar = [
         RemcConfig(
             name="demo",
             description="Simulated, with the planted truth beside the signal.",

@@ -1,0 +1,121 @@
+"""What every variant must do."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_chrome.errors import InputError
+from keras_chrome.models import VARIANTS, build_model, logit_model
+
+MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+OPTIONS = [
+    {},
+    {"mark_weights": "shared"},
+    {"transform": "none", "dropout": 0.3},
+]
+
+
+@pytest.fixture(params=sorted(VARIANTS))
+def variant(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def tiny(variant: str, marks: tuple[str, ...] = MARKS, **options: object) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return build_model(variant, marks=marks, num_bins=8, bin_units=4, mark_units=3, **options)
+
+
+def random_signal(genes: int, marks: int = 5) -> np.ndarray:
+    return np.random.default_rng(1).poisson(3, (genes, 8, marks)).astype(np.float32)
+
+
+@pytest.mark.parametrize("marks", [MARKS[:1], MARKS[:3], MARKS])
+def test_shapes_and_ranges(variant: str, marks: tuple[str, ...]) -> None:
+    answer = tiny(variant, marks)(random_signal(6, len(marks)))
+    probability = answer["probability"].numpy()
+    assert probability.shape == (6,)
+    assert probability.dtype == np.float32
+    assert ((probability > 0) & (probability < 1)).all()
+    for name, shape in (("alpha", (6, len(marks), 8)), ("beta", (6, len(marks)))):
+        if name in answer:
+            assert answer[name].shape == shape
+            np.testing.assert_allclose(np.sum(answer[name], axis=-1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_config_and_keras_file_round_trip(
+    variant: str, options: dict[str, object], tmp_path: Path
+) -> None:
+    model = tiny(variant, **options)
+    signal = random_signal(5)
+    clone = keras.Model.from_config(model.get_config())
+    clone.set_weights(model.get_weights())
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    for other in (clone, loaded):
+        for name, values in model(signal).items():
+            np.testing.assert_allclose(other(signal)[name], values, atol=1e-6)
+    assert loaded.get_layer("signal_transform").marks == MARKS
+
+
+def test_a_gene_does_not_depend_on_its_batch(variant: str) -> None:
+    model = tiny(variant)
+    signal = random_signal(7)
+    together = model(signal)
+    for name, values in together.items():
+        alone = np.concatenate([model(signal[i : i + 1])[name] for i in range(7)])
+        np.testing.assert_allclose(alone, values, atol=1e-6)
+
+
+def test_overfits_32_genes(variant: str) -> None:
+    model = tiny(variant)
+    signal = random_signal(32)
+    label = np.random.default_rng(2).integers(0, 2, (32, 1)).astype(np.float32)
+    trainee = logit_model(model)
+    trainee.compile(
+        keras.optimizers.Adam(0.03),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=True,
+    )
+    trainee.fit(signal, label, batch_size=32, epochs=400, verbose=0)
+    probability = model(signal)["probability"].numpy()
+    assert ((probability > 0.5) == label[:, 0]).all()
+
+
+def test_logit_is_that_of_the_probability(variant: str) -> None:
+    model = tiny(variant)
+    signal = random_signal(5)
+    logit = logit_model(model)(signal)
+    np.testing.assert_allclose(
+        model(signal)["probability"], tf.sigmoid(logit)[:, 0], atol=1e-6
+    )
+
+
+def test_head_and_attention_stay_float32_under_mixed_precision(variant: str) -> None:
+    model = tiny(variant)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        half = tiny(variant)
+    finally:
+        keras.config.set_dtype_policy(before)
+    half.set_weights(model.get_weights())
+    signal = random_signal(5)
+    for name, values in half(signal).items():
+        assert values.dtype == tf.float32
+        np.testing.assert_allclose(values, model(signal)[name], atol=5e-3)
+
+
+def test_unknown_variant_lists_the_known() -> None:
+    with pytest.raises(InputError, match=r"attentive_chrome.*model='deepchrome9'"):
+        build_model("deepchrome9", marks=MARKS)
+
+
+def test_paper_sizes_have_the_published_number_of_parameters() -> None:
+    # The published checkpoint counts two biases an LSTM where Keras has one: 55,681 tensors'
+    # elements less 5 x 2 x 128 at bin level and 2 x 64 at mark level.
+    model = build_model("attentive_chrome", marks=MARKS)
+    assert model.count_params() == 55_681 - 5 * 2 * 128 - 2 * 64
