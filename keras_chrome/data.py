@@ -51,7 +51,7 @@ class Dataset:
             "num_bins": self.num_bins,
             "bin_bp": self.bin_bp,
             "flank_bp": self.flank_bp,
-            **{k: self.metadata.get(k) for k in ("genome", "label_rule", "median_rpkm")},
+            **{k: self.metadata.get(k) for k in ("genome", "oriented", "label_rule", "median_rpkm")},
         }
 
     def fingerprint(self) -> str:
@@ -205,6 +205,6 @@ def load_genes(
 
 def _text(column: np.ndarray) -> np.ndarray:
     """Bytes, as TFDS returns text, decoded; anything else as it is."""
-    if column.dtype != object:
+    if column.dtype.kind not in "OS":
         return column
     return np.array([value.decode() for value in column])

@@ -34,6 +34,8 @@ from keras_chrome._torch_pickle import (
 __all__ = ["CheckpointError", "read_state_dict"]
 
 _ZIP_START = b"PK\x03\x04"
+# What zipfile raises on damage; RuntimeError is a member that claims to be encrypted.
+_ZIP_DAMAGE = (zipfile.BadZipFile, RuntimeError, ValueError, OSError, EOFError, OverflowError)
 _PICKLE_START = b"\x80"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
@@ -92,15 +94,7 @@ def _read_zip(data: bytes) -> tuple[Any, dict[str, memoryview]]:
             contents = {name: archive.read(name) for name in archive.namelist()}
     except CheckpointError:
         raise
-    # RuntimeError is an encrypted member; the others come from offsets that make no sense.
-    except (
-        zipfile.BadZipFile,
-        RuntimeError,
-        ValueError,
-        OSError,
-        EOFError,
-        OverflowError,
-    ) as error:
+    except _ZIP_DAMAGE as error:
         raise CheckpointError(
             f"Expected an intact zip archive. Received: {shown(str(error))}. "
             "The file is truncated or damaged: fetch it again."

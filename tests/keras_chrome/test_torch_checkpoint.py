@@ -154,17 +154,17 @@ def test_pickle_protocol_4_is_read(tmp_path):
     def short(value: str) -> bytes:
         return b"\x8c" + bytes([len(value)]) + value.encode() + b"\x94"
 
-    body = (
-        b"}\x94"
-        + short("a")
-        + tensor().replace(
-            named("torch._utils", "_rebuild_tensor_v2"),
-            short("torch._utils") + short("_rebuild_tensor_v2") + b"\x93\x94",
-        )
-    )
+    rebuild = named("torch._utils", "_rebuild_tensor_v2")
+    on_stack = short("torch._utils") + short("_rebuild_tensor_v2") + b"\x93\x94"
+    fifth_in_memo = b"h\x04"
+    first = short("a") + tensor().replace(rebuild, on_stack) + b"s"
+    second = text("b") + tensor((3,), (2,)).replace(rebuild, fifth_in_memo) + b"s"
+    body = b"}\x94" + first + second
     frame = b"\x95" + len(body).to_bytes(8, "little")
-    path = write_zip(tmp_path / "a.pt", frame + body + b"s", {"0": np.arange(6, dtype="<f4")})
-    np.testing.assert_array_equal(read_state_dict(path)["a"], np.arange(6).reshape(2, 3))
+    path = write_zip(tmp_path / "a.pt", frame + body, {"0": np.arange(6, dtype="<f4")})
+    state_dict = read_state_dict(path)
+    np.testing.assert_array_equal(state_dict["a"], np.arange(6).reshape(2, 3))
+    np.testing.assert_array_equal(state_dict["b"], [0, 2, 4])
 
 
 @pytest.mark.parametrize(
@@ -509,6 +509,15 @@ def test_a_legacy_storage_of_another_length_is_refused(tmp_path, length):
     claimed = length.to_bytes(8, "little", signed=True) + STORAGES["0"].tobytes()
     path.write_bytes(path.read_bytes().replace(written, claimed))
     with pytest.raises(CheckpointError, match=f"6 elements in storage '0'. Received: {length},"):
+        read_state_dict(path)
+
+
+def test_a_legacy_file_truncated_behind_the_state_dict_is_refused(tmp_path):
+    optimizer = dictionary({"momentum": tensor(source=storage("1"))})
+    saved = dictionary({"model": SAVED, "optimizer": optimizer})
+    path = write_legacy(tmp_path / "a.pt", saved, STORAGES | {"1": STORAGES["0"]})
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=r"storage '1'. Received: 6, in 23 bytes"):
         read_state_dict(path)
 
 

@@ -138,8 +138,8 @@ def simulate(
         >>> epigenome = simulate(num_genes=6, seed=1)
         >>> epigenome.signal.shape
         (6, 100, 6)
-        >>> epigenome.gene_id[0], epigenome.split[0]
-        ('SIM00000000001', 'train')
+        >>> print(epigenome.gene_id[0], epigenome.split[0])
+        SIM00000000001 train
     """
     for name, value, least in (
         ("num_genes", num_genes, len(_SPLITS)),

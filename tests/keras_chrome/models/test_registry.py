@@ -89,9 +89,7 @@ def test_logit_is_that_of_the_probability(variant: str) -> None:
     model = tiny(variant)
     signal = random_signal(5)
     logit = logit_model(model)(signal)
-    np.testing.assert_allclose(
-        model(signal)["probability"], tf.sigmoid(logit)[:, 0], atol=1e-6
-    )
+    np.testing.assert_allclose(model(signal)["probability"], tf.sigmoid(logit)[:, 0], atol=1e-6)
 
 
 def test_head_and_attention_stay_float32_under_mixed_precision(variant: str) -> None:

@@ -1,0 +1,85 @@
+"""The signatures of an exported model, as plain TensorFlow functions."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+# The key under which the model's description, a JSON text, is served and stored.
+DESCRIPTION_KEY = "description"
+
+
+class Servable(NamedTuple):
+    """What `tf.saved_model.save` needs: the variables, and a function for each signature."""
+
+    module: tf.Module
+    signatures: dict[str, tf.types.experimental.ConcreteFunction]
+
+
+def build_servable(model: keras.Model, description: str) -> Servable:
+    """Trace the signatures of a model.
+
+    - `serving_default`: signal `(n, bins, marks)` to all that the variant has: probability `(n,)`,
+      alpha `(n, marks, bins)`, beta `(n, marks)`.
+    - `predict`: signal to probability alone, without the layers that only attention needs.
+    - `saliency`: signal to gradient `(n, bins, marks)` and probability. The gradient is that of the
+      logit, the class score before it is normalised (Simonyan et al., Deep Inside Convolutional
+      Networks, 2013, section 3).
+    - `describe`: query `(n,)`, any numbers, to description `(n,)`, a text, the same n times.
+
+    All numbers are float32 and n is free.
+
+    `describe` lets a client learn the marks from the server itself. Its input and its output have
+    a batch dimension because TensorFlow Serving, when it batches requests, refuses a signature
+    without inputs and an output that does not grow with them.
+
+    Each signature checks the shape of its signal. TensorFlow Serving does not, and a signal of
+    the wrong shape would fail deep inside the network, or not at all.
+
+    Args:
+        model: A functional model from the signal to a dict of outputs, with a layer `logit`.
+        description: The text that `describe` answers.
+
+    Returns:
+        A module that holds the variables that the signatures use and nothing else, and the
+        signatures.
+    """
+    (signal_input,) = model.inputs
+    shape = (None, *signal_input.shape[1:])
+    probability = model.output["probability"]
+    probability_model = keras.Model(signal_input, probability)
+    logit_model = keras.Model(signal_input, (model.get_layer("logit").output, probability))
+
+    def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(model(tf.ensure_shape(signal, shape), training=False))
+
+    def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"probability": probability_model(tf.ensure_shape(signal, shape), training=False)}
+
+    def saliency(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        signal = tf.ensure_shape(signal, shape)
+        with tf.GradientTape() as tape:
+            tape.watch(signal)
+            logit, probability = logit_model(signal, training=False)
+        return {"gradient": tape.gradient(logit, signal), "probability": probability}
+
+    def describe(query: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {DESCRIPTION_KEY: tf.fill(tf.shape(query), description)}
+
+    signal_spec = tf.TensorSpec(shape, tf.float32, name="signal")
+    query_spec = tf.TensorSpec((None,), tf.float32, name="query")
+    specs = {
+        serving_default: signal_spec,
+        predict: signal_spec,
+        saliency: signal_spec,
+        describe: query_spec,
+    }
+    signatures = {
+        function.__name__: tf.function(function, autograph=False).get_concrete_function(spec)
+        for function, spec in specs.items()
+    }
+    used = {id(v) for function in signatures.values() for v in function.graph.variables}
+    module = tf.Module()
+    # The variables alone: the Keras model would bring its layers and seed generators with it.
+    module.weights = [v.value for v in model.variables if id(v.value) in used]
+    return Servable(module, signatures)

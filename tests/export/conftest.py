@@ -1,0 +1,65 @@
+"""A tiny run and its export, made once: both take seconds."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from export import export_run
+from keras_chrome.models import build_model
+from keras_chrome.run_directory import Run, create_run
+
+MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+NUM_BINS = 8
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    keras.utils.set_random_seed(1)
+    model = build_model(
+        "attentive_chrome", marks=MARKS, num_bins=NUM_BINS, bin_units=4, mark_units=4, dropout=0.5
+    )
+    # Larger than at the start of training: genes then differ, and gradients are not noise.
+    model.set_weights([3 * weight for weight in model.get_weights()])
+    run = create_run(
+        tmp_path_factory.mktemp("runs") / "tiny",
+        options={"labels": "median"},
+        model={
+            "variant": "attentive_chrome",
+            "marks": list(MARKS),
+            "num_bins": NUM_BINS,
+            "transform": "log1p",
+        },
+        dataset={
+            "name": "remc/demo",
+            "bin_bp": 100,
+            "flank_bp": 400,
+            "oriented": False,
+            "genome": "simulated",
+            "label_rule": "high if rpkm > median_rpkm",
+        },
+    )
+    run.save_model(model)
+    return run
+
+
+@pytest.fixture(scope="session")
+def model(run: Run) -> keras.Model:
+    return run.load_model()
+
+
+@pytest.fixture(scope="session")
+def exported(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export, beside a version 6 and a folder that is no version."""
+    models_dir = tmp_path_factory.mktemp("models")
+    for neighbour in ("6", "notes"):
+        (models_dir / "tiny" / neighbour).mkdir(parents=True)
+    return export_run(run.path, models_dir, "tiny")
+
+
+@pytest.fixture
+def signal() -> np.ndarray:
+    """Counts of seven genes."""
+    random = np.random.default_rng(3)
+    return random.poisson(3, (7, NUM_BINS, len(MARKS))).astype(np.float32)

@@ -1,0 +1,69 @@
+"""The commands as a user types them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keras_chrome.command_line import format_table
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)], capture_output=True, text=True
+    )
+
+
+def test_table_is_aligned() -> None:
+    table = format_table([{"split": "test", "auroc": 0.5}, {"split": "x", "auroc": [0.25, 1.0]}])
+    assert table.splitlines() == [
+        "split          auroc",
+        "test          0.5000",
+        "x      0.2500-1.0000",
+    ]
+
+
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "attend", "import_weights"])
+def test_help_imports_no_tensorflow(verb: str) -> None:
+    code = (
+        f"import sys; from keras_chrome.{verb} import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: sys.exit('tensorflow' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.returncode == 0
+    assert "usage: python -m keras_chrome" in answer.stdout
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    answer = command("keras_chrome.evaluate", tmp_path / "nothing")
+    assert answer.returncode == 2
+    assert answer.stdout == ""
+    assert answer.stderr.startswith("error: Expected a run directory")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_unwritable_run_directory(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    answer = command(
+        *("keras_chrome.fit", "--dataset", "remc/small", "--data-dir", data_dir),
+        *("--run-dir", tmp_path / "file" / "run"),
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+    assert "Not a directory" in answer.stderr
+
+
+def test_full_disk(run_path: Path) -> None:
+    answer = command("keras_chrome.attend", run_path, "--out", "/dev/full/attention.nc")
+    assert answer.returncode == 2
+    assert answer.stderr.count("\n") == 1
+
+
+def test_dispatcher_lists_verbs_and_knows_them() -> None:
+    assert "fit" in command("keras_chrome").stdout
+    answer = command("keras_chrome", "train")
+    assert answer.returncode == 2
+    assert "verb='train'" in answer.stderr
+    assert command("keras_chrome", "import-weights", "--help").returncode == 0

@@ -1,0 +1,101 @@
+"""Reading built datasets."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from keras_chrome.data import load_genes, open_dataset
+from keras_chrome.errors import InputError
+
+
+def test_describes_what_was_built(data_dir: Path) -> None:
+    dataset = open_dataset("remc/small", data_dir)
+    assert dataset.name == "remc/small"
+    assert dataset.marks[3] == "H3K4me3"
+    assert dataset.marks[5] == "H3K27ac"
+    assert (dataset.num_bins, dataset.bin_bp, dataset.flank_bp) == (20, 500, 5000)
+    assert dataset.description()["fingerprint"] == dataset.fingerprint()
+    assert open_dataset(str(dataset.path)) == dataset
+
+
+def test_signal_follows_the_order_of_the_marks_asked_for(data_dir: Path) -> None:
+    dataset = open_dataset("remc/small", data_dir)
+    everything = load_genes(dataset, "test", marks=dataset.marks)
+    some = load_genes(dataset, "test", marks=("H3K27ac", "H3K27me3"))
+    np.testing.assert_array_equal(some.signal, everything.signal[..., [5, 0]])
+    assert some.signal.shape == (50, 20, 2)
+    assert some.signal.dtype == np.float32
+
+
+def test_label_is_rpkm_above_the_median(data_dir: Path) -> None:
+    dataset = open_dataset("remc/small", data_dir)
+    genes = load_genes(dataset, "train")
+    np.testing.assert_array_equal(
+        genes.label, genes.rpkm > np.float32(dataset.metadata["median_rpkm"])
+    )
+    assert genes.gene_id[0].startswith("SIM")
+
+
+def test_array_record_reads_the_same_genes(data_dir: Path, tmp_path: Path) -> None:
+    from tfds_remc import RemcBuilder
+
+    dataset = open_dataset("remc/small", data_dir)
+    config = RemcBuilder(config="demo").builder_config
+    config = type(config)(
+        name="small",
+        is_simulated=True,
+        marks=dataset.marks,
+        num_genes=150,
+        num_bins=20,
+        bin_bp=500,
+    )
+    RemcBuilder(config=config, data_dir=tmp_path, file_format="array_record").download_and_prepare()
+    ours = load_genes(open_dataset("remc/small", tmp_path), "valid")
+    theirs = load_genes(dataset, "valid")
+    order, their_order = np.argsort(ours.gene_id), np.argsort(theirs.gene_id)
+    np.testing.assert_array_equal(ours.gene_id[order], theirs.gene_id[their_order])
+    np.testing.assert_array_equal(ours.signal[order], theirs.signal[their_order])
+
+
+def test_missing_dataset_says_how_to_build_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"tfds build remc --config E012 --data_dir"):
+        open_dataset("remc/E012", tmp_path)
+
+
+def test_another_dataset_is_refused(tmp_path: Path) -> None:
+    with tfds.testing.tmp_dir(tmp_path):
+        builder = tfds.testing.DummyDataset(data_dir=tmp_path)
+        builder.download_and_prepare()
+    with pytest.raises(InputError, match="built by tfds_remc, with marks"):
+        open_dataset(str(builder.data_path))
+
+
+def test_missing_mark_lists_those_there_are(data_dir: Path) -> None:
+    with pytest.raises(InputError, match=r"H3K4me3, H3K9me3, H3K27ac.*marks=H2A\.Z"):
+        load_genes(open_dataset("remc/small", data_dir), "test", marks=("H3K4me3", "H2A.Z"))
+
+
+def test_unknown_split_lists_those_there_are(data_dir: Path) -> None:
+    with pytest.raises(InputError, match=r"'test', 'train', 'valid'.*split='dev'"):
+        load_genes(open_dataset("remc/small", data_dir), "dev")
+
+
+def test_labels_that_the_dataset_lacks_are_refused(data_dir: Path) -> None:
+    with pytest.raises(InputError, match=r"both classes.*none of 50 genes.*'published'"):
+        load_genes(open_dataset("remc/small", data_dir), "test", labels="published")
+
+
+@pytest.mark.real_data
+def test_real_splits_are_read_whole(real_data: Path, tmp_path: Path) -> None:
+    from tfds_remc import RemcBuilder
+
+    RemcBuilder(config="Toy", data_dir=tmp_path).download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=real_data / "remc")
+    )
+    dataset = open_dataset("remc/Toy", tmp_path)
+    for split in ("train", "valid", "test"):
+        genes = load_genes(dataset, split, labels="published")
+        assert len(genes) == 10
+        assert genes.num_unlabelled == 0

@@ -1,0 +1,165 @@
+"""Training, from options to run directory."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import keras_chrome.fit as fit_module
+from keras_chrome.errors import InputError
+from keras_chrome.fit import PRESETS, FitConfig, fit, main
+
+
+def small(data_dir: Path, run_path: Path, **options: object) -> FitConfig:
+    return FitConfig(
+        **{
+            "dataset": "remc/small",
+            "data_dir": str(data_dir),
+            "run_dir": str(run_path),
+            "epochs": 2,
+            "learning_rate": 0.01,
+            **options,
+        }
+    )
+
+
+def test_writes_a_whole_run_directory(run_path: Path) -> None:
+    metrics = json.loads((run_path / "metrics.json").read_text())
+    assert metrics["label_rule"] == "median"
+    assert metrics["epochs_run"] == 3
+    assert 1 <= metrics["best_epoch"] <= 3
+    assert metrics["genes_per_second"] > 0
+    for split in ("valid", "test"):
+        low, high = metrics[split]["auroc_ci95"]
+        assert low < metrics[split]["auroc"] < high
+        assert metrics[split]["num_genes"] == 50
+    history = pd.read_csv(run_path / "history.csv")
+    assert history["val_auroc"].max() == pytest.approx(metrics["valid"]["auroc"], abs=1e-6)
+    predictions = pd.read_csv(run_path / "predictions.csv")
+    assert list(predictions) == ["gene_id", "split", "label", "probability"]
+    assert len(predictions) == 100
+    config = json.loads((run_path / "config.json").read_text())
+    assert config["options"]["learning_rate"] == 0.01
+    assert config["dataset"]["name"] == "remc/small"
+    assert config["versions"]["tensorflow"] == tf.__version__
+    assert any((run_path / "logs").rglob("events*"))
+    assert not list(run_path.rglob(".*"))
+
+
+def test_learns(run_path: Path) -> None:
+    history = pd.read_csv(run_path / "history.csv")
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0] - 0.05
+
+
+def test_a_resumed_run_equals_an_unbroken_one(
+    data_dir: Path, run_path: Path, tmp_path: Path
+) -> None:
+    fit(small(data_dir, tmp_path / "broken", epochs=1))
+    fit(small(data_dir, tmp_path / "broken", epochs=3, resume=True))
+    whole, resumed = (pd.read_csv(p / "history.csv") for p in (run_path, tmp_path / "broken"))
+    assert resumed["epoch"].tolist() == [1, 2, 3]
+    columns = ["loss", "val_loss", "val_auroc"]
+    np.testing.assert_allclose(resumed[columns], whole[columns], atol=1e-4)
+
+
+def test_another_seed_is_another_training(data_dir: Path, run_path: Path, tmp_path: Path) -> None:
+    fit(small(data_dir, tmp_path / "other", epochs=1, seed=1))
+    losses = [pd.read_csv(p / "history.csv")["loss"][0] for p in (run_path, tmp_path / "other")]
+    assert abs(losses[0] - losses[1]) > 1e-3
+
+
+def test_resuming_with_other_options_names_them(data_dir: Path, run_path: Path) -> None:
+    with pytest.raises(InputError, match=r"learning_rate=0\.5 \(was 0\.01\)"):
+        fit(small(data_dir, run_path, resume=True, learning_rate=0.5, epochs=5))
+
+
+def test_a_run_is_not_overwritten(data_dir: Path, run_path: Path) -> None:
+    before = (run_path / "model.keras").read_bytes()
+    with pytest.raises(InputError, match=r"holds a run.*--resume"):
+        fit(small(data_dir, run_path))
+    assert (run_path / "model.keras").read_bytes() == before
+
+
+def test_stops_without_progress(data_dir: Path, tmp_path: Path) -> None:
+    # Steps so small that no validation gene changes places.
+    run = fit(small(data_dir, tmp_path / "run", learning_rate=1e-12, epochs=20, patience=2))
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    assert metrics["epochs_run"] == 3
+    assert metrics["best_epoch"] == 1
+
+
+def test_shards_take_the_same_step_as_the_whole_batch(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    histories = []
+    for cores in (1, 2):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        run = fit(small(data_dir, tmp_path / str(cores), epochs=1))
+        histories.append(pd.read_csv(run.path / "history.csv"))
+    np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_trains_and_saves_float32(
+    data_dir: Path, tmp_path: Path, precision: str
+) -> None:
+    run = fit(small(data_dir, tmp_path / "run", precision=precision, epochs=3))
+    assert run.config["model"]["training_precision"] == precision
+    model = run.load_model()
+    assert {w.dtype for w in model.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    history = pd.read_csv(run.path / "history.csv")
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def test_nan_loss_is_an_error_and_leaves_nothing(data_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"finite loss.*--learning-rate"):
+        fit(small(data_dir, tmp_path / "run", learning_rate=1e38, clip_norm=0))
+    assert not (tmp_path / "run").exists()
+
+
+def test_any_marks_in_any_order(data_dir: Path, tmp_path: Path) -> None:
+    run = fit(small(data_dir, tmp_path / "run", marks=("H3K27ac", "H3K9me3"), epochs=1))
+    assert run.marks == ("H3K27ac", "H3K9me3")
+    assert run.load_model().input_shape == (None, 20, 2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("model", "deep", "attentive_chrome.*model='deep'"),
+        ("labels", "mean", "labels='mean'"),
+        ("precision", "float8", "precision='float8'"),
+        ("transform", "sqrt", "transform='sqrt'"),
+        ("epochs", 0, "epochs=0"),
+        ("batch_size", 0, "batch_size=0"),
+        ("learning_rate", 0.0, r"learning_rate=0\.0"),
+        ("clip_norm", -1.0, r"clip_norm=-1\.0"),
+        ("dropout", 1.0, r"dropout=1\.0"),
+        ("marks", ("H3K4me3", "H3K4me3"), "each mark once"),
+        ("marks", (), "at least one"),
+    ],
+)
+def test_options_out_of_range_are_refused(option: str, value: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        FitConfig(**{"dataset": "remc/small", "run_dir": "run", option: value})
+
+
+def test_the_paper_preset_and_what_is_given_beside_it(
+    monkeypatch: pytest.MonkeyPatch, run_path: Path
+) -> None:
+    seen = []
+    monkeypatch.setattr(fit_module, "fit", lambda c: seen.append(c) or fit_module_run(run_path))
+    main(["--preset", "paper", "--dataset", "d", "--run-dir", "r", "--epochs", "2"])
+    assert dataclasses.asdict(seen[0]).items() >= {**PRESETS["paper"], "epochs": 2}.items()
+    assert (seen[0].learning_rate, seen[0].transform, seen[0].labels) == (1e-4, "none", "published")
+
+
+def fit_module_run(run_path: Path):
+    from keras_chrome.run_directory import open_run
+
+    return open_run(run_path)

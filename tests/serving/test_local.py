@@ -1,0 +1,248 @@
+"""What the stand-in answers, asked with the plain stubs: TensorFlow Serving answers the same."""
+
+import shutil
+import signal as signals
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from serving.errors import InputError
+from serving.local import LocalServer, main
+
+pytestmark = pytest.mark.serving
+GENES = np.zeros((2, 8, 5), np.float32)
+
+
+@pytest.fixture
+def channel(server: LocalServer) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(server.target) as channel:
+        yield channel
+
+
+@pytest.fixture
+def predictions(channel: grpc.Channel) -> Any:
+    return prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+
+def predict_request(
+    name: str = "tiny",
+    version: int | None = None,
+    signature: str = "predict",
+    output_filter: tuple[str, ...] = (),
+    **inputs: np.ndarray,
+) -> predict_pb2.PredictRequest:
+    request = predict_pb2.PredictRequest(output_filter=output_filter)
+    request.model_spec.name = name
+    request.model_spec.signature_name = signature
+    if version is not None:
+        request.model_spec.version.value = version
+    for key, value in inputs.items():
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+    return request
+
+
+def test_serves_every_version(server: LocalServer) -> None:
+    assert server.models == {"foreign": [1], "tiny": [3, 12]}
+
+
+@pytest.mark.parametrize(("version", "answering"), [(None, 12), (12, 12), (3, 3)])
+def test_answers_with_the_highest_version_or_the_one_asked_for(
+    predictions: Any, version: int | None, answering: int
+) -> None:
+    response = predictions.Predict(predict_request(version=version, signal=GENES))
+    assert response.model_spec.name == "tiny"
+    assert response.model_spec.version.value == answering
+    assert response.model_spec.signature_name == "predict"
+    assert list(response.outputs) == ["probability"]
+
+
+def test_takes_the_default_signature_and_filters_outputs(predictions: Any) -> None:
+    response = predictions.Predict(predict_request(signature="", signal=GENES))
+    assert set(response.outputs) == {"probability", "alpha", "beta"}
+    request = predict_request(signature="", output_filter=("beta",), signal=GENES)
+    assert set(predictions.Predict(request).outputs) == {"beta"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "message"),
+    [
+        (
+            predict_request(name="none"),
+            "NOT_FOUND",
+            "Servable not found for request: Latest(none)",
+        ),
+        (
+            predict_request(version=4),
+            "NOT_FOUND",
+            "Servable not found for request: Specific(tiny, 4)",
+        ),
+        (predict_request(name=""), "INVALID_ARGUMENT", "ModelSpec has no name specified."),
+        (predict_pb2.PredictRequest(), "INVALID_ARGUMENT", "Missing ModelSpec"),
+        (
+            predict_request(signature="none", signal=GENES),
+            "FAILED_PRECONDITION",
+            'Serving signature key "none" not found.',
+        ),
+        (
+            predict_request(),
+            "INVALID_ARGUMENT",
+            "input size does not match signature: 0!=1 len({}) != len({signal}). "
+            "Sent extra: {}. Missing but required: {signal}.",
+        ),
+        (
+            predict_request(genes=GENES),
+            "INVALID_ARGUMENT",
+            "Signature input alias: signal not found in request and no default value provided.",
+        ),
+        (
+            predict_request(output_filter=("alpha",), signal=GENES),
+            "INVALID_ARGUMENT",
+            "output tensor alias not found in signature: alpha Outputs expected to be in the set "
+            "{probability}.",
+        ),
+        (
+            predict_request(output_filter=("probability",) * 2, signal=GENES),
+            "INVALID_ARGUMENT",
+            "duplicate output tensor alias: probability",
+        ),
+        (
+            predict_request(signal=GENES[:, :, :4]),
+            "INVALID_ARGUMENT",
+            "[2,8,4] is not compatible with expected shape [?,8,5]",
+        ),
+        (
+            predict_request(signal=GENES[0]),
+            "INVALID_ARGUMENT",
+            "[8,5] is not compatible with expected shape [?,8,5]",
+        ),
+        (
+            predict_request(signal=GENES.astype(np.float64)),
+            "INVALID_ARGUMENT",
+            "Type mismatch: actual double vs. expect float",
+        ),
+    ],
+)
+def test_refuses_with_the_code_and_words_of_tensorflow_serving(
+    predictions: Any, request_: predict_pb2.PredictRequest, code: str, message: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        predictions.Predict(request_)
+    assert caught.value.code().name == code
+    assert message in caught.value.details()
+
+
+def test_refuses_a_tensor_cut_short(predictions: Any) -> None:
+    request = predict_request(signal=GENES)
+    request.inputs["signal"].tensor_content = b"\0" * 7
+    with pytest.raises(grpc.RpcError, match="tensor parsing error: signal"):
+        predictions.Predict(request)
+
+
+def test_metadata_and_status_refuse_what_tensorflow_serving_refuses(
+    channel: grpc.Channel, predictions: Any
+) -> None:
+    request = get_model_metadata_pb2.GetModelMetadataRequest()
+    request.model_spec.name = "tiny"
+    with pytest.raises(grpc.RpcError, match="must specify at least one metadata_field"):
+        predictions.GetModelMetadata(request)
+    models = model_service_pb2_grpc.ModelServiceStub(channel)
+    status = get_model_status_pb2.GetModelStatusRequest()
+    status.model_spec.name = "none"
+    with pytest.raises(grpc.RpcError, match="Could not find any versions of model none"):
+        models.GetModelStatus(status)
+    status.model_spec.name = "tiny"
+    status.model_spec.version.value = 4
+    with pytest.raises(grpc.RpcError, match="Could not find version 4 of model tiny"):
+        models.GetModelStatus(status)
+
+
+def test_takes_a_request_over_grpcs_own_limit(server: LocalServer) -> None:
+    """TensorFlow Serving takes up to 2 GiB; it is the client that stops at 4 MiB by default."""
+    request = predict_request(signal=np.zeros((30_000, 8, 5), np.float32))
+    assert request.ByteSize() > 4 * 2**20
+    with grpc.insecure_channel(server.target) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        assert stub.Predict(request).outputs["probability"].tensor_shape.dim[0].size == 30_000
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_command_says_when_it_is_ready_and_stops_on_a_signal(
+    models_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "double").symlink_to(models_dir / "foreign")
+    command = [sys.executable, "-m", "serving.local", "--models", tmp_path, "--port"]
+    with ExitStack() as stack:
+        # Side by side, since each takes seconds to start.
+        started = []
+        for number in (signals.SIGINT, signals.SIGTERM):
+            port = str(free_port())
+            process = subprocess.Popen(
+                [*command, port], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            started.append((number, port, stack.enter_context(process)))
+            stack.callback(process.kill)
+        for number, port, process in started:
+            assert process.stdout
+            ready = f"Local stand-in for TensorFlow Serving on 127.0.0.1:{port}: double [1]\n"
+            assert process.stdout.readline() == ready
+            process.send_signal(number)
+            assert process.communicate(timeout=20) == ("", "")
+            assert process.returncode == 0
+
+
+def test_refuses_a_port_in_use(server: LocalServer, models_dir: Path) -> None:
+    port = int(server.target.rpartition(":")[2])
+    with pytest.raises(OSError, match=r"127\.0\.0\.1:\d+ \(Address already in use\)"):
+        LocalServer(models_dir, port=port)
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        ((), "Expected a folder of models"),
+        (("models",), "Expected models as .*NAME/VERSION/saved_model.pb. Received: none"),
+        (("models/tiny/latest", "models/.tiny-1/1"), "Received: none"),
+        (("models/tiny/1",), "Received: .*models/tiny/1, which cannot be loaded"),
+    ],
+)
+def test_command_refuses_a_folder_without_models(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], folders: tuple[str, ...], message: str
+) -> None:
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    with pytest.raises(InputError, match=message):
+        LocalServer(tmp_path / "models")
+    assert main(["--models", str(tmp_path / "models"), "--port", "0"]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("python -m serving.local: Expected")
+    assert output.err.count("\n") == 1
+
+
+def test_refuses_a_saved_model_that_fails_its_warmup(models_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(models_dir / "tiny/12", tmp_path / "tiny/1")
+    warmup = tmp_path / "tiny/1/assets.extra/tf_serving_warmup_requests"
+    warmup.write_bytes(warmup.read_bytes().replace(b"saliency", b"salience"))
+    with pytest.raises(InputError, match="tiny/1, which cannot be loaded"):
+        LocalServer(tmp_path)
