@@ -51,7 +51,9 @@ class Dataset:
             "num_bins": self.num_bins,
             "bin_bp": self.bin_bp,
             "flank_bp": self.flank_bp,
-            **{k: self.metadata.get(k) for k in ("genome", "oriented", "label_rule", "median_rpkm")},
+            **{
+                k: self.metadata.get(k) for k in ("genome", "oriented", "label_rule", "median_rpkm")
+            },
         }
 
     def fingerprint(self) -> str:

@@ -103,16 +103,11 @@ def train(
     Raises:
         InputError: If the loss becomes infinite or NaN.
     """
-    trainer = ShardedTrainer(trainee.input, trainee.output)
     batch_size = min(batch_size, len(train_genes))
     steps = len(train_genes) // batch_size
-    trainer.compile(
-        keras.optimizers.Adam(learning_rate, global_clipnorm=clip_norm),
-        keras.losses.BinaryCrossentropy(from_logits=True),
-        steps_per_execution=math.ceil(steps / _REPORTS_AN_EPOCH),
-        jit_compile=False,
+    trainer = compiled_trainer(
+        trainee, steps=steps, learning_rate=learning_rate, clip_norm=clip_norm
     )
-    trainer.optimizer.build(trainer.trainable_variables)
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
     course = _Course(model, valid_genes, run_path, epoch_variable, patience, steps * batch_size)
     course.set_model(trainer)
@@ -120,7 +115,7 @@ def train(
         course.restore()
     if not course.is_over(epochs):
         trainer.fit(
-            _epoch_of_batches(train_genes, batch_size, seed, epoch_variable),
+            epoch_of_batches(train_genes, batch_size, seed, epoch_variable),
             initial_epoch=course.num_epochs,
             epochs=epochs,
             shuffle=False,
@@ -131,7 +126,22 @@ def train(
     return course.table()
 
 
-def _epoch_of_batches(
+def compiled_trainer(
+    trainee: keras.Model, *, steps: int, learning_rate: float, clip_norm: float | None
+) -> ShardedTrainer:
+    """A trainer of `trainee`'s weights, ready to `fit`; `steps` are those of an epoch."""
+    trainer = ShardedTrainer(trainee.input, trainee.output)
+    trainer.compile(
+        keras.optimizers.Adam(learning_rate, global_clipnorm=clip_norm),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        steps_per_execution=math.ceil(steps / _REPORTS_AN_EPOCH),
+        jit_compile=False,
+    )
+    trainer.optimizer.build(trainer.trainable_variables)
+    return trainer
+
+
+def epoch_of_batches(
     genes: Genes, batch_size: int, seed: int, epoch: tf.Variable
 ) -> tf.data.Dataset:
     """Batches of one epoch, shuffled anew whenever `epoch` has changed."""
@@ -143,13 +153,18 @@ def _epoch_of_batches(
         order = tf.random.experimental.stateless_shuffle(positions, [seed, epoch])
         return tf.data.Dataset.from_tensor_slices(order)
 
+    # The thread that tunes a pipeline makes the end of an epoch wait for its next look, up to
+    # five seconds.
+    options = tf.data.Options()
+    options.autotune.enabled = False
     return (
         tf.data.Dataset.range(1)
         .flat_map(shuffled)
         .batch(batch_size, drop_remainder=True)
         .apply(tf.data.experimental.assert_cardinality(len(genes) // batch_size))
         .map(lambda rows: (tf.gather(signal, rows), tf.gather(label, rows)))
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(2)
+        .with_options(options)
     )
 
 
