@@ -64,8 +64,7 @@ def test_loads_in_a_fresh_process(run_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.real_data
-def test_loads_in_thirty_fresh_processes_of_thirty(run_path: Path, real_data: Path) -> None:
+def test_loads_in_thirty_fresh_processes_of_thirty(run_path: Path) -> None:
     # Names of layers that depend on object identities make some loads fail and others not.
     assert len({load_in_a_fresh_process(run_path) for _ in range(30)}) == 1
 

@@ -1,0 +1,53 @@
+# make demo: install, then run the whole main job on simulated genes, in some minutes.
+# make test: what has to pass before a commit.
+PYTHON ?= python3
+PORT ?= 8500
+BIN := .venv/bin
+GENE := SIM00000000003
+
+.PHONY: install demo test bench clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	touch $@
+
+demo: install
+	rm -rf demo/run demo/models
+	@printf '\n== 1. A dataset: 3,000 simulated genes\n'
+	$(BIN)/python -m tfds_remc --config demo --data_dir demo/data
+	@printf '\n== 2. Training\n'
+	$(BIN)/python -m keras_chrome.fit --dataset remc/demo --data-dir demo/data --run-dir demo/run --epochs 12
+	@printf '\n== 3. Attention: of all test genes, and of one as a picture\n'
+	$(BIN)/python -m keras_chrome.attend demo/run
+	$(BIN)/python -m keras_chrome.attend demo/run --plot $(GENE)
+	@printf '\n== 4. A SavedModel, served by the local stand-in for TensorFlow Serving and asked over gRPC\n'
+	$(BIN)/python -m export demo/run --to demo/models --name demo
+	@$(BIN)/python -m serving.local --models demo/models --port $(PORT) & server=$$!; \
+	trap 'kill $$server; wait $$server 2>/dev/null' EXIT; \
+	$(BIN)/python -m serving.client --target localhost:$(PORT) --model demo \
+	    --dataset-dir demo/data/remc/demo/1.0.0 --split test --out demo/served.csv
+	@printf '\n== Done\n'
+	@$(BIN)/python -m keras_chrome.evaluate demo/run
+	@printf '\n%s\n' \
+	    'demo/data/remc/demo/1.0.0         the dataset, with the planted truth' \
+	    'demo/run                          the run: model, history, metrics, predictions' \
+	    'demo/run/attention-test.nc        alpha and beta of every test gene' \
+	    'demo/run/plots/$(GENE).png  one gene: signals, alpha, beta' \
+	    'demo/models/demo/1                the SavedModel' \
+	    'demo/served.csv                   what the server answered'
+
+test: install
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+bench: install
+	$(BIN)/pip install --quiet --disable-pip-version-check '.[bench]'
+	$(BIN)/python benchmarks/training.py
+
+clean:
+	rm -rf .venv demo
