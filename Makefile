@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8500
 BIN := .venv/bin
-GENE := SIM00000000003
+GENE := SIM00000001914
 
 .PHONY: install demo test bench clean
 

@@ -2,7 +2,10 @@
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's palette, which readers with any colour vision tell apart; activating marks in
@@ -17,6 +20,7 @@ _COLOURS = {
 }
 _OTHER_COLOUR = "#555555"
 _GREY = "#666666"
+_PALE = "#cccccc"
 
 
 def draw_gene(gene: xr.Dataset) -> Figure:
@@ -32,67 +36,66 @@ def draw_gene(gene: xr.Dataset) -> Figure:
         A figure to save.
     """
     marks = [str(m) for m in gene["mark"].values]
-    bin_bp = int(gene.attrs["bin_bp"])
-    edges_kb = np.append(gene["bin"].values, gene["bin"].values[-1] + bin_bp) / 1000
-    figure = Figure(figsize=(9, 1.2 + 1.15 * len(marks)), dpi=150, layout="constrained")
+    edges_kb = np.append(gene["bin"].values, gene["bin"].values[-1] + gene.attrs["bin_bp"]) / 1000
+    layout = ConstrainedLayoutEngine(h_pad=0.01, w_pad=0.02, hspace=0, wspace=0.01)
+    figure = Figure(figsize=(9, 1.1 + len(marks)), dpi=150, layout=layout)
     grid = figure.add_gridspec(
-        2 * len(marks), 2, width_ratios=[6, 1], height_ratios=[4, 1] * len(marks), hspace=0.02
+        2 * len(marks), 2, width_ratios=[6, 1], height_ratios=[4, 1] * len(marks)
     )
-    has_beta = "beta" in gene
-    has_alpha = "alpha" in gene
-    highest_alpha = float(gene["alpha"].max()) if has_alpha else 1.0
-    strip = None
     for row, mark in enumerate(marks):
         colour = _COLOURS.get(mark, _OTHER_COLOUR)
         of_mark = gene.sel(mark=mark)
         axes = figure.add_subplot(grid[2 * row, 0])
-        axes.stairs(of_mark["signal"].values, edges_kb, fill=True, color=colour, alpha=0.85)
-        axes.axvline(0, color=_GREY, linewidth=0.8, linestyle=":")
-        axes.set_xlim(edges_kb[0], edges_kb[-1])
-        axes.set_ylim(0, max(1.0, 1.08 * float(of_mark["signal"].max())))
-        axes.yaxis.set_major_locator(_few_ticks())
-        axes.tick_params(labelbottom=False, bottom=False, labelsize=7, colors=_GREY)
-        axes.spines[["top", "right", "bottom"]].set_visible(False)
+        _draw_signal(axes, of_mark["signal"].values, edges_kb, colour)
         axes.set_ylabel(mark, rotation=0, ha="right", va="center", fontsize=9, color=colour)
-        below = figure.add_subplot(grid[2 * row + 1, 0])
-        if has_alpha:
-            strip = below.pcolormesh(
-                edges_kb,
-                [0, 1],
-                of_mark["alpha"].values[np.newaxis],
-                cmap="Greys",
-                vmin=0,
-                vmax=highest_alpha,
-            )
-        below.set_yticks([])
-        below.spines[["top", "right", "left", "bottom"]].set_edgecolor("#cccccc")
-        last = row == len(marks) - 1
-        below.tick_params(labelbottom=last, bottom=last, labelsize=8, colors=_GREY)
-        if last:
-            direction = "direction of transcription" if bool(gene["oriented"]) else "genome"
-            below.set_xlabel(f"distance from the TSS along the {direction} (kb)", fontsize=9)
-        if has_beta:
-            bar = figure.add_subplot(grid[2 * row, 1])
-            value = float(of_mark["beta"])
-            bar.barh([0], [value], color=colour, height=0.5)
-            bar.text(value + 0.03, 0, f"{value:.2f}", va="center", fontsize=8, color=_GREY)
-            bar.set_xlim(0, 1.25)
-            bar.set_ylim(-0.7, 0.7)
-            bar.axis("off")
+        axes = figure.add_subplot(grid[2 * row + 1, 0])
+        is_last = row == len(marks) - 1
+        axes.tick_params(labelbottom=is_last, bottom=is_last, labelsize=8, colors=_GREY)
+        if "alpha" in gene:
+            strip = _draw_alpha(axes, of_mark["alpha"].values, edges_kb, float(gene["alpha"].max()))
+            if is_last:
+                scale = figure.add_subplot(grid[2 * row + 1, 1])
+                figure.colorbar(strip, cax=scale, orientation="horizontal")
+                scale.set_xlabel("alpha", fontsize=9)
+                scale.xaxis.set_major_locator(MaxNLocator(nbins=3))
+                scale.tick_params(labelsize=7, colors=_GREY)
+                scale.spines[:].set_edgecolor(_PALE)
+        if "beta" in gene:
+            axes_of_beta = figure.add_subplot(grid[2 * row, 1])
+            _draw_beta(axes_of_beta, float(of_mark["beta"]), float(gene["beta"].max()), colour)
             if row == 0:
-                bar.set_title("beta", fontsize=9, loc="left", color=_GREY)
-    if strip is not None:
-        scale = figure.colorbar(
-            strip, ax=figure.axes, location="bottom", shrink=0.25, aspect=30, anchor=(0.0, 0.0)
-        )
-        scale.set_label("alpha", fontsize=8)
-        scale.ax.tick_params(labelsize=7)
+                axes_of_beta.set_title("beta", fontsize=9, loc="left")
+    direction = "direction of transcription" if bool(gene["oriented"]) else "genome"
+    axes.set_xlabel(f"distance from the TSS along the {direction} (kb)", fontsize=9)
     figure.suptitle(_title(gene), fontsize=10, x=0.01, ha="left")
     return figure
 
 
-def _few_ticks() -> MaxNLocator:
-    return MaxNLocator(nbins=2, integer=True)
+def _draw_signal(axes: Axes, signal: np.ndarray, edges_kb: np.ndarray, colour: str) -> None:
+    axes.stairs(signal, edges_kb, fill=True, color=colour, alpha=0.85)
+    axes.axvline(0, color=_GREY, linewidth=0.8, linestyle=":")
+    axes.set_xlim(edges_kb[0], edges_kb[-1])
+    # An empty mark gets a scale, too: one read.
+    axes.set_ylim(0, max(1.0, 1.08 * float(signal.max())))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
+    axes.tick_params(labelbottom=False, bottom=False, labelsize=7, colors=_GREY)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
+    axes.spines["left"].set_color(_PALE)
+
+
+def _draw_alpha(axes: Axes, alpha: np.ndarray, edges_kb: np.ndarray, highest: float) -> QuadMesh:
+    axes.set_yticks([])
+    axes.spines[:].set_edgecolor(_PALE)
+    return axes.pcolormesh(edges_kb, [0, 1], alpha[np.newaxis], cmap="Greys", vmin=0, vmax=highest)
+
+
+def _draw_beta(axes: Axes, beta: float, highest: float, colour: str) -> None:
+    axes.barh([0], [beta], color=colour, height=0.5, alpha=0.85)
+    axes.text(beta + 0.03 * highest, 0, f"{beta:.2f}", va="center", fontsize=8, color=_GREY)
+    # Room for the number.
+    axes.set_xlim(0, 1.4 * highest)
+    axes.set_ylim(-0.7, 0.7)
+    axes.axis("off")
 
 
 def _title(gene: xr.Dataset) -> str:
