@@ -25,8 +25,9 @@ demo: install
 	$(BIN)/python -m keras_chrome.attend demo/run --plot $(GENE)
 	@printf '\n== 4. A SavedModel, served by the local stand-in for TensorFlow Serving and asked over gRPC\n'
 	$(BIN)/python -m export demo/run --to demo/models --name demo
-	@$(BIN)/python -m serving.local --models demo/models --port $(PORT) & server=$$!; \
-	trap 'kill $$server; wait $$server 2>/dev/null' EXIT; \
+	@$(BIN)/python -m serving.local --models demo/models --port $(PORT) >demo/server.log & \
+	server=$$!; trap 'kill $$server 2>/dev/null; wait $$server' EXIT; \
+	until grep -s . demo/server.log; do sleep 0.5; kill -0 $$server || exit 1; done; \
 	$(BIN)/python -m serving.client --target localhost:$(PORT) --model demo \
 	    --dataset-dir demo/data/remc/demo/1.0.0 --split test --out demo/served.csv
 	@printf '\n== Done\n'

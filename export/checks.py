@@ -11,6 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from export.signatures import DESCRIPTION_KEY
 from keras_chrome.errors import InputError
+from keras_chrome.models import logit_model
 
 # Operations that only a GPU build or a compiler has; a TensorFlow Serving on a CPU has neither.
 _FORBIDDEN_PREFIXES = ("Cudnn", "Xla")
@@ -104,11 +105,11 @@ def _as_arrays(outputs: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
 
 
 def _saliency(model: keras.Model, signal: np.ndarray) -> dict[str, np.ndarray]:
-    logit_model = keras.Model(model.inputs, model.get_layer("logit").output)
+    to_logit = logit_model(model)
     watched = tf.constant(signal)
     with tf.GradientTape() as tape:
         tape.watch(watched)
-        logit = logit_model(watched, training=False)
+        logit = to_logit(watched, training=False)
     return _as_arrays(
         {
             "gradient": tape.gradient(logit, watched),
