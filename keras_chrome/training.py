@@ -113,13 +113,13 @@ def train(
     course.set_model(trainer)
     if resume:
         course.restore()
-    if not course.is_over(epochs):
+    if course.num_epochs < epochs and not course.has_stalled:
         trainer.fit(
             epoch_of_batches(train_genes, batch_size, seed, epoch_variable),
             initial_epoch=course.num_epochs,
             epochs=epochs,
             shuffle=False,
-            verbose="auto" if sys.stdout.isatty() else 0,
+            verbose=int(sys.stdout.isatty()),
             callbacks=[course, *_tensorboard(run_path / "logs")],
         )
     course.keep_best()
@@ -204,10 +204,10 @@ class _Course(keras.callbacks.Callback):
         """Counted from 1; the first of equals."""
         return 1 + int(np.argmax([row["val_auroc"] for row in self.history]))
 
-    def is_over(self, epochs: int) -> bool:
-        return self.num_epochs >= epochs or (
-            self.num_epochs > 0 and self.num_epochs - self.best_epoch >= self.patience
-        )
+    @property
+    def has_stalled(self) -> bool:
+        """Whether the last `patience` epochs were no better than one before."""
+        return bool(self.history) and self.num_epochs - self.best_epoch >= self.patience
 
     def table(self) -> pd.DataFrame:
         return pd.DataFrame(self.history)
@@ -252,13 +252,15 @@ class _Course(keras.callbacks.Callback):
             self.best_weights = self.float32_model.get_weights()
         write_csv(self.run_path / "history.csv", self.table())
         self._save()
-        print(
-            f"epoch {epoch + 1}: loss {logs['loss']:.4f}, validation loss {logs['val_loss']:.4f}, "
-            f"AUROC {logs['val_auroc']:.4f}{' (best)' if is_best else ''}, {wall_s:.1f} s",
-            flush=True,
-        )
-        if self.is_over(epochs=epoch + 2):
-            self.model.stop_training = True
+        if not sys.stdout.isatty():  # On a terminal Keras's progress bar says the same.
+            best = " (best)" if is_best else ""
+            print(
+                f"epoch {epoch + 1}: loss {logs['loss']:.4f}, "
+                f"validation loss {logs['val_loss']:.4f}, AUROC {logs['val_auroc']:.4f}{best}, "
+                f"{wall_s:.1f} s",
+                flush=True,
+            )
+        self.model.stop_training = self.has_stalled
 
     def _state(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
