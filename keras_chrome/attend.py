@@ -141,8 +141,10 @@ def _write(run_dir: str, split: str, out: str | None, options: dict[str, str | N
     attention = attend(run_dir, split=split, **options)
     path = Path(out) if out else Path(run_dir) / f"attention-{split}.nc"
     compressed = {n: {"zlib": True} for n in ("alpha", "beta", "signal") if n in attention}
+    # By way of memory: HDF5 does not survive a disk that fills up under it.
+    content = attention.to_netcdf(engine="h5netcdf", encoding=compressed)
     with atomic_path(path) as temporary:
-        attention.to_netcdf(temporary, engine="h5netcdf", encoding=compressed)
+        temporary.write_bytes(content)
     return path
 
 

@@ -6,7 +6,6 @@ As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E01
 import argparse
 import dataclasses
 import json
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -150,7 +149,7 @@ def fit(config: FitConfig) -> "Run":
 
     from keras_chrome.evaluate import evaluate_genes
     from keras_chrome.models import build_model, logit_model
-    from keras_chrome.run_directory import create_run, write_json
+    from keras_chrome.run_directory import new_run, write_json
     from keras_chrome.training import train
 
     precision = _resolve_precision(config.precision)
@@ -164,32 +163,31 @@ def fit(config: FitConfig) -> "Run":
         "mark_weights": config.mark_weights,
         "dropout": config.dropout,
     }
-    run = create_run(
+    with new_run(
         config.run_dir,
         options=dataclasses.asdict(config),
         model={"variant": config.model, "training_precision": precision, **arguments},
         dataset=dataset.description(),
-    )
-    keras.utils.set_random_seed(config.seed)
-    model = build_model(config.model, **arguments)
-    with _dtype_policy(precision):
-        trainee = logit_model(
-            model if precision == "float32" else build_model(config.model, **arguments)
+    ) as run:
+        keras.utils.set_random_seed(config.seed)
+        model = build_model(config.model, **arguments)
+        with _dtype_policy(precision):
+            trainee = logit_model(
+                model if precision == "float32" else build_model(config.model, **arguments)
+            )
+        print(
+            f"{config.model} on {dataset.name}: {len(genes['train'])} training genes, "
+            f"{len(genes['valid'])} validation, {len(genes['test'])} test; {config.labels} "
+            f"labels, {len(config.marks)} marks x {dataset.num_bins} bins, {precision}",
+            flush=True,
         )
-    print(
-        f"{config.model} on {dataset.name}: {len(genes['train'])} training genes, "
-        f"{len(genes['valid'])} validation, {len(genes['test'])} test; {config.labels} labels, "
-        f"{len(config.marks)} marks x {dataset.num_bins} bins, {precision}",
-        flush=True,
-    )
-    started = time.perf_counter()
-    try:
+        started = time.perf_counter()
         history = train(
             trainee,
             model,
             genes["train"],
             genes["valid"],
-            run_path=run.path,
+            run=run,
             epochs=config.epochs,
             batch_size=config.batch_size,
             learning_rate=config.learning_rate,
@@ -198,19 +196,15 @@ def fit(config: FitConfig) -> "Run":
             seed=config.seed,
             resume=config.resume,
         )
-    except InputError:
-        if not (run.path / "history.csv").exists():
-            shutil.rmtree(run.path)
-        raise
-    run.save_model(model)
-    metrics = evaluate_genes(run, [genes["valid"], genes["test"]], labels=config.labels)
-    metrics |= {
-        "genes_per_second": float(history["genes_per_second"].median()),
-        "wall_s": time.perf_counter() - started,
-        "epochs_run": len(history),
-        "best_epoch": 1 + int(history["val_auroc"].argmax()),
-    }
-    write_json(run.path / "metrics.json", metrics)
+        run.save_model(model)
+        metrics = evaluate_genes(run, [genes["valid"], genes["test"]], labels=config.labels)
+        metrics |= {
+            "genes_per_second": float(history["genes_per_second"].median()),
+            "wall_s": time.perf_counter() - started,
+            "epochs_run": len(history),
+            "best_epoch": 1 + int(history["val_auroc"].argmax()),
+        }
+        write_json(run.path / "metrics.json", metrics)
     return run
 
 

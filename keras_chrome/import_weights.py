@@ -78,7 +78,7 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
         )
 
     from keras_chrome.models import build_model
-    from keras_chrome.run_directory import create_run
+    from keras_chrome.run_directory import new_run
 
     variant = "attentive_chrome"
     arguments: dict[str, Any] = {
@@ -102,7 +102,7 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
         "logit": (weights.output_kernel, weights.output_bias),
     }.items():
         model.get_layer(layer).set_weights(arrays)
-    run = create_run(
+    with new_run(
         config.run_dir,
         options={
             **dataclasses.asdict(config),
@@ -112,8 +112,8 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
         },
         model={"variant": variant, **arguments},
         dataset={name: getattr(config, name) for name in ("num_bins", "bin_bp", "flank_bp")},
-    )
-    run.save_model(model)
+    ) as run:
+        run.save_model(model)
     return run
 
 

@@ -8,6 +8,7 @@ the old file or the new one.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,14 +34,18 @@ _PACKAGES = ("keras-chrome", "tensorflow", "keras", "tensorflow-datasets", "nump
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` which takes its place once the block is done.
 
-    The suffix stays, since Keras and xarray choose the format by it. If the block fails, nothing
-    is left behind.
+    The suffix stays, since Keras and Matplotlib choose the format by it. If the block fails,
+    nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        # A full disk does not say by itself which one it is.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -75,6 +80,11 @@ class Run:
     def marks(self) -> tuple[str, ...]:
         """The marks that the model was trained on, in order."""
         return tuple(self.config["model"]["marks"])
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where training goes on from, if it was broken off."""
+        return self.path / "checkpoints" / "last.npz"
 
     def open_dataset(self, name: str | None = None, data_dir: str | None = None) -> "Dataset":
         """Open the dataset that the run was trained on, or another of the same shape.
@@ -127,14 +137,19 @@ class Run:
         return keras.saving.load_model(path, compile=False)
 
 
-def create_run(
+@contextmanager
+def new_run(
     path: str | Path,
     *,
     options: Mapping[str, Any],
     model: Mapping[str, Any],
     dataset: Mapping[str, Any],
-) -> Run:
-    """Make a run directory and write its configuration."""
+) -> Iterator[Run]:
+    """Make a run directory, with its configuration, for a block that fills it.
+
+    If the block fails before there is a checkpoint to resume from, the directory is removed,
+    unless it held something before.
+    """
     run = Run(
         Path(path),
         {
@@ -147,9 +162,15 @@ def create_run(
             "git_revision": _git_revision(),
         },
     )
-    run.path.mkdir(parents=True, exist_ok=True)
-    write_json(run.path / "config.json", run.config)
-    return run
+    is_ours = not run.path.exists() or not any(run.path.iterdir())
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_json(run.path / "config.json", run.config)
+        yield run
+    except BaseException:
+        if is_ours and not run.checkpoint_path.exists():
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def open_run(path: str | Path) -> Run:

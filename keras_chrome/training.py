@@ -16,7 +16,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from keras_chrome.data import Genes
 from keras_chrome.errors import InputError
 from keras_chrome.prediction import batch_predictor, predict_batches
-from keras_chrome.run_directory import atomic_path, write_csv
+from keras_chrome.run_directory import Run, atomic_path, write_csv
 from keras_chrome.sharding import split_batch
 
 # Python looks at the training this many times an epoch: often enough for a progress bar.
@@ -68,7 +68,7 @@ def train(
     train_genes: Genes,
     valid_genes: Genes,
     *,
-    run_path: Path,
+    run: Run,
     epochs: int,
     batch_size: int,
     learning_rate: float,
@@ -88,14 +88,14 @@ def train(
         model: The float32 model to validate and keep, with the same weights in the same order.
         train_genes: Genes to train on.
         valid_genes: Genes to choose the epoch by.
-        run_path: Run directory: `history.csv`, `checkpoints/` and `logs/` are written there.
+        run: The run, where `history.csv`, `checkpoints/` and `logs/` are written.
         epochs: Most epochs to train.
         batch_size: Genes a step.
         learning_rate: Adam's.
         clip_norm: Greatest norm of a step's gradient; None for no limit.
         patience: Epochs without a better validation AUROC after which training stops.
         seed: Seeds the order of the genes.
-        resume: Go on from the checkpoint in `run_path`, if there is one.
+        resume: Go on from the checkpoint of the run, if there is one.
 
     Returns:
         One row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s.
@@ -109,7 +109,7 @@ def train(
         trainee, steps=steps, learning_rate=learning_rate, clip_norm=clip_norm
     )
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    course = _Course(model, valid_genes, run_path, epoch_variable, patience, steps * batch_size)
+    course = _Course(model, valid_genes, run, epoch_variable, patience, steps * batch_size)
     course.set_model(trainer)
     if resume:
         course.restore()
@@ -120,7 +120,7 @@ def train(
             epochs=epochs,
             shuffle=False,
             verbose=int(sys.stdout.isatty()),
-            callbacks=[course, *_tensorboard(run_path / "logs")],
+            callbacks=[course, *_tensorboard(run.path / "logs")],
         )
     course.keep_best()
     return course.table()
@@ -175,7 +175,7 @@ class _Course(keras.callbacks.Callback):
         self,
         float32_model: keras.Model,
         valid_genes: Genes,
-        run_path: Path,
+        run: Run,
         epoch_variable: tf.Variable,
         patience: int,
         genes_an_epoch: int,
@@ -184,16 +184,12 @@ class _Course(keras.callbacks.Callback):
         self.float32_model = float32_model
         self.predictor = batch_predictor(float32_model)
         self.valid_genes = valid_genes
-        self.run_path = run_path
+        self.run = run
         self.epoch_variable = epoch_variable
         self.patience = patience
         self.genes_an_epoch = genes_an_epoch
         self.history: list[dict[str, float]] = []
         self.best_weights: list[np.ndarray] = []
-
-    @property
-    def checkpoint_path(self) -> Path:
-        return self.run_path / "checkpoints" / "last.npz"
 
     @property
     def num_epochs(self) -> int:
@@ -250,7 +246,7 @@ class _Course(keras.callbacks.Callback):
         is_best = self.best_epoch == self.num_epochs
         if is_best:
             self.best_weights = self.float32_model.get_weights()
-        write_csv(self.run_path / "history.csv", self.table())
+        write_csv(self.run.path / "history.csv", self.table())
         self._save()
         if not sys.stdout.isatty():  # On a terminal Keras's progress bar says the same.
             best = " (best)" if is_best else ""
@@ -269,14 +265,14 @@ class _Course(keras.callbacks.Callback):
         arrays: dict[str, Any] = {"history": np.array(json.dumps(self.history))}
         arrays |= {f"state_{i}": np.asarray(v) for i, v in enumerate(self._state())}
         arrays |= {f"best_{i}": w for i, w in enumerate(self.best_weights)}
-        with atomic_path(self.checkpoint_path) as temporary:
+        with atomic_path(self.run.checkpoint_path) as temporary:
             np.savez(temporary, **arrays)
 
     def restore(self) -> None:
         """Take up the checkpoint, if there is one."""
-        if not self.checkpoint_path.is_file():
+        if not self.run.checkpoint_path.is_file():
             return
-        with np.load(self.checkpoint_path) as arrays:
+        with np.load(self.run.checkpoint_path) as arrays:
             self.history = json.loads(str(arrays["history"]))
             state = self._state()
             if [v.shape for v in state] != [
@@ -284,7 +280,7 @@ class _Course(keras.callbacks.Callback):
             ]:
                 raise InputError(
                     "Expected a checkpoint of the same model and precision. Received: "
-                    f"{self.checkpoint_path}"
+                    f"{self.run.checkpoint_path}"
                 )
             for i, variable in enumerate(state):
                 variable.assign(arrays[f"state_{i}"])

@@ -8,7 +8,7 @@ import pytest
 
 from export import export_run
 from keras_chrome.models import build_model
-from keras_chrome.run_directory import Run, create_run
+from keras_chrome.run_directory import Run, new_run
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 NUM_BINS = 8
@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     )
     # Larger than at the start of training: genes then differ, and gradients are not noise.
     model.set_weights([3 * weight for weight in model.get_weights()])
-    run = create_run(
+    with new_run(
         tmp_path_factory.mktemp("runs") / "tiny",
         options={"labels": "median"},
         model={
@@ -39,8 +39,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
             "genome": "simulated",
             "label_rule": "high if rpkm > median_rpkm",
         },
-    )
-    run.save_model(model)
+    ) as run:
+        run.save_model(model)
     return run
 
 

@@ -1,5 +1,6 @@
 """The commands as a user types them."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -55,10 +56,18 @@ def test_unwritable_run_directory(data_dir: Path, tmp_path: Path) -> None:
     assert "Not a directory" in answer.stderr
 
 
-def test_full_disk(run_path: Path) -> None:
-    answer = command("keras_chrome.attend", run_path, "--out", "/dev/full/attention.nc")
+def test_full_disk(run_path: Path, tmp_path: Path) -> None:
+    # The nearest to a full disk that needs no rights: files may not grow over 10 kB.
+    answer = subprocess.run(
+        [sys.executable, "-m", "keras_chrome.attend", run_path, "--out", tmp_path / "a.nc"],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000)),
+    )
     assert answer.returncode == 2
     assert answer.stderr.count("\n") == 1
+    assert str(tmp_path / "a.nc") in answer.stderr
+    assert not list(tmp_path.glob("*.nc"))
 
 
 def test_dispatcher_lists_verbs_and_knows_them() -> None:

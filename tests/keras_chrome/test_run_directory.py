@@ -1,5 +1,6 @@
 """Run directories: whole or not at all."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 
 import keras_chrome
 from keras_chrome.errors import InputError
-from keras_chrome.run_directory import atomic_path, open_run
+from keras_chrome.run_directory import atomic_path, new_run, open_run
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -20,6 +21,35 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+NOTHING: dict[str, dict[str, object]] = {"options": {}, "model": {}, "dataset": {}}
+
+
+def test_a_failed_run_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), new_run(tmp_path / "run", **NOTHING):
+        raise RuntimeError
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_failed_run_stays_once_it_can_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), new_run(tmp_path / "run", **NOTHING) as run:
+        run.checkpoint_path.parent.mkdir()
+        run.checkpoint_path.write_text("")
+        raise RuntimeError
+    assert (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_failed_run_does_not_take_what_was_there_before(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(RuntimeError), new_run(tmp_path, **NOTHING):
+        raise RuntimeError
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_a_full_disk_names_the_file() -> None:
+    with pytest.raises(OSError, match="full"), atomic_path(Path("/dev/full")):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_missing_run_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from export import export_run
 from keras_chrome.models import build_model
-from keras_chrome.run_directory import create_run
+from keras_chrome.run_directory import new_run
 from serving.client import Client
 from serving.local import LocalServer
 
@@ -33,7 +33,7 @@ def model() -> keras.Model:
 def models_dir(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Versions 3 and 12 of `tiny`, and `foreign`, which knows no marks."""
     folder = tmp_path_factory.mktemp("serving")
-    run = create_run(
+    with new_run(
         folder / "run",
         options={"labels": "median"},
         model={
@@ -43,8 +43,8 @@ def models_dir(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> 
             "transform": "log1p",
         },
         dataset={"name": "remc/demo", "bin_bp": 100, "flank_bp": 400},
-    )
-    run.save_model(model)
+    ) as run:
+        run.save_model(model)
     export_run(run.path, folder / "models", "tiny", 12)
     # Relative order of text would take 3 for the highest.
     (folder / "models/tiny/3").symlink_to(folder / "models/tiny/12")
