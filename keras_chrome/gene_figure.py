@@ -102,8 +102,7 @@ def _title(gene: xr.Dataset) -> str:
     name = str(gene["symbol"].values) or str(gene["gene_id"].values)
     place = ""
     if int(gene["tss"]) >= 0:
-        # Positions are 0-based; people and genome browsers read 1-based ones.
-        place = f"{gene['chrom'].values}:{int(gene['tss']) + 1:,} ({gene['strand'].values or '?'})"
+        place = f"{gene['chrom'].values}:{int(gene['tss']):,} ({gene['strand'].values or '?'})"
     rpkm = float(gene["rpkm"])
     truth = f"{'high' if int(gene['label']) else 'low'} ({gene.attrs['label_rule']} label"
     truth += f", {rpkm:.3g} RPKM)" if np.isfinite(rpkm) else ")"

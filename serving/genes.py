@@ -144,17 +144,15 @@ def read_dataset(
                 f"Expected {key}={expected}, on which the model was trained. Received: "
                 f"{key}={metadata.get(key)} in {dataset_dir}"
             )
-    examples = list(
-        tfds.as_numpy(
-            builder.as_dataset(
-                split=split, decoders=tfds.decode.PartialDecoding({"gene_id": True, "signal": True})
-            ).batch(1024)
-        )
-    )
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        examples = list(builder.as_data_source(split))
+    else:
+        wanted = tfds.decode.PartialDecoding({"gene_id": True, "signal": True})
+        examples = list(tfds.as_numpy(builder.as_dataset(split=split, decoders=wanted)))
     if not examples:
         raise InputError(f"Expected genes. Received: an empty split={split} of {dataset_dir}")
     return Genes(
-        np.concatenate([batch["gene_id"] for batch in examples]).astype(str),
-        np.concatenate([batch["signal"] for batch in examples]),
+        np.array([example["gene_id"] for example in examples]).astype(str),
+        np.stack([example["signal"] for example in examples]),
         tuple(metadata["marks"]),
     )

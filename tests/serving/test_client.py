@@ -263,9 +263,9 @@ class Genes(tfds.core.GeneratorBasedBuilder):
             yield number, {"signal": signal, "gene_id": f"ENSG{number:011d}"}
 
 
-@pytest.fixture(scope="module")
-def dataset_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    builder = Genes(data_dir=tmp_path_factory.mktemp("data"))
+@pytest.fixture(scope="module", params=["tfrecord", "array_record"])
+def dataset_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    builder = Genes(data_dir=tmp_path_factory.mktemp("data"), file_format=request.param)
     builder.download_and_prepare()
     return Path(builder.data_dir)
 
