@@ -13,6 +13,9 @@ from typing import Any
 
 from keras_chrome.errors import InputError
 
+# Modules that only an extra installs.
+_EXTRAS = {"tensorflow_serving": "serving", "tf_keras_vis": "explain"}
+
 
 def option(help_text: str, *, default: Any = dataclasses.MISSING, **argument: Any) -> Any:
     """A dataclass field that is also a command line option.
@@ -67,13 +70,24 @@ def _scalar_type(hint: Any) -> tuple[type, bool]:
 def run_command(main: Callable[[Sequence[str] | None], None]) -> typing.NoReturn:
     """Run a command's `main` and exit.
 
-    Bad input, and what the operating system refuses (a missing file, a full disk), end in one
-    line on standard error and exit code 2; anything else is a bug and keeps its traceback.
+    Bad input, what the operating system refuses (a missing file, a full disk) and an extra that
+    is not installed end in one line on standard error and exit code 2; anything else is a bug and
+    keeps its traceback.
     """
     try:
         main(None)
     except (InputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        print(
+            f"error: Expected the extra {extra}. Received: no module {error.name}. Install it: "
+            f"pip install 'keras-chrome[{extra}]'",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,8 +1,11 @@
 """Importing TensorFlow without its start-up lines."""
 
 import importlib
+import importlib.util
 import os
 import sys
+
+from serving.errors import InputError
 
 
 def import_tensorflow_quietly() -> None:
@@ -10,6 +13,9 @@ def import_tensorflow_quietly() -> None:
 
     They are written before any logging option is read, and would drown the one line that a
     command has to say. For commands only: a library leaves standard error alone.
+
+    Raises:
+        InputError: If TensorFlow Serving's API, which every command here needs, is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
@@ -24,3 +30,8 @@ def import_tensorflow_quietly() -> None:
         os.close(stderr)
         os.close(devnull)
     tensorflow.get_logger().setLevel("ERROR")
+    if importlib.util.find_spec("tensorflow_serving") is None:
+        raise InputError(
+            "Expected TensorFlow Serving's API. Received: no module tensorflow_serving. "
+            "Install it: pip install 'keras-chrome[serving]'"
+        )

@@ -3,11 +3,12 @@
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from keras_chrome.command_line import format_table
+from keras_chrome.command_line import format_table, run_command
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -68,6 +69,23 @@ def test_full_disk(run_path: Path, tmp_path: Path) -> None:
     assert answer.stderr.count("\n") == 1
     assert str(tmp_path / "a.nc") in answer.stderr
     assert not list(tmp_path.glob("*.nc"))
+
+
+def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def main(argv: Sequence[str] | None) -> None:
+        raise ModuleNotFoundError("No module", name="tensorflow_serving.apis")
+
+    with pytest.raises(SystemExit, match="2"):
+        run_command(main)
+    assert "pip install 'keras-chrome[serving]'" in capsys.readouterr().err
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    def main(argv: Sequence[str] | None) -> None:
+        raise ModuleNotFoundError("No module", name="keras_chrome.nothing")
+
+    with pytest.raises(ModuleNotFoundError):
+        run_command(main)
 
 
 def test_dispatcher_lists_verbs_and_knows_them() -> None:
