@@ -106,8 +106,8 @@ class FitConfig:
 
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # Section 4 of the paper and its published code: Adam at 1e-4, batches of 16, gradients
-    # clipped to norm 1, counts as they are, the authors' labels, the best of 30 epochs.
+    # As published: Adam at 1e-4, batches of 16, gradients clipped to norm 1, counts as they are,
+    # the authors' labels, the epoch with the best validation AUROC. It levels off before 30.
     "paper": {
         "labels": "published",
         "transform": "none",
@@ -142,7 +142,7 @@ def fit(config: FitConfig) -> "Run":
         >>> run.load_model()
     """
     dataset, genes = _load(config)
-    _check_run_directory(config)
+    _check_run_directory(config, dataset)
 
     import keras
     import numpy as np
@@ -246,11 +246,11 @@ def _load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
     return dataset, genes
 
 
-def _check_run_directory(config: FitConfig) -> None:
+def _check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
     """See that the run directory is free, or holds the very run to resume.
 
     Raises:
-        InputError: If it holds a run and `resume` is not set, or one with other options.
+        InputError: If it holds a run and `resume` is not set, or one with other options or data.
     """
     from keras_chrome.run_directory import open_run
 
@@ -262,7 +262,13 @@ def _check_run_directory(config: FitConfig) -> None:
             f"Expected a run directory of its own. Received: run_dir={str(path)!r}, which holds "
             "a run; take another, or go on with that run with --resume"
         )
-    earlier = open_run(path).config["options"]
+    run = open_run(path)
+    if run.config["dataset"].get("fingerprint") != dataset.fingerprint():
+        raise InputError(
+            f"Expected the dataset that {path} was begun on. Received: {dataset.path}, which has "
+            "been built anew with other contents"
+        )
+    earlier = run.config["options"]
     now = json.loads(json.dumps(dataclasses.asdict(config)))
     free = {"run_dir", "data_dir", "resume", "epochs", "patience"}
     if changed := sorted(k for k in now if k not in free and now[k] != earlier.get(k)):

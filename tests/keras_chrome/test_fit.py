@@ -77,6 +77,14 @@ def test_resuming_with_other_options_names_them(data_dir: Path, run_path: Path) 
         fit(small(data_dir, run_path, resume=True, learning_rate=0.5, epochs=5))
 
 
+def test_resuming_on_other_data_is_refused(data_dir: Path, run_path: Path) -> None:
+    config = json.loads((run_path / "config.json").read_text())
+    config["dataset"]["fingerprint"] = "another"
+    (run_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="built anew with other contents"):
+        fit(small(data_dir, run_path, resume=True, epochs=5))
+
+
 def test_a_run_is_not_overwritten(data_dir: Path, run_path: Path) -> None:
     before = (run_path / "model.keras").read_bytes()
     with pytest.raises(InputError, match=r"holds a run.*--resume"):
