@@ -147,8 +147,7 @@ def read_dataset(
     if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
         examples = list(builder.as_data_source(split))
     else:
-        wanted = tfds.decode.PartialDecoding({"gene_id": True, "signal": True})
-        examples = list(tfds.as_numpy(builder.as_dataset(split=split, decoders=wanted)))
+        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
     if not examples:
         raise InputError(f"Expected genes. Received: an empty split={split} of {dataset_dir}")
     return Genes(
