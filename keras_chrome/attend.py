@@ -55,7 +55,7 @@ def attend(
 
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
-    labels = labels or run.config["options"].get("labels") or "median"
+    labels = labels or run.labels
     genes = load_genes(opened, split, marks=run.marks, labels=labels)
     prediction = predict(run.load_model(), genes.signal)
     attention = {

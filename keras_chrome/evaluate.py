@@ -51,8 +51,8 @@ def evaluate(
 
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
-    labels = labels or run.config["options"].get("labels") or "median"
-    own = (run.config["dataset"].get("name"), run.config["options"].get("labels"))
+    labels = labels or run.labels
+    own = (run.config["dataset"].get("name"), run.labels)
     if out is None and None not in own and (opened.name, labels) != own:
         raise InputError(
             f"Expected --out for an evaluation on other genes or labels than the run's own "
@@ -75,17 +75,19 @@ def evaluate_genes(
     run: "Run", splits: "Sequence[Genes]", *, labels: str, directory: Path | None = None
 ) -> dict[str, Any]:
     """Measure a run's saved model on genes, and write `predictions.csv`."""
+    import numpy as np
     import pandas as pd
 
     from keras_chrome.metrics import classification_metrics
     from keras_chrome.prediction import predict
     from keras_chrome.run_directory import write_csv
 
-    model = run.load_model()
+    # All splits at once: each call of `predict` compiles.
+    together = predict(run.load_model(), np.concatenate([g.signal for g in splits])).probability
+    ends = np.cumsum([len(genes) for genes in splits])
     metrics: dict[str, Any] = {"label_rule": labels}
     tables = []
-    for genes in splits:
-        probability = predict(model, genes.signal).probability
+    for genes, probability in zip(splits, np.split(together, ends[:-1]), strict=True):
         metrics[genes.split] = classification_metrics(genes.label, probability)
         tables.append(
             pd.DataFrame(

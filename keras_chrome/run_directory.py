@@ -82,6 +82,11 @@ class Run:
         return tuple(self.config["model"]["marks"])
 
     @property
+    def labels(self) -> str:
+        """The label rule that the model was trained on."""
+        return self.config["options"]["labels"]
+
+    @property
     def checkpoint_path(self) -> Path:
         """Where training goes on from, if it was broken off."""
         return self.path / "checkpoints" / "last.npz"

@@ -39,11 +39,10 @@ def test_label_is_rpkm_above_the_median(data_dir: Path) -> None:
 
 
 def test_array_record_reads_the_same_genes(data_dir: Path, tmp_path: Path) -> None:
-    from tfds_remc import RemcBuilder
+    from tfds_remc import RemcBuilder, RemcConfig
 
     dataset = open_dataset("remc/small", data_dir)
-    config = RemcBuilder(config="demo").builder_config
-    config = type(config)(
+    config = RemcConfig(
         name="small",
         is_simulated=True,
         marks=dataset.marks,

@@ -12,6 +12,7 @@ import tensorflow as tf
 import keras_chrome.fit as fit_module
 from keras_chrome.errors import InputError
 from keras_chrome.fit import PRESETS, FitConfig, fit, main
+from keras_chrome.run_directory import open_run
 
 
 def small(data_dir: Path, run_path: Path, **options: object) -> FitConfig:
@@ -161,13 +162,7 @@ def test_the_paper_preset_and_what_is_given_beside_it(
     monkeypatch: pytest.MonkeyPatch, run_path: Path
 ) -> None:
     seen = []
-    monkeypatch.setattr(fit_module, "fit", lambda c: seen.append(c) or fit_module_run(run_path))
+    monkeypatch.setattr(fit_module, "fit", lambda c: seen.append(c) or open_run(run_path))
     main(["--preset", "paper", "--dataset", "d", "--run-dir", "r", "--epochs", "2"])
     assert dataclasses.asdict(seen[0]).items() >= {**PRESETS["paper"], "epochs": 2}.items()
     assert (seen[0].learning_rate, seen[0].transform, seen[0].labels) == (1e-4, "none", "published")
-
-
-def fit_module_run(run_path: Path):
-    from keras_chrome.run_directory import open_run
-
-    return open_run(run_path)
