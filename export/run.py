@@ -45,8 +45,8 @@ def export_run(
         The SavedModel, `models_dir/name/version`.
 
     Raises:
-        InputError: If `run_dir` is not a run of this version, the name or the version cannot be
-            used, or `models_dir` cannot be written.
+        InputError: If `run_dir` is not a run of this version or is one of a baseline, the name or
+            the version cannot be used, or `models_dir` cannot be written.
         ExportError: If the SavedModel does not answer as the Keras model does.
 
     Example:
@@ -111,6 +111,7 @@ def _appearing_at(target: Path) -> Iterator[Path]:
 
 
 def _write(run: "Run", model_dir: Path, name: str) -> None:
+    import keras
     import numpy as np
     import tensorflow as tf
 
@@ -119,6 +120,11 @@ def _write(run: "Run", model_dir: Path, name: str) -> None:
     from export.warmup import write_warmup
 
     model = run.load_model()
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"Expected a run of a Keras model. Received: {run.path}, a run of the baseline "
+            f"{run.model_name}, which has no graph to serve"
+        )
     _, num_bins, num_marks = model.input_shape
     # Counts as a ChIP-seq experiment gives: overdispersed, many zeros.
     random = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """The variants by name."""
 
+import inspect
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,29 @@ from keras_chrome.errors import InputError
 if TYPE_CHECKING:
     import keras
 
-# Each variant's builder, as module:function. A name rather than the function itself, so that
-# `--help` can list the variants without importing TensorFlow.
-VARIANTS = {"attentive_chrome": "keras_chrome.models.attentive_chrome:attentive_chrome"}
+# Each variant's function, as module:function. A name rather than the function itself, so that
+# `--help` can list the variants without importing TensorFlow. A variant takes the transformed
+# signal and its own options, and returns the outputs of the model.
+VARIANTS = {
+    "attentive_chrome": "keras_chrome.models.attentive_chrome:attentive_chrome",
+    "lstm_alpha": "keras_chrome.models.recurrent:lstm_alpha",
+    "lstm_attn": "keras_chrome.models.recurrent:lstm_attn",
+    "lstm": "keras_chrome.models.recurrent:lstm",
+    "deep_chrome": "keras_chrome.models.convolutional:deep_chrome",
+    "cnn_attn": "keras_chrome.models.convolutional:cnn_attn",
+    "cnn_alpha_beta": "keras_chrome.models.convolutional:cnn_alpha_beta",
+}
 
 
 def build_model(
-    variant: str, *, marks: Sequence[str], num_bins: int = 100, **options: Any
+    variant: str,
+    *,
+    marks: Sequence[str],
+    num_bins: int = 100,
+    transform: str = "log1p",
+    signal_mean: Sequence[float] | None = None,
+    signal_variance: Sequence[float] | None = None,
+    **options: Any,
 ) -> "keras.Model":
     """Build a variant by its name.
 
@@ -23,15 +40,19 @@ def build_model(
         variant: A name in `VARIANTS`.
         marks: Names of the marks, in the order of the signal's last axis.
         num_bins: Number of bins of a gene region.
-        **options: The variant's own arguments.
+        transform: `"log1p"` or `"none"`, see `SignalTransform`.
+        signal_mean: Mean of log(1 + signal) a mark, for `"log1p"`.
+        signal_variance: Its variance.
+        **options: The variant's own options.
 
     Returns:
-        A functional model from the signal `(batch, bins, marks)` to a dict: `probability`
-        `(batch,)`, and where the variant has them `alpha` `(batch, marks, bins)` and `beta`
-        `(batch, marks)`. Its layer `logit` gives the logit of high expression, `(batch, 1)`.
+        A functional model from the signal `(batch, bins, marks)`, as measured, to a dict of
+        float32: `probability` of high expression `(batch,)`, and where the variant has them
+        `alpha` `(batch, marks, bins)` and `beta` `(batch, marks)`. Its layer `logit` gives the
+        logit of high expression, `(batch, 1)`.
 
     Raises:
-        InputError: If the variant is unknown.
+        InputError: If the variant is unknown, or has no such option.
 
     Example:
         >>> model = build_model("attentive_chrome", marks=("H3K4me3", "H3K27me3"), num_bins=40)
@@ -39,8 +60,24 @@ def build_model(
     if variant not in VARIANTS:
         raise InputError(f"Expected one of {sorted(VARIANTS)}. Received: model={variant!r}")
     module, function = VARIANTS[variant].split(":")
-    builder = getattr(import_module(module), function)
-    return builder(marks=tuple(marks), num_bins=num_bins, **options)
+    variant_function = getattr(import_module(module), function)
+    _, *known = inspect.signature(variant_function).parameters
+    if unknown := {name: value for name, value in options.items() if name not in known}:
+        raise InputError(
+            f"Expected options of {variant} ({', '.join(known)}). Received: "
+            + ", ".join(f"{name}={value!r}" for name, value in unknown.items())
+        )
+
+    import keras
+
+    from keras_chrome.layers import SignalTransform
+
+    signal = keras.Input((num_bins, len(marks)), name="signal", dtype="float32")
+    signal_transform = SignalTransform(
+        marks, transform, signal_mean, signal_variance, name="signal_transform"
+    )
+    outputs = variant_function(signal_transform(signal), **options)
+    return keras.Model(signal, outputs, name=variant)
 
 
 def logit_model(model: "keras.Model") -> "keras.Model":

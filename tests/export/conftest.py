@@ -1,5 +1,6 @@
 """A tiny run and its export, made once: both take seconds."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -14,23 +15,17 @@ MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 NUM_BINS = 8
 
 
-@pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def _make_run(path: Path, variant: str = "attentive_chrome", **options: object) -> Run:
+    """A run directory with an untrained model, without the rest."""
     keras.utils.set_random_seed(1)
-    model = build_model(
-        "attentive_chrome", marks=MARKS, num_bins=NUM_BINS, bin_units=4, mark_units=4, dropout=0.5
-    )
+    arguments = {"marks": list(MARKS), "num_bins": NUM_BINS, "transform": "log1p"}
+    model = build_model(variant, **arguments, dropout=0.5, **options)
     # Larger than at the start of training: genes then differ, and gradients are not noise.
     model.set_weights([3 * weight for weight in model.get_weights()])
     with new_run(
-        tmp_path_factory.mktemp("runs") / "tiny",
+        path,
         options={"labels": "median"},
-        model={
-            "variant": "attentive_chrome",
-            "marks": list(MARKS),
-            "num_bins": NUM_BINS,
-            "transform": "log1p",
-        },
+        model={"variant": variant, **arguments},
         dataset={
             "name": "remc/demo",
             "bin_bp": 100,
@@ -42,6 +37,17 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     ) as run:
         run.save_model(model)
     return run
+
+
+@pytest.fixture(scope="session")
+def make_run() -> Callable[..., Run]:
+    """Makes a run directory of a variant with options of its own."""
+    return _make_run
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return _make_run(tmp_path_factory.mktemp("runs") / "tiny", bin_units=4, mark_units=4)
 
 
 @pytest.fixture(scope="session")
