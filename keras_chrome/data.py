@@ -6,14 +6,14 @@ shuffles it in memory, and everything else indexes it.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_chrome.errors import InputError
-from keras_chrome.vocabulary import CORE_MARKS
+from keras_chrome.vocabulary import CORE_MARKS, SPLITS
 
 _LABEL_FEATURE = {"median": "label", "published": "label_published"}
 _GENE_FEATURES = ("gene_id", "symbol", "chrom", "tss", "strand", "rpkm", "oriented")
@@ -68,10 +68,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Genes:
-    """Genes of one split; every array's first axis is the gene.
+    """Genes of one split, or of all; every array's first axis is the gene.
 
     Attributes:
-        split: `train`, `valid` or `test`.
+        split: `train`, `valid` or `test`; `all` for every gene of the dataset.
         signal: float32 `(genes, bins, marks)`, as measured.
         label: int8 `(genes,)`, 1 for high expression, 0 for low.
         gene_id: Ensembl ids; seven of the published ones stand twice.
@@ -98,6 +98,15 @@ class Genes:
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def subset(self, split: str, selected: np.ndarray) -> "Genes":
+        """The genes where the boolean array `selected` is true, as a split of that name."""
+        columns = {name: getattr(self, name)[selected] for name in _columns()}
+        return replace(self, split=split, num_unlabelled=0, **columns)
+
+
+def _columns() -> list[str]:
+    return [f.name for f in fields(Genes) if f.name not in ("split", "num_unlabelled")]
 
 
 def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
@@ -145,63 +154,94 @@ def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
         ) from None
 
 
+def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
+    """Read every feature of a split's genes, whatever their labels.
+
+    Args:
+        dataset: From `open_dataset`.
+        split: `train`, `valid` or `test`, as the dataset has them.
+
+    Returns:
+        An array a feature, whose first axis is the gene; text is decoded.
+
+    Raises:
+        InputError: If the split is not in the dataset, or is empty.
+    """
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(dataset.path)
+    if split not in builder.info.splits:
+        raise InputError(
+            f"Expected one of {sorted(builder.info.splits)}. Received: split={split!r}"
+        )
+    num_genes = builder.info.splits[split].num_examples
+    if not num_genes:
+        raise InputError(f"Expected genes in split {split!r} of {dataset.name}. Received: none")
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        examples = list(builder.as_data_source(split))
+        columns = {name: np.stack([e[name] for e in examples]) for name in examples[0]}
+    else:
+        batches = builder.as_dataset(split, batch_size=num_genes, shuffle_files=False)
+        columns = next(iter(tfds.as_numpy(batches)))
+    return {name: _text(column) for name, column in columns.items()}
+
+
 def load_genes(
     dataset: Dataset,
-    split: str,
+    split: str = "all",
     *,
     marks: Sequence[str] = CORE_MARKS,
     labels: str = "median",
 ) -> Genes:
-    """Read the labelled genes of a split.
+    """Read the labelled genes of a split of the dataset.
 
     Args:
         dataset: From `open_dataset`.
-        split: `train`, `valid` or `test`.
+        split: `train`, `valid` or `test`, as the dataset has them, or `all`.
         marks: Marks to read, by name, in the order wanted.
         labels: `median`, high if rpkm > the epigenome's median as numbers, or `published`, the
             label in the authors' file.
 
     Raises:
-        InputError: If the split or a mark is not in the dataset, or the genes of the split
-            are not of both classes.
+        InputError: If the split or a mark is not in the dataset, or the split is empty.
     """
-    import tensorflow_datasets as tfds
+    if split == "all":
+        parts = [load_genes(dataset, name, marks=marks, labels=labels) for name in SPLITS]
+        columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in _columns()}
+        return Genes("all", num_unlabelled=sum(p.num_unlabelled for p in parts), **columns)
 
     if missing := [m for m in marks if m not in dataset.marks]:
         raise InputError(
             f"Expected marks that {dataset.name} holds ({', '.join(dataset.marks)}). "
             f"Received: marks={', '.join(missing)}"
         )
-    builder = tfds.builder_from_directory(dataset.path)
-    if split not in builder.info.splits:
-        raise InputError(
-            f"Expected one of {sorted(builder.info.splits)}. Received: split={split!r}"
-        )
-    num_read = builder.info.splits[split].num_examples
-    if not num_read:
-        raise InputError(f"Expected genes in split {split!r} of {dataset.name}. Received: none")
-    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
-        examples = list(builder.as_data_source(split))
-        columns = {name: np.stack([e[name] for e in examples]) for name in examples[0]}
-    else:
-        batches = builder.as_dataset(split, batch_size=num_read, shuffle_files=False)
-        columns = next(iter(tfds.as_numpy(batches)))
+    columns = read_columns(dataset, split)
     label = columns[_LABEL_FEATURE[labels]]
     labelled = label >= 0
-    if len(classes := np.unique(label[labelled])) < 2:
-        found = f"{labelled.sum()} genes labelled {classes[0]}" if len(classes) else "none"
-        raise InputError(
-            f"Expected genes of both classes in split {split!r} of {dataset.name}. Received: "
-            f"{found} of {num_read} genes with labels={labels!r}"
-        )
     order = [dataset.marks.index(m) for m in marks]
-    columns = {name: _text(columns[name])[labelled] for name in ("signal", *_GENE_FEATURES)}
+    columns = {name: columns[name][labelled] for name in ("signal", *_GENE_FEATURES)}
     return Genes(
         split=split,
         signal=np.ascontiguousarray(columns.pop("signal")[..., order], np.float32),
         label=label[labelled].astype(np.int8),
         num_unlabelled=int((~labelled).sum()),
         **columns,
+    )
+
+
+def check_classes(genes: Genes, dataset: Dataset, labels: str) -> None:
+    """See that genes of both classes are there: without, there is no AUROC.
+
+    Raises:
+        InputError: If there are not.
+    """
+    if len(classes := np.unique(genes.label)) == 2:
+        return
+    found = f"{len(genes)} genes, all labelled {classes[0]}" if len(classes) else "none"
+    unlabelled = f", and {genes.num_unlabelled} without label" if genes.num_unlabelled else ""
+    raise InputError(
+        f"Expected genes of both classes in split {genes.split!r} of {dataset.name} with "
+        f"labels={labels!r}. Received: {found}{unlabelled}"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from keras_chrome.data import load_genes, open_dataset
+from keras_chrome.data import check_classes, load_genes, open_dataset
 from keras_chrome.errors import InputError
 
 
@@ -81,9 +81,36 @@ def test_unknown_split_lists_those_there_are(data_dir: Path) -> None:
         load_genes(open_dataset("remc/small", data_dir), "dev")
 
 
+def test_all_genes_are_those_of_the_splits_in_turn(data_dir: Path) -> None:
+    dataset = open_dataset("remc/small", data_dir)
+    every = load_genes(dataset)
+    assert len(every) == 150
+    valid = load_genes(dataset, "valid")
+    np.testing.assert_array_equal(every.signal[50:100], valid.signal)
+    np.testing.assert_array_equal(every.gene_id[50:100], valid.gene_id)
+
+
+def test_a_subset_keeps_every_column(data_dir: Path) -> None:
+    genes = load_genes(open_dataset("remc/small", data_dir), "test")
+    first = genes.subset("valid", np.arange(50) < 3)
+    assert (len(first), first.split) == (3, "valid")
+    np.testing.assert_array_equal(first.signal, genes.signal[:3])
+    np.testing.assert_array_equal(first.rpkm, genes.rpkm[:3])
+
+
 def test_labels_that_the_dataset_lacks_are_refused(data_dir: Path) -> None:
-    with pytest.raises(InputError, match=r"both classes.*none of 50 genes.*'published'"):
-        load_genes(open_dataset("remc/small", data_dir), "test", labels="published")
+    dataset = open_dataset("remc/small", data_dir)
+    genes = load_genes(dataset, "test", labels="published")
+    assert genes.num_unlabelled == 50
+    with pytest.raises(InputError, match=r"both classes.*'published'.*none, and 50 without label"):
+        check_classes(genes, dataset, "published")
+
+
+def test_one_class_is_refused_and_the_split_named(data_dir: Path) -> None:
+    dataset = open_dataset("remc/small", data_dir)
+    genes = load_genes(dataset, "test")
+    with pytest.raises(InputError, match=r"split 'test' of remc/small.*all labelled 1"):
+        check_classes(genes.subset("test", genes.label == 1), dataset, "median")
 
 
 @pytest.mark.real_data
