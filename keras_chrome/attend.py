@@ -49,14 +49,13 @@ def attend(
     import xarray as xr
 
     from keras_chrome import __version__
-    from keras_chrome.data import load_genes
     from keras_chrome.prediction import predict
     from keras_chrome.run_directory import open_run
 
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
     labels = labels or run.labels
-    genes = load_genes(opened, split, marks=run.marks, labels=labels)
+    genes = run.load_genes(split, dataset=opened, labels=labels)
     prediction = predict(run.load_model(), genes.signal)
     attention = {
         name: (dimensions, values)
@@ -67,9 +66,7 @@ def attend(
         if values is not None
     }
     if not attention:
-        raise InputError(
-            f"Expected a variant with attention. Received: model={run.config['model']['variant']!r}"
-        )
+        raise InputError(f"Expected a variant with attention. Received: model={run.model_name!r}")
     bins = np.arange(opened.num_bins) * opened.bin_bp - opened.flank_bp
     return xr.Dataset(
         {
@@ -91,7 +88,7 @@ def attend(
             "dataset": opened.name,
             "split": split,
             "label_rule": labels,
-            "variant": run.config["model"]["variant"],
+            "variant": run.model_name,
             "bin_bp": opened.bin_bp,
             "source": f"keras-chrome {__version__}",
         },

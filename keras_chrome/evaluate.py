@@ -58,11 +58,11 @@ def evaluate(
             f"Expected --out for an evaluation on other genes or labels than the run's own "
             f"({own[0]}, {own[1]}). Received: dataset={opened.name!r}, labels={labels!r}"
         )
-    from keras_chrome.data import load_genes
+    from keras_chrome.data import check_classes
 
-    genes = [
-        load_genes(opened, split, marks=run.marks, labels=labels) for split in _EVALUATED_SPLITS
-    ]
+    genes = [run.load_genes(split, dataset=opened, labels=labels) for split in _EVALUATED_SPLITS]
+    for of_split in genes:
+        check_classes(of_split, opened, labels)
     directory = Path(out) if out else run.path
     metrics = evaluate_genes(run, genes, labels=labels, directory=directory)
     # What training wrote about itself (epochs, time) stays.

@@ -6,6 +6,7 @@ As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E01
 import argparse
 import dataclasses
 import json
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_chrome.baselines import BASELINES
 from keras_chrome.command_line import (
     add_options,
     import_tensorflow_quietly,
@@ -26,13 +28,19 @@ from keras_chrome.vocabulary import (
     LABELS,
     MARK_WEIGHTS,
     PRECISIONS,
+    SPLIT_SCHEMES,
     SPLITS,
     TRANSFORMS,
 )
 
 if TYPE_CHECKING:
+    import keras
+
+    from keras_chrome.baselines import Baseline
     from keras_chrome.data import Dataset, Genes
     from keras_chrome.run_directory import Run
+
+MODELS = (*VARIANTS, *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -48,18 +56,28 @@ class FitConfig:
     data_dir: str | None = option(
         "where datasets were built; TFDS's default if left out", default=None
     )
-    model: str = option("variant", default="attentive_chrome", choices=tuple(VARIANTS))
+    model: str = option("variant or baseline", default="attentive_chrome", choices=MODELS)
     marks: tuple[str, ...] = option("marks to use, in this order", default=CORE_MARKS)
     labels: str = option(
         "median: high if rpkm > the epigenome's median; published: the authors' labels",
         default="median",
         choices=LABELS,
     )
+    split: str = option(
+        "published: the splits of the dataset; random: thirds; chromosome: whole chromosomes",
+        default="published",
+        choices=SPLIT_SCHEMES,
+    )
+    split_seed: int = option("seed of random thirds", default=0)
+    num_folds: int = option("folds of whole chromosomes", default=5)
+    fold: int = option("fold to test on, from 0; the next one validates", default=0)
     epochs: int = option("most epochs to train", default=30)
     batch_size: int = option("genes a step", default=16)
     learning_rate: float = option("Adam's learning rate", default=1e-3)
     clip_norm: float = option("greatest norm of a step's gradient; 0 for no limit", default=1.0)
-    dropout: float = option("dropout rate of the mark and gene embeddings", default=0.0)
+    dropout: float | None = option(
+        "dropout rate; 0.5 for deep_chrome and 0 for other variants if left out", default=None
+    )
     seed: int = option("seed of weights and shuffling", default=0)
     precision: str = option(
         "auto: mixed_float16 on a GPU with tensor cores, else float32",
@@ -71,20 +89,25 @@ class FitConfig:
         default="log1p",
         choices=TRANSFORMS,
     )
-    mark_weights: str = option(
-        "separate: one LSTM a mark; shared: one for all", default="separate", choices=MARK_WEIGHTS
+    mark_weights: str | None = option(
+        "separate: one LSTM a mark; shared: one for all; of variants with an LSTM a mark, "
+        "separate if left out",
+        default=None,
+        choices=MARK_WEIGHTS,
     )
     patience: int = option("epochs without a better validation AUROC before stopping", default=5)
     resume: bool = option("go on with the run in --run-dir", default=False)
+    overwrite: bool = option("put the new run in the place of the one in --run-dir", default=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "marks", tuple(self.marks))
         for name, known in (
-            ("model", tuple(VARIANTS)),
+            ("model", MODELS),
             ("labels", LABELS),
+            ("split", SPLIT_SCHEMES),
             ("precision", PRECISIONS),
             ("transform", TRANSFORMS),
-            ("mark_weights", MARK_WEIGHTS),
+            ("mark_weights", (None, *MARK_WEIGHTS)),
         ):
             if (value := getattr(self, name)) not in known:
                 raise InputError(f"Expected one of {known}. Received: {name}={value!r}")
@@ -97,12 +120,30 @@ class FitConfig:
             )
         if not self.clip_norm >= 0:
             raise InputError(f"Expected zero or more. Received: clip_norm={self.clip_norm}")
-        if not 0 <= self.dropout < 1:
+        if not 0 <= (self.dropout or 0) < 1:
             raise InputError(f"Expected a rate in [0, 1). Received: dropout={self.dropout}")
+        if self.num_folds < 3:
+            raise InputError(f"Expected at least 3 folds. Received: num_folds={self.num_folds}")
+        if not 0 <= self.fold < self.num_folds:
+            raise InputError(
+                f"Expected a fold from 0 to {self.num_folds - 1}. Received: fold={self.fold}"
+            )
+        if self.resume and self.overwrite:
+            raise InputError("Expected --resume or --overwrite. Received: both")
+        if self.model in BASELINES and self.variant_options():
+            raise InputError(
+                f"Expected no options of variants with a baseline. Received: model={self.model!r}, "
+                + ", ".join(f"{k}={v!r}" for k, v in self.variant_options().items())
+            )
         if not self.marks or len(set(self.marks)) < len(self.marks):
             raise InputError(
                 f"Expected each mark once, and at least one. Received: marks={self.marks}"
             )
+
+    def variant_options(self) -> dict[str, Any]:
+        """The options that not every model has, as far as they are given."""
+        options = {"mark_weights": self.mark_weights, "dropout": self.dropout}
+        return {name: value for name, value in options.items() if value is not None}
 
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -114,7 +155,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 1e-4,
         "batch_size": 16,
         "clip_norm": 1.0,
-        "dropout": 0.0,
         "epochs": 30,
         "patience": 30,
     },
@@ -124,18 +164,19 @@ PRESETS: dict[str, dict[str, Any]] = {
 def fit(config: FitConfig) -> "Run":
     """Train a model and write a run directory.
 
-    Weights are kept from the epoch with the best validation AUROC. The saved model is float32
-    whatever the precision of training, and its metrics are measured on what is saved.
+    Weights of a variant are kept from the epoch with the best validation AUROC. The saved model
+    is float32 whatever the precision of training, and its metrics are measured on what is saved.
 
     Args:
         config: The options.
 
     Returns:
-        The run: model, configuration, history, metrics, predictions.
+        The run: model, configuration, splits, history, metrics, predictions.
 
     Raises:
         InputError: If the dataset is missing or lacks a mark, a split has no gene or only one
-            class, the run directory holds another run, or the loss is no longer finite.
+            class, the model has no such option, the run directory holds another run, or the loss
+            is no longer finite.
 
     Example:
         >>> run = fit(FitConfig(dataset="remc/demo", run_dir="runs/demo"))
@@ -143,67 +184,38 @@ def fit(config: FitConfig) -> "Run":
     """
     dataset, genes = _load(config)
     _check_run_directory(config, dataset)
+    arguments = _model_arguments(config, dataset, genes["train"])
+    model = _build(config, arguments)
 
-    import keras
-    import numpy as np
+    import pandas as pd
 
     from keras_chrome.evaluate import evaluate_genes
-    from keras_chrome.models import build_model, logit_model
-    from keras_chrome.run_directory import new_run, write_json
-    from keras_chrome.training import train
+    from keras_chrome.run_directory import new_run, write_csv, write_json
 
-    precision = _resolve_precision(config.precision)
-    log_signal = np.log1p(genes["train"].signal.astype(np.float64))
-    arguments: dict[str, Any] = {
-        "marks": list(config.marks),
-        "num_bins": dataset.num_bins,
-        "transform": config.transform,
-        "signal_mean": log_signal.mean(axis=(0, 1)).tolist(),
-        "signal_variance": log_signal.var(axis=(0, 1)).tolist(),
-        "mark_weights": config.mark_weights,
-        "dropout": config.dropout,
-    }
+    if config.overwrite:
+        _remove_run(Path(config.run_dir))
     with new_run(
         config.run_dir,
         options=dataclasses.asdict(config),
-        model={"variant": config.model, "training_precision": precision, **arguments},
+        model={"baseline" if config.model in BASELINES else "variant": config.model, **arguments},
         dataset=dataset.description(),
     ) as run:
-        keras.utils.set_random_seed(config.seed)
-        model = build_model(config.model, **arguments)
-        with _dtype_policy(precision):
-            trainee = logit_model(
-                model if precision == "float32" else build_model(config.model, **arguments)
-            )
         print(
             f"{config.model} on {dataset.name}: {len(genes['train'])} training genes, "
-            f"{len(genes['valid'])} validation, {len(genes['test'])} test; {config.labels} "
-            f"labels, {len(config.marks)} marks x {dataset.num_bins} bins, {precision}",
+            f"{len(genes['valid'])} validation, {len(genes['test'])} test ({config.split} split); "
+            f"{config.labels} labels, {len(config.marks)} marks x {dataset.num_bins} bins",
             flush=True,
         )
+        splits = [{"gene_id": g.gene_id, "split": g.split} for g in genes.values()]
+        write_csv(run.path / "splits.csv", pd.concat(map(pd.DataFrame, splits)))
         started = time.perf_counter()
-        history = train(
-            trainee,
-            model,
-            genes["train"],
-            genes["valid"],
-            run=run,
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            clip_norm=config.clip_norm or None,
-            patience=config.patience,
-            seed=config.seed,
-            resume=config.resume,
-        )
+        if config.model in BASELINES:
+            measured = _train_baseline(model, genes["train"])
+        else:
+            measured = _train_variant(model, arguments, config, genes, run)
         run.save_model(model)
         metrics = evaluate_genes(run, [genes["valid"], genes["test"]], labels=config.labels)
-        metrics |= {
-            "genes_per_second": float(history["genes_per_second"].median()),
-            "wall_s": time.perf_counter() - started,
-            "epochs_run": len(history),
-            "best_epoch": 1 + int(history["val_auroc"].argmax()),
-        }
+        metrics |= {**measured, "wall_s": time.perf_counter() - started}
         write_json(run.path / "metrics.json", metrics)
     return run
 
@@ -235,15 +247,114 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
     """The dataset and its three splits, each checked to have both classes."""
-    from keras_chrome.data import load_genes, open_dataset
+    from keras_chrome.data import check_classes, load_genes, open_dataset
+    from keras_chrome.splits import assign_splits
 
     dataset = open_dataset(config.dataset, config.data_dir)
-    genes = {}
-    for split in SPLITS:
-        genes[split] = load_genes(dataset, split, marks=config.marks, labels=config.labels)
-        if left_out := genes[split].num_unlabelled:
-            print(f"{split}: {left_out} genes left out, without {config.labels} label")
+    options: Any = {"marks": config.marks, "labels": config.labels}
+    if config.split == "published":
+        genes = {split: load_genes(dataset, split, **options) for split in SPLITS}
+        num_unlabelled = sum(of_split.num_unlabelled for of_split in genes.values())
+    else:
+        every_gene = load_genes(dataset, **options)
+        num_unlabelled = every_gene.num_unlabelled
+        split_of_gene = assign_splits(
+            config.split,
+            gene_id=every_gene.gene_id,
+            chrom=every_gene.chrom,
+            seed=config.split_seed,
+            num_folds=config.num_folds,
+            fold=config.fold,
+        )
+        genes = {split: every_gene.subset(split, split_of_gene == split) for split in SPLITS}
+    if num_unlabelled:
+        print(f"{num_unlabelled} genes left out, without {config.labels} label")
+    for of_split in genes.values():
+        check_classes(of_split, dataset, config.labels)
     return dataset, genes
+
+
+def _model_arguments(config: FitConfig, dataset: "Dataset", train_genes: "Genes") -> dict[str, Any]:
+    """The arguments that build the model, which the run keeps."""
+    import numpy as np
+
+    arguments = {
+        "marks": list(config.marks),
+        "num_bins": dataset.num_bins,
+        "transform": config.transform,
+    }
+    if config.model in BASELINES:
+        return {**arguments, "bin_bp": dataset.bin_bp}
+    log_signal = np.log1p(train_genes.signal.astype(np.float64))
+    return {
+        **arguments,
+        "signal_mean": log_signal.mean(axis=(0, 1)).tolist(),
+        "signal_variance": log_signal.var(axis=(0, 1)).tolist(),
+        **config.variant_options(),
+    }
+
+
+def _build(config: FitConfig, arguments: dict[str, Any]) -> "keras.Model | Baseline":
+    if config.model in BASELINES:
+        from keras_chrome.baselines import build_baseline
+
+        return build_baseline(config.model, seed=config.seed, **arguments)
+
+    import keras
+
+    from keras_chrome.models import build_model
+
+    keras.utils.set_random_seed(config.seed)
+    return build_model(config.model, **arguments)
+
+
+def _train_baseline(baseline: "Baseline", genes: "Genes") -> dict[str, Any]:
+    """Fit a baseline, which needs no validation genes; what was measured on the way."""
+    started = time.perf_counter()
+    baseline.fit(genes.signal, genes.label)
+    genes_per_second = len(genes) / (time.perf_counter() - started)
+    if text := baseline.describe():
+        print(f"\n{text}")
+    return {"genes_per_second": genes_per_second}
+
+
+def _train_variant(
+    model: "keras.Model",
+    arguments: dict[str, Any],
+    config: FitConfig,
+    genes: "dict[str, Genes]",
+    run: "Run",
+) -> dict[str, Any]:
+    """Train a variant; what was measured on the way."""
+    from keras_chrome.models import build_model, logit_model
+    from keras_chrome.training import train
+
+    precision = _resolve_precision(config.precision)
+    trainee = model
+    if precision != "float32":
+        print(f"training in {precision}")
+        with _dtype_policy(precision):
+            trainee = build_model(config.model, **arguments)
+    history = train(
+        logit_model(trainee),
+        model,
+        genes["train"],
+        genes["valid"],
+        run=run,
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        clip_norm=config.clip_norm or None,
+        patience=config.patience,
+        seed=config.seed,
+        resume=config.resume,
+    )
+    return {
+        "training_precision": precision,
+        "genes_per_second": float(history["genes_per_second"].median()),
+        "epochs_run": len(history),
+        "best_epoch": 1 + int(history["val_auroc"].argmax()),
+    }
 
 
 def _check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
@@ -255,12 +366,13 @@ def _check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
     from keras_chrome.run_directory import open_run
 
     path = Path(config.run_dir)
-    if not (path / "config.json").exists():
+    if config.overwrite or not (path / "config.json").exists():
         return
     if not config.resume:
         raise InputError(
             f"Expected a run directory of its own. Received: run_dir={str(path)!r}, which holds "
-            "a run; take another, or go on with that run with --resume"
+            "a run; take another, go on with that run with --resume, or replace it with "
+            "--overwrite"
         )
     run = open_run(path)
     if run.config["dataset"].get("fingerprint") != dataset.fingerprint():
@@ -270,12 +382,18 @@ def _check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
         )
     earlier = run.config["options"]
     now = json.loads(json.dumps(dataclasses.asdict(config)))
-    free = {"run_dir", "data_dir", "resume", "epochs", "patience"}
+    free = {"run_dir", "data_dir", "resume", "overwrite", "epochs", "patience"}
     if changed := sorted(k for k in now if k not in free and now[k] != earlier.get(k)):
         raise InputError(
             f"Expected the options of the run to resume in {path}. Received: "
             + ", ".join(f"{k}={now[k]!r} (was {earlier.get(k)!r})" for k in changed)
         )
+
+
+def _remove_run(path: Path) -> None:
+    """Remove a run directory; a folder that is none is left alone."""
+    if (path / "config.json").is_file():
+        shutil.rmtree(path)
 
 
 def _resolve_precision(precision: str) -> str:

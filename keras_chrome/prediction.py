@@ -1,12 +1,15 @@
 """A model's answers for many genes."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_chrome.sharding import split_batch
+
+if TYPE_CHECKING:
+    from keras_chrome.baselines import Baseline
 
 
 class Prediction(NamedTuple):
@@ -24,17 +27,21 @@ class Prediction(NamedTuple):
     beta: np.ndarray | None = None
 
 
-def predict(model: keras.Model, signal: np.ndarray, *, batch_size: int = 512) -> Prediction:
+def predict(
+    model: "keras.Model | Baseline", signal: np.ndarray, *, batch_size: int = 512
+) -> Prediction:
     """Predict genes in large batches, compiled by XLA.
 
     The last batch is filled up, so that one shape is compiled; the result does not depend on
     `batch_size`. For a handful of genes call the model itself: it does not compile.
 
     Args:
-        model: From `keras_chrome.load_model`.
+        model: From `keras_chrome.load_model`; a baseline answers all genes at once.
         signal: float32 `(genes, bins, marks)`, as measured.
         batch_size: Genes a batch.
     """
+    if not isinstance(model, keras.Model):
+        return Prediction(**model(signal))
     answers = predict_batches(batch_predictor(model), signal, batch_size)
     return Prediction(**answers)
 

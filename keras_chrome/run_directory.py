@@ -1,8 +1,9 @@
 """A run directory: all that a trained model leaves on disk.
 
-`model.keras`, `config.json` (every option, versions, seed, git revision, the dataset and its
-fingerprint), `history.csv`, `metrics.json`, `predictions.csv`, `checkpoints/` (to resume), `logs/`
-(TensorBoard). Each file is written under a temporary name and then renamed: a killed run leaves
+`model.keras` (`model.joblib` of a baseline), `config.json` (every option, versions, seed, git
+revision, the dataset and its fingerprint), `splits.csv`, `history.csv`, `metrics.json`,
+`predictions.csv`, `checkpoints/` (to resume), `logs/` (TensorBoard). `metrics.json` is written
+last: a run that has it is finished. Each file is written under a temporary name and then renamed: a killed run leaves
 the old file or the new one.
 """
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
-    from keras_chrome.data import Dataset
+    from keras_chrome.baselines import Baseline
+    from keras_chrome.data import Dataset, Genes
 
 FORMAT_VERSION = 1
 _PACKAGES = ("keras-chrome", "tensorflow", "keras", "tensorflow-datasets", "numpy")
@@ -69,7 +71,7 @@ class Run:
     Attributes:
         path: The directory.
         config: What `config.json` holds: `format_version`; `options` of the command; `model`, the
-            variant, its marks and its arguments; `dataset`, its name, bins, label rule and
+            name of the variant or baseline, its marks and its arguments; `dataset`, its name, bins, label rule and
             fingerprint; `versions`; `python`; `git_revision`.
     """
 
@@ -80,6 +82,11 @@ class Run:
     def marks(self) -> tuple[str, ...]:
         """The marks that the model was trained on, in order."""
         return tuple(self.config["model"]["marks"])
+
+    @property
+    def model_name(self) -> str:
+        """The variant or baseline."""
+        return self.config["model"].get("variant") or self.config["model"]["baseline"]
 
     @property
     def labels(self) -> str:
@@ -118,28 +125,64 @@ class Run:
             )
         return dataset
 
-    def save_model(self, model: "keras.Model") -> None:
-        """Write `model.keras`."""
-        with atomic_path(self.path / "model.keras") as temporary:
+    def load_genes(
+        self, split: str, *, dataset: "Dataset | None" = None, labels: str | None = None
+    ) -> "Genes":
+        """Read the labelled genes of one of the run's splits.
+
+        A run that was trained on the dataset's own splits takes those of any dataset. Another
+        run takes the genes, by their ids, that `splits.csv` puts into the split.
+
+        Args:
+            split: `train`, `valid` or `test`.
+            dataset: From `open_dataset`; the run's own if None.
+            labels: Label rule; the run's own if None.
+
+        Raises:
+            InputError: If the dataset lacks a mark of the run.
+        """
+        import pandas as pd
+
+        from keras_chrome.data import load_genes
+
+        dataset, labels = dataset or self.open_dataset(), labels or self.labels
+        if self.config["options"].get("split", "published") == "published":
+            return load_genes(dataset, split, marks=self.marks, labels=labels)
+        splits = pd.read_csv(self.path / "splits.csv", dtype=str)
+        genes = load_genes(dataset, marks=self.marks, labels=labels)
+        ids = splits["gene_id"][splits["split"] == split]
+        return genes.subset(split, pd.Series(genes.gene_id).isin(ids).to_numpy())
+
+    def save_model(self, model: "keras.Model | Baseline") -> None:
+        """Write `model.keras`, or `model.joblib` of a baseline."""
+        with atomic_path(self.path / self._model_file) as temporary:
             model.save(temporary)
 
-    def load_model(self) -> "keras.Model":
-        """Load `model.keras`.
+    def load_model(self) -> "keras.Model | Baseline":
+        """Load what `save_model` wrote.
 
         Raises:
             InputError: If it is missing: training did not finish.
         """
+        path = self.path / self._model_file
+        if not path.is_file():
+            raise InputError(
+                f"Expected a finished run. Received: {self.path} without {path.name}. Finish it "
+                "with `python -m keras_chrome.fit --resume` and the run's own options"
+            )
+        if "baseline" in self.config["model"]:
+            from keras_chrome.baselines import Baseline
+
+            return Baseline.load(path)
         import keras
 
         import keras_chrome.layers  # noqa: F401  (registers what the file names)
 
-        path = self.path / "model.keras"
-        if not path.is_file():
-            raise InputError(
-                f"Expected a finished run. Received: {self.path} without model.keras. Finish it "
-                "with `python -m keras_chrome.fit --resume` and the run's own options"
-            )
         return keras.saving.load_model(path, compile=False)
+
+    @property
+    def _model_file(self) -> str:
+        return "model.joblib" if "baseline" in self.config["model"] else "model.keras"
 
 
 @contextmanager

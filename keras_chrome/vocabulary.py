@@ -2,6 +2,7 @@
 
 CORE_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 SPLITS = ("train", "valid", "test")
+SPLIT_SCHEMES = ("published", "random", "chromosome")
 LABELS = ("median", "published")
 TRANSFORMS = ("log1p", "none")
 MARK_WEIGHTS = ("separate", "shared")

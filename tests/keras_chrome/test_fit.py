@@ -10,7 +10,11 @@ import pytest
 import tensorflow as tf
 
 import keras_chrome.fit as fit_module
+from export import export_run
+from keras_chrome.attend import attend
+from keras_chrome.data import load_genes
 from keras_chrome.errors import InputError
+from keras_chrome.evaluate import evaluate
 from keras_chrome.fit import PRESETS, FitConfig, fit, main
 from keras_chrome.run_directory import open_run
 
@@ -93,6 +97,44 @@ def test_a_run_is_not_overwritten(data_dir: Path, run_path: Path) -> None:
     assert (run_path / "model.keras").read_bytes() == before
 
 
+def test_overwrite_replaces_a_run(data_dir: Path, run_path: Path) -> None:
+    (run_path / "attention-test.nc").touch()
+    fit(small(data_dir, run_path, epochs=1, overwrite=True, model="lstm"))
+    assert open_run(run_path).model_name == "lstm"
+    assert len(pd.read_csv(run_path / "history.csv")) == 1
+    assert not (run_path / "attention-test.nc").exists()
+
+
+def test_overwrite_with_an_impossible_option_keeps_the_run(data_dir: Path, run_path: Path) -> None:
+    with pytest.raises(InputError, match=r"options of lstm.*mark_weights='shared'"):
+        fit(small(data_dir, run_path, overwrite=True, model="lstm", mark_weights="shared"))
+    assert open_run(run_path).load_model()
+
+
+def test_a_baseline_is_a_run_like_any_other(data_dir: Path, tmp_path: Path) -> None:
+    run = fit(small(data_dir, tmp_path / "run", model="logistic_regression_max"))
+    assert evaluate(run.path)["test"]["auroc"] > 0.6
+    assert run.model_name == "logistic_regression_max"
+    with pytest.raises(InputError, match=r"attention.*model='logistic_regression_max'"):
+        attend(run.path)
+    with pytest.raises(InputError, match=r"baseline logistic_regression_max.*no graph"):
+        export_run(run.path, tmp_path / "models", "baseline")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_run_keeps_its_own_splits(data_dir: Path, tmp_path: Path) -> None:
+    run = fit(small(data_dir, tmp_path / "run", model="logistic_regression_max", split="random"))
+    test_ids = set(run.load_genes("test").gene_id)
+    assert len(test_ids) == 50
+    assert test_ids != set(load_genes(run.open_dataset(), "test").gene_id)
+    assert test_ids.isdisjoint(run.load_genes("train").gene_id)
+    predictions = pd.read_csv(run.path / "predictions.csv")
+    assert set(predictions["gene_id"][predictions["split"] == "test"]) == test_ids
+    before = (run.path / "metrics.json").read_text()
+    evaluate(run.path)
+    assert json.loads(before) == json.loads((run.path / "metrics.json").read_text())
+
+
 def test_stops_without_progress(data_dir: Path, tmp_path: Path) -> None:
     # Steps so small that no validation gene changes places.
     run = fit(small(data_dir, tmp_path / "run", learning_rate=1e-12, epochs=20, patience=2))
@@ -117,7 +159,8 @@ def test_mixed_precision_trains_and_saves_float32(
     data_dir: Path, tmp_path: Path, precision: str
 ) -> None:
     run = fit(small(data_dir, tmp_path / "run", precision=precision, epochs=3))
-    assert run.config["model"]["training_precision"] == precision
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    assert metrics["training_precision"] == precision
     model = run.load_model()
     assert {w.dtype for w in model.weights} == {"float32"}
     assert {layer.compute_dtype for layer in model.layers} == {"float32"}
@@ -149,6 +192,9 @@ def test_any_marks_in_any_order(data_dir: Path, tmp_path: Path) -> None:
         ("learning_rate", 0.0, r"learning_rate=0\.0"),
         ("clip_norm", -1.0, r"clip_norm=-1\.0"),
         ("dropout", 1.0, r"dropout=1\.0"),
+        ("split", "shuffled", "split='shuffled'"),
+        ("num_folds", 2, "num_folds=2"),
+        ("fold", 5, "from 0 to 4.*fold=5"),
         ("marks", ("H3K4me3", "H3K4me3"), "each mark once"),
         ("marks", (), "at least one"),
     ],
@@ -156,6 +202,16 @@ def test_any_marks_in_any_order(data_dir: Path, tmp_path: Path) -> None:
 def test_options_out_of_range_are_refused(option: str, value: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         FitConfig(**{"dataset": "remc/small", "run_dir": "run", option: value})
+
+
+def test_options_of_variants_are_refused_with_a_baseline() -> None:
+    with pytest.raises(InputError, match=r"model='svm', dropout=0\.5"):
+        FitConfig("remc/small", "run", model="svm", dropout=0.5)
+
+
+def test_resume_and_overwrite_exclude_each_other() -> None:
+    with pytest.raises(InputError, match="Received: both"):
+        FitConfig("remc/small", "run", resume=True, overwrite=True)
 
 
 def test_the_paper_preset_and_what_is_given_beside_it(

@@ -1,0 +1,155 @@
+"""A scikit-learn pipeline that answers as our Keras models do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_chrome.errors import InputError
+from keras_chrome.vocabulary import TRANSFORMS
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class SignalSpec:
+    """The signal that a baseline takes.
+
+    Attributes:
+        marks: Names of the marks, in the order of the signal's last axis.
+        num_bins: Number of bins of a gene region.
+        bin_bp: Width of a bin in bp.
+        transform: `"log1p"`, log(1 + signal), or `"none"`, the signal as it is.
+
+    Raises:
+        InputError: If the transform is unknown.
+    """
+
+    marks: tuple[str, ...]
+    num_bins: int
+    bin_bp: int
+    transform: str
+
+    def __post_init__(self) -> None:
+        if self.transform not in TRANSFORMS:
+            raise InputError(
+                f"Expected one of {TRANSFORMS}. Received: transform={self.transform!r}"
+            )
+
+
+class Baseline:
+    """A classifier of genes that is no neural network.
+
+    Args:
+        pipeline: A scikit-learn classifier of the signal `(genes, bins, marks)`.
+        spec: The signal that it takes.
+        describe: What a fitted pipeline has learnt, as text; None if nobody could read it.
+        min_class_genes: Genes of each class that the fit needs: as many as it has folds of
+            cross-validation.
+    """
+
+    def __init__(
+        self,
+        pipeline: "Pipeline",
+        spec: SignalSpec,
+        *,
+        describe: "Callable[[Pipeline], str] | None" = None,
+        min_class_genes: int = 1,
+    ) -> None:
+        self.pipeline = pipeline
+        self.spec = spec
+        self.min_class_genes = min_class_genes
+        self._describe = describe
+
+    def fit(self, signal: np.ndarray, label: np.ndarray) -> "Baseline":
+        """Fit to training genes, on all cores.
+
+        Args:
+            signal: Float `(genes, bins, marks)`, as measured.
+            label: Integers `(genes,)`, 1 for high expression, 0 for low.
+
+        Returns:
+            The baseline itself.
+
+        Raises:
+            InputError: If the signal has other bins or marks, or a class has too few genes.
+        """
+        from joblib import parallel_config
+        from threadpoolctl import threadpool_limits
+
+        low, high = np.bincount(label, minlength=2)
+        if min(low, high) < self.min_class_genes:
+            raise InputError(
+                f"Expected at least {self.min_class_genes} training genes of each class. "
+                f"Received: {low} low, {high} high"
+            )
+        # Trees and folds take the cores: a BLAS with threads of its own would only get in their
+        # way. They compute outside the interpreter's lock, so threads will do.
+        with threadpool_limits(1, "blas"), parallel_config("threading", n_jobs=-1):
+            self.pipeline.fit(self._checked(signal), label)
+        return self
+
+    def __call__(self, signal: np.ndarray) -> dict[str, np.ndarray]:
+        """Predict genes.
+
+        Args:
+            signal: Float `(genes, bins, marks)`, as measured.
+
+        Returns:
+            `probability` of high expression, float32 `(genes,)`.
+
+        Raises:
+            InputError: If the signal has other bins or marks than the baseline.
+        """
+        probability = self.pipeline.predict_proba(self._checked(signal))[:, 1]
+        return {"probability": probability.astype(np.float32)}
+
+    def describe(self) -> str | None:
+        """What the fit has learnt, as text of one line a rule, weight or bin.
+
+        None where nobody could read it: forests, boosted trees, weights of hundreds of bins.
+        """
+        return self._describe(self.pipeline) if self._describe else None
+
+    def save(self, path: str | Path) -> None:
+        """Write the baseline with joblib."""
+        import joblib
+
+        joblib.dump(self, path, compress=3)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Baseline":
+        """Read what `save` wrote.
+
+        The file is a pickle, and loading one runs whatever code it holds: load only files that
+        you or people you trust have written.
+
+        Raises:
+            InputError: If it holds no baseline.
+        """
+        import joblib
+
+        try:
+            baseline = joblib.load(path)
+        except (OSError, ImportError):
+            raise
+        except Exception as error:  # A broken pickle can fail with any exception.
+            raise InputError(f"Expected a saved baseline. Received: {path} ({error})") from error
+        if not isinstance(baseline, cls):
+            raise InputError(
+                f"Expected a saved baseline. Received: {path} with a {type(baseline).__name__}"
+            )
+        return baseline
+
+    def _checked(self, signal: np.ndarray) -> np.ndarray:
+        signal = np.asarray(signal)
+        expected = (self.spec.num_bins, len(self.spec.marks))
+        if signal.shape[1:] != expected:
+            raise InputError(
+                f"Expected signal of shape (genes, {expected[0]} bins, {expected[1]} marks). "
+                f"Received: shape={signal.shape}"
+            )
+        return signal
