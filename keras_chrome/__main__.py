@@ -9,6 +9,9 @@ VERBS = {
     "fit": "train a model on a built dataset",
     "evaluate": "measure how well a run predicts",
     "attend": "read out or draw what a model attends to",
+    "sweep": "train models x datasets x label rules x seeds, and rank the models",
+    "leaderboard": "rank the models of finished runs",
+    "audit_labels": "compare the published labels with the rules that may have made them",
     "import_weights": "turn a published PyTorch AttentiveChrome into a run directory",
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_chrome.__main__ import VERBS
 from keras_chrome.command_line import format_table, run_command
 
 
@@ -26,7 +27,7 @@ def test_table_is_aligned() -> None:
     ]
 
 
-@pytest.mark.parametrize("verb", ["fit", "evaluate", "attend", "import_weights"])
+@pytest.mark.parametrize("verb", sorted(VERBS))
 def test_help_imports_no_tensorflow(verb: str) -> None:
     code = (
         f"import sys; from keras_chrome.{verb} import main\n"
