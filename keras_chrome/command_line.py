@@ -14,7 +14,7 @@ from typing import Any
 from keras_chrome.errors import InputError
 
 # Modules that only an extra installs.
-_EXTRAS = {"tensorflow_serving": "serving", "tf_keras_vis": "explain"}
+_EXTRAS = {"tensorflow_serving": "serving", "tf_keras_vis": "explain", "imodels": "rules"}
 
 
 def option(help_text: str, *, default: Any = dataclasses.MISSING, **argument: Any) -> Any:

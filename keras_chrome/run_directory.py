@@ -3,8 +3,8 @@
 `model.keras` (`model.joblib` of a baseline), `config.json` (every option, versions, seed, git
 revision, the dataset and its fingerprint), `splits.csv`, `history.csv`, `metrics.json`,
 `predictions.csv`, `checkpoints/` (to resume), `logs/` (TensorBoard). `metrics.json` is written
-last: a run that has it is finished. Each file is written under a temporary name and then renamed: a killed run leaves
-the old file or the new one.
+last: a run that has it is finished. Each file is written under a temporary name and then renamed:
+a killed run leaves the old file or the new one.
 """
 
 import json
@@ -71,8 +71,8 @@ class Run:
     Attributes:
         path: The directory.
         config: What `config.json` holds: `format_version`; `options` of the command; `model`, the
-            name of the variant or baseline, its marks and its arguments; `dataset`, its name, bins, label rule and
-            fingerprint; `versions`; `python`; `git_revision`.
+            name of the variant or baseline, its marks and its arguments; `dataset`, its name,
+            bins, label rule and fingerprint; `versions`; `python`; `git_revision`.
     """
 
     path: Path

@@ -16,10 +16,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data")
     config = RemcConfig(
         name="small",
-        is_simulated=True,
+        source="simulated",
         marks=(*MARKS, "H3K27ac"),
         num_genes=150,
-        num_bins=20,
         bin_bp=500,
     )
     RemcBuilder(config=config, data_dir=path).download_and_prepare()

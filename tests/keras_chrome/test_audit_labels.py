@@ -68,7 +68,7 @@ def build(folder: Path, rpkm_of: Mapping[str, float], file_format: str = "tfreco
         "gene_id\tsymbol\tchrom\ttss\tstrand\n"
         + "".join(f"{gene_id}\tG{gene_id[-1]}\tchr1\t20000\t+\n" for gene_id in GENES)
     )
-    config = RemcConfig(name="hand", epigenome="E003", num_bins=2, bin_bp=5000)
+    config = RemcConfig(name="hand", epigenome="E003", bin_bp=5000)
     RemcBuilder(
         config=config, data_dir=folder / "data", file_format=file_format
     ).download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=manual_dir))

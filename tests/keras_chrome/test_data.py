@@ -44,10 +44,9 @@ def test_array_record_reads_the_same_genes(data_dir: Path, tmp_path: Path) -> No
     dataset = open_dataset("remc/small", data_dir)
     config = RemcConfig(
         name="small",
-        is_simulated=True,
+        source="simulated",
         marks=dataset.marks,
         num_genes=150,
-        num_bins=20,
         bin_bp=500,
     )
     RemcBuilder(config=config, data_dir=tmp_path, file_format="array_record").download_and_prepare()

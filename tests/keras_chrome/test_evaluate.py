@@ -26,7 +26,7 @@ def test_prints_a_table(run_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_other_genes_go_elsewhere(run_path: Path, data_dir: Path, tmp_path: Path) -> None:
-    other = build_other(data_dir, tmp_path, num_bins=20, bin_bp=500, seed=5)
+    other = build_other(data_dir, tmp_path, bin_bp=500, seed=5)
     with pytest.raises(InputError, match=r"--out.*remc/other"):
         evaluate(run_path, dataset=other, data_dir=str(tmp_path))
     evaluate(run_path, dataset=other, data_dir=str(tmp_path), out=tmp_path / "out")
@@ -34,7 +34,7 @@ def test_other_genes_go_elsewhere(run_path: Path, data_dir: Path, tmp_path: Path
 
 
 def test_other_bins_are_refused(run_path: Path, data_dir: Path, tmp_path: Path) -> None:
-    other = build_other(data_dir, tmp_path, num_bins=10, bin_bp=1000)
+    other = build_other(data_dir, tmp_path, bin_bp=1000)
     with pytest.raises(InputError, match=r"num_bins=20, bin_bp=500.*num_bins=10, bin_bp=1000"):
         evaluate(run_path, dataset=other, data_dir=str(tmp_path))
 
@@ -44,6 +44,6 @@ def build_other(data_dir: Path, tmp_path: Path, **options: int) -> str:
     from tfds_remc import RemcBuilder, RemcConfig
 
     marks = open_dataset("remc/small", data_dir).marks
-    config = RemcConfig(name="other", is_simulated=True, marks=marks, num_genes=120, **options)
+    config = RemcConfig(name="other", source="simulated", marks=marks, num_genes=120, **options)
     RemcBuilder(config=config, data_dir=tmp_path).download_and_prepare()
     return "remc/other"

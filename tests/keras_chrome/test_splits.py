@@ -41,7 +41,7 @@ def test_chromosomes_stay_whole_and_every_gene_is_tested_once() -> None:
     for fold in range(5):
         split = assign_splits("chromosome", gene_id=GENE_ID, chrom=CHROM, fold=fold)
         for chrom in np.unique(CHROM):
-            assert len(np.unique(split[CHROM == chrom])) == 1
+            assert len(np.unique(split[chrom == CHROM])) == 1
         assert set(split) == {"train", "valid", "test"}
         tested.extend(np.flatnonzero(split == "test"))
     assert sorted(tested) == list(range(NUM_GENES))
@@ -60,7 +60,7 @@ def test_fewer_chromosomes_than_folds_is_an_error() -> None:
 
 
 def test_fewer_genes_than_splits_is_an_error() -> None:
-    with pytest.raises(InputError, match="at least 3 genes.*Received: 2"):
+    with pytest.raises(InputError, match=r"at least 3 genes.*Received: 2"):
         assign_splits("random", gene_id=GENE_ID[:2], chrom=CHROM[:2])
 
 
