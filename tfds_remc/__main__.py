@@ -1,19 +1,48 @@
 """`python -m tfds_remc`: what `tfds build remc` does, without apache-beam and its tracebacks.
 
-The `tfds` command does not start where apache-beam is not installed. The options have its names.
+The `tfds` command does not start where apache-beam is not installed. The options have its names,
+and own data have options of their own.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
 from tfds_remc import RemcBuilder, RemcConfig
 from tfds_remc.remc.published import SPLITS
+from tfds_remc.remc.samples import read_sample_sheet
+
+# Options of own data: the fields of RemcConfig by which they are described.
+_OWN_DATA = {
+    "sample_sheet": "CSV or TSV with the columns epigenome, mark, path and maybe control",
+    "genes": "gene table (gene_id, chrom, tss, strand), GTF or GFF3",
+    "expression": "expression table: gene_id, and a column an epigenome",
+    "signal_array": ".npz file of signal that is binned already, in place of a sheet",
+    "epigenome": "epigenome of the sheet (default: each in turn), or name of the array's",
+    "name": "name of the dataset (default: that of the epigenome)",
+    "marks": "marks to keep, in this order (default: all)",
+    "flank_bp": "bp from the TSS to either end of a gene region",
+    "bin_bp": "width of a bin in bp",
+    "unit": "unit of the expression table: RPKM, FPKM, TPM or counts",
+    "tss": "gene: a region a gene; transcript: one for each distinct TSS",
+    "biotype": "genes of this biotype only, where the file has biotypes; all for every gene",
+    "edges": "keep or drop regions that reach over an end of their chromosome",
+    "genome": "hg19, hg38 or mm10: check the files' chromosomes against it",
+    "position": "overlap or five_prime: where a read counts",
+    "extend_bp": "extend reads to this length, from their 5' end",
+    "min_mapq": "least mapping quality of a read in a BAM file",
+    "normalize": "none, or cpm for counts per million reads",
+    "subtract_control": "subtract each mark's control, scaled to its reads",
+    "seed": "seed of the splits",
+}
 
 
 def build(
@@ -57,10 +86,25 @@ def build(
     return builder
 
 
+def own_configs(options: Mapping[str, Any]) -> list[RemcConfig]:
+    """Configs of own data, one for each epigenome.
+
+    Args:
+        options: Fields of `RemcConfig`; without an epigenome all of the sample sheet's.
+    """
+    epigenomes = [options.get("epigenome", "")]
+    if "sample_sheet" in options and epigenomes == [""]:
+        samples = read_sample_sheet(Path(options["sample_sheet"]))
+        epigenomes = list(dict.fromkeys(sample.epigenome for sample in samples))
+    return [RemcConfig(**{**options, "epigenome": epigenome}) for epigenome in epigenomes]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tfds_remc", description="Builds remc.")
-    parser.add_argument("--config", help="E003 ... E128, Toy or demo (default: all, in turn)")
+    parser.add_argument(
+        "--config", help="E003 ... E128, Toy or demo, or fields of a config as JSON (default: all)"
+    )
     for name, what in (
         ("data_dir", "folder of the built datasets"),
         ("manual_dir", "folder of files that were fetched by hand"),
@@ -70,20 +114,65 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--file_format", "--file-format", choices=("tfrecord", "array_record"))
     parser.add_argument("--overwrite", action="store_true", help="build again what is built")
     parser.add_argument("--max_examples_per_split", "--max-examples-per-split", type=int)
+    _add_own_data(parser)
     options = vars(parser.parse_args(argv))
+    own = {name: options.pop(name) for name in _OWN_DATA if name in options}
     config = options.pop("config")
-    configs = [config] if config else list(RemcBuilder.builder_configs)
     try:
-        for name in configs:
-            builder = build(name, **options)
+        for each in _configs(config, own):
+            builder = build(each, **options)
             sizes = ", ".join(
                 f"{split} {builder.info.splits[split].num_examples:,}" for split in SPLITS
             )
+            if builder.quality:
+                print(f"\n{builder.quality.summary()}\n")
             print(f"{builder.info.full_name}: genes in {sizes} ({builder.data_dir})")
     except (ValueError, OSError, tfds.download.DownloadError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     return 0
+
+
+def _add_own_data(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("own data", "A sample sheet or a signal array of your own.")
+    defaults = {field.name: field.default for field in dataclasses.fields(RemcConfig)}
+    for name, what in _OWN_DATA.items():
+        default = defaults[name]
+        kind: dict[str, Any] = {}
+        if isinstance(default, bool):
+            kind["action"] = "store_true"
+        elif isinstance(default, tuple):
+            kind["nargs"] = "+"
+        elif isinstance(default, int) or name == "extend_bp":
+            kind["type"] = int
+        if default and not isinstance(default, bool):
+            what += f" (default: {default})"
+        group.add_argument(
+            f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, help=what, **kind
+        )
+
+
+def _configs(config: str | None, own: Mapping[str, Any]) -> Sequence[str | RemcConfig]:
+    if own:
+        if config:
+            raise ValueError(
+                f"Expected --config or options of own data. Received: config={config!r} and "
+                f"{', '.join(own)}."
+            )
+        if not own.keys() & {"sample_sheet", "signal_array"}:
+            raise ValueError(
+                f"Expected --sample-sheet or --signal-array. Received: {', '.join(own)} without."
+            )
+        biotype = None if own.get("biotype") == "all" else own.get("biotype")
+        return own_configs({**own, "biotype": biotype} if "biotype" in own else own)
+    if config and config.startswith("{"):
+        try:
+            return [RemcConfig(**json.loads(config))]
+        except (json.JSONDecodeError, TypeError) as error:
+            raise ValueError(
+                f"Expected fields of a config as JSON. Received: config={config!r} ({error})."
+            ) from None
+    return [config] if config else list(RemcBuilder.builder_configs)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tfds_remc.remc.expression import ExpressionTableError, label_high, read_expression
+from tfds_remc.remc.expression import (
+    Expression,
+    ExpressionTableError,
+    label_high,
+    read_expression,
+)
+from tfds_remc.remc.regions import read_gene_table
 
 GENES = ("ENSG00000000003", "ENSG00000000005", "ENSG00000000419", "ENSG00000000457")
 RPKM = ((43.985, 9.8), (1.642, 14.2), (0.0, 100.0), (3.0, 0.5))
@@ -41,42 +47,143 @@ def test_labels_compare_numbers_not_strings() -> None:
     assert label_high(rpkm, 12.0).tolist() == [0, 1, 0, -1, 1]
 
 
+@pytest.mark.parametrize("is_gzipped", [False, True], ids=["plain", "gzipped"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gene_id\tE003\tE004\nENSG00000000003.14\t1.5\t3\nENSG00000000005\t2e1\t4\n",
+        "gene_id,E003,E004\r\nENSG00000000003,1.5,3\r\nENSG00000000005,20,4\r\n",
+        "\ufeffgene_id,E003\nENSG00000000003.14,1.5\nENSG00000000005.2,20\n",
+        "# made by hand\n\ngene_id\tE003\nENSG00000000003\t1.5\n\n#\nENSG00000000005\t20\n",
+        "symbol\tE003\tgene_id\nTSPAN6\t1.5\tENSG00000000003\nTNMD\t20\tENSG00000000005\n",
+        '"","E003"\n"ENSG00000000003","1.5"\n"ENSG00000000005","20"\n',
+        "E004\tE003\nENSG00000000003\t7\t1.5\nENSG00000000005\t7\t20\n",
+        "gene_id\tE003\t\nENSG00000000003\t1.5\t\nENSG00000000005\t20\t\n",
+    ],
+    ids=[
+        *("versions", "csv, crlf", "byte-order mark", "comments", "gene_id last"),
+        *("first column without name", "header one short", "trailing tab"),
+    ],
+)
+def test_own_tables(tmp_path: Path, text: str, is_gzipped: bool) -> None:
+    path = tmp_path / "own table.txt"
+    path.write_bytes(gzip.compress(text.encode()) if is_gzipped else text.encode())
+    expression = read_expression(path, "E003", unit="TPM")
+    assert expression.rpkm_of == {"ENSG00000000003": 1.5, "ENSG00000000005": 20.0}
+    assert expression.unit == "TPM"
+
+
+def test_unknown_values_have_no_part_in_the_median(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("gene_id,E003\na,1\nb,NA\nc,\nd,NaN\ne,n/a\nf,3\n")
+    expression = read_expression(path, "E003")
+    np.testing.assert_array_equal(expression.rpkm(list("abcdef")), [1, *[np.nan] * 4, 3])
+    assert expression.median_rpkm == 2.0
+
+
+def test_match_counts_what_has_no_counterpart() -> None:
+    expression = Expression({"a": 1.0, "b": np.nan, "c": 3.0, "d": 4.0}, 3.0)
+    matched = expression.match(["b", "c", "c", "x", "y", "z"])
+    np.testing.assert_array_equal(matched.rpkm, [np.nan, 3, 3, np.nan, np.nan, np.nan])
+    assert matched.num_regions_not_in_table == 3
+    assert matched.num_regions_unknown == 1
+    assert matched.num_genes_without_region == 2
+
+
+def test_ids_of_two_kinds() -> None:
+    expression = Expression({"TSPAN6": 1.0}, 1.0)
+    with pytest.raises(ExpressionTableError, match=r"such as TSPAN6.*1 other genes, such as ENSG0"):
+        expression.match([GENES[0]])
+
+
+def test_labels_are_the_same_in_rpkm_and_tpm(tmp_path: Path) -> None:
+    rpkm = np.array([0.0, 1.0, 2.5, 7.0, 80.0])
+    labels = []
+    for values in (rpkm, rpkm / rpkm.sum() * 1e6):
+        path = tmp_path / "own.csv"
+        rows = "".join(f"g{row},{value!r}\n" for row, value in enumerate(values.tolist()))
+        path.write_text("gene_id,E003\n" + rows)
+        expression = read_expression(path, "E003")
+        genes = [f"g{row}" for row in range(5)]
+        labels.append(label_high(expression.rpkm(genes), expression.median_rpkm).tolist())
+    assert labels == [[0, 0, 0, 1, 1]] * 2
+
+
 def test_unknown_epigenome_lists_the_columns(tmp_path: Path) -> None:
     path = write_table(tmp_path / "rpkm.gz")
-    with pytest.raises(ExpressionTableError, match=r"E999 in rpkm\.gz.*gene_id, E003, E004"):
-        read_expression(path, "E999")
+    for missing in ("E999", "gene_id"):
+        with pytest.raises(
+            ExpressionTableError,
+            match=rf"one column {missing} in rpkm\.gz\. Received: E003, E004\.",
+        ):
+            read_expression(path, missing)
 
 
 def test_a_gene_that_stands_twice(tmp_path: Path) -> None:
-    path = write_table(tmp_path / "rpkm.gz", genes=(*GENES[:3], GENES[0]))
-    with pytest.raises(ExpressionTableError, match=r"once in rpkm\.gz.*ENSG00000000003 more than"):
+    path = write_table(tmp_path / "rpkm.gz", genes=(*GENES[:3], f"{GENES[0]}.7"))
+    with pytest.raises(
+        ExpressionTableError,
+        match=rf"once in rpkm\.gz.*{GENES[0]} with '43\.985' in line 2 and '3\.000' in line 5",
+    ):
         read_expression(path, "E003")
 
 
-@pytest.mark.parametrize("text", ["", "NA", "much", "-1.0", "inf"])
-def test_an_rpkm_that_is_no_number(tmp_path: Path, text: str) -> None:
+def test_a_line_that_stands_twice_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"gene_id,E003\n{GENES[0]},1\n{GENES[1]},3\n{GENES[1]}.2,3\n{GENES[2]},9\n")
+    expression = read_expression(path, "E003")
+    assert expression.num_repeated == 1
+    assert expression.median_rpkm == 3.0
+
+
+def test_a_gene_of_the_y_chromosome_stays_apart(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("gene_id,E003\nENSG00000002586.18,8\nENSG00000002586.18_PAR_Y,0\n")
+    expression = read_expression(path, "E003")
+    assert expression.rpkm_of == {"ENSG00000002586": 8.0, "ENSG00000002586_PAR_Y": 0.0}
+
+
+@pytest.mark.parametrize("text", ["much", "-1.0", "inf", "1,5"])
+def test_a_value_that_is_no_expression(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rpkm.gz"
     path.write_bytes(
-        gzip.compress(f"gene_id\tE003\n{GENES[0]}\t1.0\n{GENES[1]}\t{text}\n".encode())
+        gzip.compress(f"# comment\ngene_id\tE003\n{GENES[0]}\t1.0\n{GENES[1]}\t{text}\n".encode())
     )
-    with pytest.raises(ExpressionTableError, match=rf"{GENES[1]}.*line 3\)\. Received: '{text}'"):
+    with pytest.raises(ExpressionTableError, match=rf"{GENES[1]}.*line 4\)\. Received: '{text}'"):
         read_expression(path, "E003")
 
 
-def test_a_header_only(tmp_path: Path) -> None:
-    path = tmp_path / "rpkm.gz"
-    path.write_bytes(gzip.compress(b"gene_id\tE003\n"))
-    with pytest.raises(ExpressionTableError, match="a header only"):
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (b"", "one gene in own.txt. Received: nothing"),
+        (b"gene_id\tE003\n", "one gene in own.txt. Received: a header only"),
+        (b"gene_id\tE003\na\tNA\nb\t\n", "with a value in the column E003.*2 genes without"),
+        (b"gene_id\tE003\na\t1\nb\n", "2 fields in own.txt, line 3. Received: 1"),
+        (b"gene\tE003\na\t1\t\n", "2 fields in own.txt, line 2. Received: 3"),
+        (b"gene_id\tE003\n\t1\n", "a gene id in own.txt, line 2"),
+        (b"gene_id\tE003\tE003\na\t1\t2\n", "one column E003.*E003, E003"),
+        (b"gene_id;E003\na;1\n", "one column E003.*gene ids only"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "a text file. Received: own.txt"),
+    ],
+)
+def test_what_is_no_table(tmp_path: Path, text: bytes, match: str) -> None:
+    path = tmp_path / "own.txt"
+    path.write_bytes(text)
+    with pytest.raises(ExpressionTableError, match=match):
         read_expression(path, "E003")
 
 
 def test_a_damaged_table(tmp_path: Path) -> None:
     path = write_table(tmp_path / "rpkm.gz")
-    whole = path.read_bytes()
-    for damaged in (whole[:-12], b"gene_id\tE003\n"):
-        path.write_bytes(damaged)
-        with pytest.raises(ExpressionTableError, match=r"complete gzipped.*rpkm\.gz"):
-            read_expression(path, "E003")
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(ExpressionTableError, match=r"complete gzipped.*rpkm\.gz"):
+        read_expression(path, "E003")
+
+
+def test_unknown_unit(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"RPKM, FPKM, TPM, counts. Received: unit='CPM'"):
+        read_expression(write_table(tmp_path / "rpkm.gz"), "E003", unit="CPM")  # type: ignore[arg-type]
 
 
 @pytest.mark.real_data
@@ -88,3 +195,11 @@ def test_real_medians(real_data: Path) -> None:
         assert len(expression.rpkm_of) == 19795
         assert expression.median_rpkm == median
         assert expression.median_rpkm == pytest.approx(published, abs=0.01)
+
+
+@pytest.mark.real_data
+def test_every_real_region_has_expression(real_data: Path) -> None:
+    genes = read_gene_table(real_data / "remc" / "genes.tsv").gene_id.tolist()
+    matched = read_expression(real_data / "remc" / "57epigenomes.RPKM.pc.gz", "E003").match(genes)
+    assert matched[1:] == (0, 0, 0)
+    assert len(matched.rpkm) == 19802

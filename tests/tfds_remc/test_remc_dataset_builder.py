@@ -191,12 +191,12 @@ def test_unknown_epigenomes_list_the_known_ones(tmp_path: Path) -> None:
 def test_configs_that_cannot_be_built() -> None:
     with pytest.raises(ValueError, match=r"order H3K27me3, H3K36me3.*Received: marks=H3K9me3"):
         RemcConfig(name="mine", epigenome="E003", marks=tuple(reversed(MARKS)))
-    with pytest.raises(ValueError, match=r"2 x flank_bp\. Received: num_bins=50"):
-        RemcConfig(name="mine", epigenome="E003", num_bins=50)
+    with pytest.raises(ValueError, match=r"multiple of bin_bp\. Received: flank_bp=5000, bin_bp=3"):
+        RemcConfig(name="mine", epigenome="E003", bin_bp=3)
 
 
 def test_another_bin_count_than_the_archive_has(tmp_path: Path, manual_dir: Path) -> None:
-    config = RemcConfig(name="mine", epigenome="E003", num_bins=50, bin_bp=200)
+    config = RemcConfig(name="mine", epigenome="E003", bin_bp=200)
     with pytest.raises(ValueError, match="Expected 50 rows for gene ENSG00000000003"):
         build(tmp_path / "data", manual_dir, config)
 
@@ -230,7 +230,7 @@ def test_offline_without_manual_dir_says_what_to_do(
 
 def test_demo_is_the_simulation(tmp_path: Path) -> None:
     config = RemcConfig(
-        name="small", is_simulated=True, marks=simulation.MARKS, num_genes=30, seed=7
+        name="small", source="simulated", marks=simulation.MARKS, num_genes=30, seed=7
     )
     builder = build(tmp_path / "data", None, config)
     simulated = simulation.simulate(30, seed=7)

@@ -1,0 +1,113 @@
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+
+from tfds_remc.remc.bam import chromosome_sizes, read_bam
+from tfds_remc.remc.file_types import SignalFileError
+
+# Name, flag, CIGAR, mapping quality; then the bases it spans from its start, 0 if it is left out.
+ALIGNMENTS = [
+    ("plain", 0, "36M", 30, 36),
+    ("reverse", pysam.FREVERSE, "36M", 30, 36),
+    ("mapping quality 0", 0, "36M", 0, 36),
+    ("duplicate", pysam.FDUP, "36M", 30, 0),
+    ("failed", pysam.FQCFAIL, "36M", 30, 0),
+    ("secondary", pysam.FSECONDARY, "36M", 30, 36),
+    ("supplementary", pysam.FSUPPLEMENTARY, "36M", 30, 36),
+    ("improper pair", pysam.FPAIRED, "36M", 30, 36),
+    ("unmapped beside its mate", pysam.FUNMAP, None, 0, 1),
+    ("unmapped with a CIGAR", pysam.FUNMAP, "36M", 0, 1),
+    ("soft clip", 0, "5S31M", 30, 31),
+    ("hard clip", 0, "5H31M", 30, 31),
+    ("deletion", 0, "10M10D10M", 30, 30),
+    ("intron", 0, "10M100N10M", 30, 120),
+    ("insertion", 0, "10M10I10M", 30, 20),
+    ("match and mismatch", 0, "10=5X10=", 30, 25),
+]
+SPACING_BP = 200
+
+
+@pytest.fixture
+def write_bam(tmp_path: Path) -> Callable[..., Path]:
+    def write(alignments: list[tuple], name: str = "a file.bam", unplaced: int = 0) -> Path:
+        path = tmp_path / name
+        header = pysam.AlignmentHeader.from_references(["chr1", "chr2"], [100_000, 5_000])
+        with pysam.AlignmentFile(str(path), "wb", header=header) as bam:
+            for place, (query, flag, cigar, mapq, *_) in enumerate(alignments, start=1):
+                alignment = pysam.AlignedSegment(header)
+                alignment.query_name, alignment.flag = query.replace(" ", "_"), flag
+                alignment.reference_id, alignment.reference_start = 0, place * SPACING_BP
+                alignment.mapping_quality, alignment.cigarstring = mapq, cigar
+                length = alignment.infer_query_length() if cigar else 36
+                alignment.query_sequence = "A" * length
+                bam.write(alignment)
+            for _ in range(unplaced):
+                alignment = pysam.AlignedSegment(header)
+                alignment.query_name, alignment.flag = "unplaced", pysam.FUNMAP
+                bam.write(alignment)
+        return path
+
+    return write
+
+
+def test_which_alignments_count_and_what_they_span(write_bam: Callable[..., Path]) -> None:
+    (chunk,) = read_bam(write_bam(ALIGNMENTS, unplaced=3))
+    spans = dict(zip(chunk.start.tolist(), (chunk.end - chunk.start).tolist(), strict=True))
+    for place, (name, *_, span) in enumerate(ALIGNMENTS, start=1):
+        assert spans.get(place * SPACING_BP, 0) == span, name
+    assert chunk.is_reverse is not None
+    assert chunk.is_reverse.sum() == 1
+    assert dict(chunk.left_out) == {
+        "unmapped": 3,
+        "duplicate or failed quality control": 2,
+        "mapping quality below 0": 0,
+    }
+
+
+def test_min_mapq(write_bam: Callable[..., Path]) -> None:
+    path = write_bam([("a", 0, "36M", 29), ("b", 0, "36M", 30), ("c", 0, "36M", 31)])
+    (chunk,) = read_bam(path, min_mapq=30)
+    assert chunk.start.tolist() == [2 * SPACING_BP, 3 * SPACING_BP]
+    assert chunk.left_out["mapping quality below 30"] == 1
+
+
+@pytest.mark.skipif(shutil.which("bedtools") is None, reason="bedtools is not installed")
+@pytest.mark.parametrize("min_mapq", [0, 30])
+def test_bedtools_multicov_counts_the_same(
+    write_bam: Callable[..., Path], tmp_path: Path, min_mapq: int
+) -> None:
+    path = write_bam(ALIGNMENTS)
+    pysam.index(str(path))
+    end = (len(ALIGNMENTS) + 1) * SPACING_BP
+    bed = tmp_path / "bases.bed"
+    bed.write_text("".join(f"chr1\t{base}\t{base + 1}\n" for base in range(end)))
+    command = ["bedtools", "multicov", "-q", str(min_mapq), "-bams", path, "-bed", bed]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    depth = np.zeros(end, dtype=int)
+    for chunk in read_bam(path, min_mapq=min_mapq):
+        for start, stop in zip(chunk.start, chunk.end, strict=True):
+            depth[start:stop] += 1
+    assert [int(line.split("\t")[3]) for line in lines] == depth.tolist()
+
+
+def test_chromosome_sizes(write_bam: Callable[..., Path]) -> None:
+    assert chromosome_sizes(write_bam([])) == {"chr1": 100_000, "chr2": 5_000}
+    assert list(read_bam(write_bam([]))) == []
+
+
+def test_truncated_files(write_bam: Callable[..., Path], tmp_path: Path) -> None:
+    whole = write_bam(ALIGNMENTS * 2000).read_bytes()
+    cut = tmp_path / "cut file.bam"
+    for size in (100, len(whole) // 2, len(whole) - 28, len(whole) - 5):
+        cut.write_bytes(whole[:size])
+        with pytest.raises(SignalFileError, match=r"complete BGZF file.*cut file\.bam, truncated"):
+            chromosome_sizes(cut)
+    # A hole, as a broken download may leave it, with the file's end in place.
+    cut.write_bytes(whole[: len(whole) // 2] + whole[-28:])
+    with pytest.raises(SignalFileError, match=r"complete BAM file\. Received: cut file\.bam, dam"):
+        list(read_bam(cut))

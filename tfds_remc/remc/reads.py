@@ -1,0 +1,284 @@
+"""One value a bin from a file of reads, depth or peaks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .bam import chromosome_sizes, read_bam
+from .bed import read_bed
+from .bigwig import mean_depth, open_bigwig
+from .binning import MAX_BP, BinAxis, DepthMean, Intervals, ReadCounter, RegionBins
+from .chromosomes import GENOMES, ChromosomeError, canonical_names, check_genome
+from .file_types import FILE_TYPES, READ_TYPES, SignalFileError, check_content, type_by_name
+
+POSITIONS = ("overlap", "five_prime")
+_STRAND_COLUMN = 5
+_BEDGRAPH_VALUE_COLUMN, _SIGNAL_VALUE_COLUMN = 3, 6
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadOptions:
+    """How a file becomes one value a bin.
+
+    Attributes:
+        position: "overlap" counts a read in each bin it overlaps, as `bedtools multicov` does;
+            "five_prime" counts it in the bin of its 5' end.
+        extend_bp: Length that each read is given from its 5' end on, the length of the fragments;
+            None leaves the reads as they are.
+        min_mapq: Least mapping quality of a BAM file's reads.
+        genome: A name of `GENOMES` that the file's chromosome sizes are checked against; None
+            leaves them unchecked.
+        file_type: One of the values of `FILE_TYPES`; None tells it by the file's name.
+    """
+
+    position: str = "overlap"
+    extend_bp: int | None = None
+    min_mapq: int = 0
+    genome: str | None = None
+    file_type: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("position", POSITIONS),
+            ("genome", (None, *GENOMES)),
+            ("file_type", (None, *dict.fromkeys(FILE_TYPES.values()))),
+        ):
+            if getattr(self, name) not in known:
+                raise SignalFileError(
+                    f"Expected {name} to be one of {', '.join(map(str, known))}. "
+                    f"Received: {name}={getattr(self, name)!r}."
+                )
+        if self.extend_bp is not None and not 0 < self.extend_bp < MAX_BP:
+            raise SignalFileError(
+                f"Expected extend_bp of at least 1. Received: extend_bp={self.extend_bp}."
+            )
+        if self.extend_bp is not None and self.position == "five_prime":
+            raise SignalFileError(
+                "Expected extend_bp with position='overlap': the 5' end stays where it is. "
+                f"Received: position='five_prime', extend_bp={self.extend_bp}."
+            )
+
+    @property
+    def needs_strand(self) -> bool:
+        """Whether the values depend on the strand of the reads."""
+        return self.position == "five_prime" or self.extend_bp is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class BinnedSignal:
+    """One mark's signal, and what became of the file's records (reads, intervals or peaks).
+
+    `num_records` is the sum of `num_used`, `left_out`, `unmatched`, and the records that lie
+    outside of all gene regions. A bigWig file is not read record by record: its numbers are 0.
+
+    Attributes:
+        values: (genes, bins) float32 in genome orientation: read counts, or the mean depth or
+            peak signal over the bases of the bin.
+        file_type: What the file holds.
+        num_records: Records in the file.
+        num_used: Records that overlap a bin.
+        left_out: Records that do not count, by reason.
+        unmatched: Records by their chromosome, as the file names it, where no gene region lies.
+        num_past_end: Records that end past the end of their chromosome. They do count.
+        missing_chroms: Chromosomes of gene regions, in UCSC's style, that have no record, or no
+            place in the file's header; the signal there is 0.
+    """
+
+    values: np.ndarray
+    file_type: str
+    num_records: int = 0
+    num_used: int = 0
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    unmatched: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    num_past_end: int = 0
+    missing_chroms: tuple[str, ...] = ()
+
+    def warnings(self) -> Iterator[str]:
+        """Yields a line on each thing that a user should know about."""
+        what = "reads" if self.file_type in READ_TYPES else "records"
+        for reason, number in self.left_out.items():
+            yield f"{number:,} of {self.num_records:,} {what} left out: {reason}"
+        if self.unmatched:
+            yield (
+                f"{sum(self.unmatched.values()):,} of {self.num_records:,} {what} lie on "
+                f"{len(self.unmatched)} chromosomes without gene regions: "
+                f"{_some(self.unmatched)}"
+            )
+        if self.num_past_end:
+            yield (
+                f"{self.num_past_end:,} {what} end past the end of their chromosome: is the "
+                "genome the right one?"
+            )
+        if self.missing_chroms:
+            yield f"no {what} on {_some(self.missing_chroms)}: the signal there is 0"
+        if not self.values.any():
+            yield "the signal is 0 in every bin"
+
+
+def read_signal(path: Path, bins: RegionBins, options: ReadOptions | None = None) -> BinnedSignal:
+    """Reads one value a bin from a file of any type.
+
+    * tagAlign (BED6) and BAM: how many reads overlap the bin, or have their 5' end in it. The file
+      need not be sorted or indexed.
+    * bigWig and bedGraph: the mean over the bases of the bin; bases without data count as 0.
+    * narrowPeak and broadPeak: the mean of signalValue; bases without a peak count as 0.
+
+    Text may be gzipped. Memory grows with the bins, not with the file.
+
+    Args:
+        path: The file.
+        bins: Bins of gene regions.
+        options: How to count, and what to check.
+
+    Example:
+        >>> bins = RegionBins(np.array(["chrX"]), np.array([99889988]))
+        >>> read_signal(Path("E003-H3K4me3.tagAlign.gz"), bins).values.shape  # doctest: +SKIP
+        (1, 100)
+
+    Raises:
+        SignalFileError: If the file is damaged, not of its type, has no reads, or has a record at
+            fault; then it names the line. Also if an option does not apply to the file type.
+        ChromosomeError: If its chromosomes are not those of the gene regions or of the genome.
+    """
+    options = options or ReadOptions()
+    file_type = options.file_type or type_by_name(path)
+    check_content(path, file_type)
+    _check_options(file_type, options)
+    if file_type == "bigWig":
+        return _bigwig_signal(path, bins, options.genome)
+    if file_type == "BAM":
+        sizes = _checked_sizes(chromosome_sizes(path), bins, options.genome, path)
+        chunks = read_bam(path, min_mapq=options.min_mapq)
+    elif file_type == "tagAlign":
+        sizes = GENOMES.get(options.genome or "", {})
+        chunks = read_bed(path, strand_column=_STRAND_COLUMN if options.needs_strand else None)
+    else:
+        sizes = GENOMES.get(options.genome or "", {})
+        is_bedgraph = file_type == "bedGraph"
+        chunks = read_bed(
+            path,
+            value_column=_BEDGRAPH_VALUE_COLUMN if is_bedgraph else _SIGNAL_VALUE_COLUMN,
+            has_comments=is_bedgraph,
+        )
+    return _binned(path, file_type, bins, chunks, sizes, options)
+
+
+def _binned(
+    path: Path,
+    file_type: str,
+    bins: RegionBins,
+    chunks: Iterable[Intervals],
+    sizes: Mapping[str, int],
+    options: ReadOptions,
+) -> BinnedSignal:
+    axis = BinAxis(bins)
+    counter, depth = ReadCounter(axis), DepthMean(axis)
+    left_out: Counter[str] = Counter()
+    by_name: Counter[str] = Counter()
+    canonical: dict[str, str] = {}
+    num_used = num_past_end = 0
+    for chunk in chunks:
+        if not canonical.keys() >= set(chunk.names):
+            canonical = canonical_names([*canonical, *chunk.names], path.name)
+        left_out.update(chunk.left_out)
+        per_name = np.bincount(chunk.code, minlength=len(chunk.names)).tolist()
+        by_name.update(dict(zip(chunk.names, per_name, strict=True)))
+        size = np.array([sizes.get(canonical[name], MAX_BP) for name in chunk.names])
+        num_past_end += int(np.count_nonzero(chunk.end > size[chunk.code]))
+        start, end = _counted_part(chunk, options)
+        origin = np.array([axis.origin_of.get(canonical[name], -1) for name in chunk.names])
+        origin = origin[chunk.code]
+        is_matched = origin >= 0
+        start, end = (start + origin)[is_matched], (end + origin)[is_matched]
+        if chunk.value is None:
+            num_used += counter.add(start, end)
+        else:
+            num_used += depth.add(start, end, chunk.value[is_matched])
+    by_name = +by_name  # Drops the names without records.
+    num_records = by_name.total() + left_out.total()
+    if num_records == 0 and file_type in READ_TYPES:
+        raise SignalFileError(f"Expected at least one read. Received: {path.name}, without any.")
+    found = {canonical[name] for name in by_name}
+    if found:
+        _require_shared(found, by_name, bins, path)
+    values = counter.values() if file_type in READ_TYPES else depth.values()
+    return BinnedSignal(
+        values=values.astype(np.float32),
+        file_type=file_type,
+        num_records=num_records,
+        num_used=num_used,
+        left_out=dict(+left_out),
+        unmatched={n: by_name[n] for n in by_name if canonical[n] not in axis.origin_of},
+        num_past_end=num_past_end,
+        missing_chroms=tuple(name for name in axis.origin_of if name not in found),
+    )
+
+
+def _counted_part(chunk: Intervals, options: ReadOptions) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the start and end of the part of each record that counts."""
+    if not options.needs_strand or chunk.is_reverse is None:
+        return chunk.start, chunk.end
+    length = 1 if options.extend_bp is None else options.extend_bp
+    start = np.where(chunk.is_reverse, chunk.end - length, chunk.start)
+    return start, start + length
+
+
+def _bigwig_signal(path: Path, bins: RegionBins, genome: str | None) -> BinnedSignal:
+    with open_bigwig(path) as bigwig:
+        sizes = bigwig.chroms()
+        _checked_sizes(sizes, bins, genome, path)
+        name_of = {name: own for own, name in canonical_names(sizes, path.name).items()}
+        region_chroms = bins.canonical_chrom.tolist()
+        values = mean_depth(bigwig, bins, [name_of.get(name) for name in region_chroms], path)
+    return BinnedSignal(
+        values=values.astype(np.float32),
+        file_type="bigWig",
+        missing_chroms=tuple(sorted(set(region_chroms) - name_of.keys())),
+    )
+
+
+def _checked_sizes(
+    sizes: Mapping[str, int], bins: RegionBins, genome: str | None, path: Path
+) -> dict[str, int]:
+    """Returns the sizes by canonical name, if they fit the gene regions and the genome."""
+    canonical = canonical_names(sizes, path.name)
+    by_canonical = {canonical[name]: size for name, size in sizes.items()}
+    _require_shared(by_canonical, sizes, bins, path)
+    if genome is not None:
+        check_genome(by_canonical, genome, path.name)
+    return by_canonical
+
+
+def _require_shared(
+    found: Collection[str], names: Iterable[str], bins: RegionBins, path: Path
+) -> None:
+    wanted = dict.fromkeys(bins.canonical_chrom.tolist())
+    if wanted.keys().isdisjoint(found):
+        raise ChromosomeError(
+            f"Expected chromosomes of the gene regions in {path.name}, {_some(wanted)}. "
+            f"Received: {_some(names)}. Use gene regions and a file of one genome."
+        )
+
+
+def _check_options(file_type: str, options: ReadOptions) -> None:
+    if file_type not in READ_TYPES and options.needs_strand:
+        raise SignalFileError(
+            f"Expected reads where position='five_prime' or extend_bp is asked for, that is one of "
+            f"{', '.join(READ_TYPES)}. Received: file_type={file_type!r}."
+        )
+    if file_type != "BAM" and options.min_mapq > 0:
+        raise SignalFileError(
+            f"Expected min_mapq with a BAM file only. Received: min_mapq={options.min_mapq}, "
+            f"file_type={file_type!r}."
+        )
+
+
+def _some(names: Iterable[str], at_most: int = 5) -> str:
+    names = list(names)
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return ", ".join(names[:at_most]) + more

@@ -1,0 +1,98 @@
+"""Sample sheets: which file holds which mark of which epigenome."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+from .regions import open_text
+
+_REQUIRED_COLUMNS = ("epigenome", "mark", "path")
+_COLUMNS = (*_REQUIRED_COLUMNS, "control")
+
+
+class SampleSheetError(ValueError):
+    """A sample sheet that cannot be used."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """One mark of one epigenome.
+
+    Attributes:
+        epigenome: Name of the epigenome, "K562".
+        mark: Name of the mark, "H3K4me3".
+        path: Its reads, depth or peaks.
+        control: Reads of the control experiment (input DNA); None without one.
+    """
+
+    epigenome: str
+    mark: str
+    path: Path
+    control: Path | None = None
+
+
+def read_sample_sheet(path: Path) -> list[Sample]:
+    """Reads a sample sheet: CSV or TSV with the columns epigenome, mark, path and maybe control.
+
+    Paths are relative to the folder of the sheet. Other columns are ignored.
+
+    Raises:
+        SampleSheetError: If a column or a value is missing, a mark of an epigenome stands twice,
+            or a file is not there; naming the line.
+    """
+    if not path.is_file():
+        raise SampleSheetError(f"Expected a sample sheet. Received: {str(path)!r}, no such file.")
+    with open_text(path, SampleSheetError) as lines:
+        text = lines.read().splitlines()
+    header = text[0] if text else ""
+    rows = csv.DictReader(text, delimiter="\t" if "\t" in header else ",")
+    names = [(name or "").strip() for name in rows.fieldnames or ()]
+    if missing := [name for name in _REQUIRED_COLUMNS if name not in names]:
+        raise SampleSheetError(
+            f"Expected the columns {', '.join(_COLUMNS)} (control may be left out) in {path.name}. "
+            f"Received: no {', '.join(missing)} among {', '.join(names) or 'none'}."
+        )
+    rows.fieldnames = names
+    lines_of: dict[tuple[str, str], int] = {}
+    samples = []
+    for row in rows:
+        where = f"{path.name}, line {rows.line_num}"
+        values = {name: (row.get(name) or "").strip() for name in _COLUMNS}
+        if empty := [name for name in _REQUIRED_COLUMNS if not values[name]]:
+            raise SampleSheetError(f"Expected {', '.join(empty)} in {where}. Received: nothing.")
+        key = (values["epigenome"], values["mark"])
+        first = lines_of.setdefault(key, rows.line_num)
+        if first != rows.line_num:
+            raise SampleSheetError(
+                f"Expected each mark of an epigenome once in {path.name}. Received: {key[1]} of "
+                f"{key[0]} in lines {first} and {rows.line_num}. Pool replicates into one file."
+            )
+        files = {name: path.parent / values[name] for name in ("path", "control") if values[name]}
+        for file in files.values():
+            if not file.is_file():
+                raise SampleSheetError(
+                    f"Expected a file in {where}. Received: {str(file)!r}, no such file."
+                )
+        samples.append(Sample(*key, files["path"], files.get("control")))
+    if not samples:
+        raise SampleSheetError(f"Expected at least one sample in {path.name}. Received: none.")
+    return samples
+
+
+def samples_of(samples: list[Sample], epigenome: str, sheet: str) -> list[Sample]:
+    """The samples of one epigenome, in the order of the sheet; of its only one if "".
+
+    Raises:
+        SampleSheetError: If the epigenome is not in the sheet, or not named among several.
+    """
+    known = list(dict.fromkeys(sample.epigenome for sample in samples))
+    if not epigenome and len(known) == 1:
+        (epigenome,) = known
+    if epigenome not in known:
+        raise SampleSheetError(
+            f"Expected an epigenome of {sheet}: {', '.join(known)}. "
+            f"Received: epigenome={epigenome!r}."
+        )
+    return [sample for sample in samples if sample.epigenome == epigenome]
