@@ -6,7 +6,7 @@ import os
 import sys
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,18 @@ def option(help_text: str, *, default: Any = dataclasses.MISSING, **argument: An
     return dataclasses.field(default=default, metadata={"help": help_text, **argument})
 
 
-def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
-    """Add an option for each field of a dataclass made with `option`.
+def add_options(
+    parser: argparse.ArgumentParser, config_class: type, *, leave_out: Collection[str] = ()
+) -> None:
+    """Add an option for each field of a dataclass made with `option`, but for some.
 
     Options that are not given leave no attribute behind, so that the dataclass stays the one
     place that holds the defaults.
     """
     hints = typing.get_type_hints(config_class)
     for field in dataclasses.fields(config_class):
+        if field.name in leave_out:
+            continue
         metadata = dict(field.metadata)
         help_text = metadata.pop("help")
         kind, is_many = _scalar_type(hints[field.name])
@@ -48,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser, config_class: type) -> None:
         required = field.default is dataclasses.MISSING
         if not required and field.default is not None:
             default: Any = field.default
-            help_text += f" (default: {' '.join(default) if is_many else default})"
+            help_text += f" (default: {' '.join(map(str, default)) if is_many else default})"
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             default=argparse.SUPPRESS,

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ RUN_NAME = "{labels}/{epigenome}/{model}/seed-{seed}"
 
 # The options of `fit` that a sweep sets itself; all others are the same in every run.
 _SET_BY_SWEEP = ("dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite")
+_FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - set(_SET_BY_SWEEP)
 _POLL_S = 0.1
 
 
@@ -51,8 +52,8 @@ class SweepConfig:
 
     models: tuple[str, ...] = option("variants and baselines")
     datasets: tuple[str, ...] = option("built datasets, such as remc/E012")
-    seeds: tuple[int, ...] = option("seeds of weights and shuffling")
     out_dir: str = option("folder to write runs, logs and the leaderboard to")
+    seeds: tuple[int, ...] = option("seeds of weights and shuffling", default=(0,))
     labels: tuple[str, ...] = option("label rules", default=("median",), choices=LABELS)
     jobs: int = option("runs at the same time", default=1)
     overwrite: bool = option("redo the runs that were made with other options", default=False)
@@ -72,10 +73,9 @@ class SweepConfig:
                 "Expected datasets of different names, which the run directories take. "
                 f"Received: datasets={self.datasets}"
             )
-        free = {f.name for f in dataclasses.fields(FitConfig)} - set(_SET_BY_SWEEP)
-        if unknown := sorted(set(self.fit_options) - free):
+        if unknown := sorted(set(self.fit_options) - _FIT_OPTIONS):
             raise InputError(
-                f"Expected fit_options among {sorted(free)}. Received: {', '.join(unknown)}"
+                f"Expected fit_options among {sorted(_FIT_OPTIONS)}. Received: {', '.join(unknown)}"
             )
         self.runs()  # `FitConfig` checks the rest.
 
@@ -165,21 +165,19 @@ def _parse(argv: Sequence[str] | None) -> SweepConfig:
         description="Train models x datasets x label rules x seeds, and rank the models. The same "
         "command again goes on where it was broken off.",
     )
-    add_options(parser, _without(SweepConfig, ["fit_options"]))
+    add_options(parser, SweepConfig, leave_out=["fit_options"])
     parser.add_argument(
         "--preset",
         choices=sorted(PRESETS),
         help="take the defaults of fit's options, which follow, from here",
     )
-    fit_class = _without(FitConfig, _SET_BY_SWEEP)
-    add_options(parser, fit_class)
+    add_options(parser, FitConfig, leave_out=_SET_BY_SWEEP)
     given = vars(parser.parse_args(argv))
     fit_options = dict(PRESETS.get(given.pop("preset"), {}))
     if "labels" in fit_options:
         given.setdefault("labels", (fit_options.pop("labels"),))
-    for field in dataclasses.fields(fit_class):
-        if field.name in given:
-            fit_options[field.name] = given.pop(field.name)
+    for name in given.keys() & _FIT_OPTIONS:
+        fit_options[name] = given.pop(name)
     return SweepConfig(**given, fit_options=fit_options)
 
 
@@ -187,18 +185,6 @@ def _epigenome(dataset: str) -> str:
     """`E012` of `remc/E012` and of the folder of its version."""
     path = Path(dataset)
     return path.parent.name if (path / "dataset_info.json").is_file() else path.name
-
-
-def _without(config_class: type, names: Collection[str]) -> type:
-    """A dataclass with fewer fields."""
-    return dataclasses.make_dataclass(
-        config_class.__name__,
-        [
-            (f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata))
-            for f in dataclasses.fields(config_class)
-            if f.name not in names
-        ],
-    )
 
 
 @contextmanager
