@@ -98,7 +98,7 @@ def real_genes(real_data: Path) -> Callable[[str], Genes]:
 
 
 def _shifted_3_kb(genes: Genes) -> Genes:
-    return dataclasses.replace(genes, signal=np.roll(genes.signal, -30, axis=1))
+    return dataclasses.replace(genes, signal=np.roll(genes.signal, 30, axis=1))
 
 
 def _of_another_genome(genes: Genes) -> Genes:
@@ -136,7 +136,7 @@ def _with_h3k4me3_twice(genes: Genes) -> Genes:
 
 
 DAMAGES = {
-    _shifted_3_kb: "H3K4me3 (2,",
+    _shifted_3_kb: "H3K4me3 (3,",
     _of_another_genome: "hardly higher at the TSS than 4,000 bp away",
     _of_other_genes: "hardly more on genes of high expression than of low",
     _with_swapped_strands: "H3K36me3: higher upstream of the TSS than downstream",
@@ -221,27 +221,27 @@ def _two_marks(**kwargs: object) -> Quality:
         [1, 0, 0, 2, 8, 0, 0, 1],
         [1, 0, 0, 2, 8, 0, 0, 3],
     ]
-    signal[:, 0, 1] = [3, 2, 1, 0]
+    signal[:, 0, 1] = [9, 2, 1, 0]
     strand = np.array(["+", "-", "+", "?"])
     marks = ["H3K4me3", "H3K9me3"]
     return measure_quality(signal, marks, strand, flank_bp=4000, bin_bp=1000, **kwargs)  # type: ignore[arg-type]
 
 
 def test_numbers_by_hand() -> None:
-    quality = _two_marks(label=np.array([1, 1, 0, -1]))
+    quality = _two_marks(label=np.array([1, 1, -1, 0]))
     first, second = quality.marks
     assert first.profile == (1, 0, 0, 2, 8, 0, 0, 1.5)
-    assert first.profile_low == (1, 0, 0, 2, 8, 0, 0, 1)
-    assert second.profile == (1, 0, 0, 0, 0, 0, 0, 0.5)
-    assert second.profile_high == (1.5, 0, 0, 0, 0, 0, 0, 1)
+    assert first.profile_low == (1, 0, 0, 2, 8, 0, 0, 3)
+    assert second.profile == (2.5, 0, 0, 0, 0, 0, 0, 0.5)
+    assert second.profile_high == (4.5, 0, 0, 0, 0, 0, 0, 1)
     assert (first.peak_bp, first.peak_height, first.peak_t) == (500, 8, 0)
     assert first.tss_enrichment == 5 / 1.25
     assert first.tss_enrichment_of == {"+": 5, "-": 5}
     assert (first.mean_signal, first.zero_share) == (50 / 32, 0.5)
-    assert (second.auroc, first.auroc) == (1, 0.5)
+    assert (first.auroc, second.auroc) == (0, 1)
     assert (quality.num_high, quality.num_low) == (2, 1)
     assert quality.num_genes_of == {"+": 2, "-": 1, "": 1}
-    # Ranks 2, 2, 2, 4 against 4, 3, 2, 1.
+    # Ranks 2, 2, 2, 4 and 4, 3, 2, 1.
     assert quality.correlation[0][1] == pytest.approx(-np.sqrt(0.6))
     assert quality.is_directed
 
@@ -309,8 +309,11 @@ def test_share_of_reads_on_gene_regions(
 
 
 def test_share_of_genome_counts_overlaps_once() -> None:
-    bins = RegionBins(np.array(["1", "1", "2"]), np.array([5_000, 1_000, 5_000]), 80, 100)
-    assert share_of_genome(bins, "hg19") == 20_000 / sum(GENOMES["hg19"].values())
+    chrom, start = np.array(["1", "1", "2", "1"]), np.array([5_000, 1_000, 5_000, 90_000])
+    covered_bp = share_of_genome(RegionBins(chrom, start, 80, 100), "hg19") * sum(
+        GENOMES["hg19"].values()
+    )
+    assert covered_bp == pytest.approx(12_000 + 8_000 + 8_000)
 
 
 def test_summary() -> None:
@@ -324,7 +327,7 @@ def test_summary() -> None:
         [
             "mark     records in  used   share  mean a bin  zero bins  TSS enrichment       peak",
             "H3K4me3       1,000   250  25.0 %        1.56     50.0 %           4.0 x    +500 bp",
-            "H3K9me3           -     -       -       0.188     90.6 %           0.0 x  -3,500 bp",
+            "H3K9me3           -     -       -       0.375     90.6 %           0.0 x  -3,500 bp",
             "4 gene regions: 2 + strand, 1 - strand, 1 strand unknown",
             "3 left out: genes without a strand",
             "1 gene regions not in the expression table",

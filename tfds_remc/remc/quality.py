@@ -35,7 +35,7 @@ MAX_ZERO_SHARE = 0.99
 """An empty mark has more bins without signal. Sound marks: 22 to 83 %, the latter of peaks."""
 
 MIN_RELATIVE_SIGNAL = 1 / 20
-"""A faint mark has less than this part of the other marks' median. Sound marks: at least 1/6."""
+"""A faint mark has less than this part of the other marks' median. Sound marks: at least 1/10."""
 
 MAX_PEAK_BP = 1000
 """A promoter mark peaks within this distance of the TSS. Sound marks: 150 to 450 bp."""
@@ -44,7 +44,7 @@ MIN_TSS_ENRICHMENT = 1.5
 """Of a promoter mark. Sound marks: 2.8 to 5.1 as peaks, 4.1 to 21 as reads or depth."""
 
 MAX_BIN_CORRELATION = 0.99
-"""Two marks beyond are one file. Sound marks: at most 0.87."""
+"""Two marks beyond are one file. Sound marks: at most 0.88."""
 
 MIN_OVER_CHANCE = 0.5
 """Part of the reads that reads strewn evenly over the genome would have on gene regions."""
