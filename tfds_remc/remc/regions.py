@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gzip
-import re
+import itertools
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TextIO, get_args
 
 import numpy as np
-from gffutils.feature import feature_from_line
+
+from .annotations import (
+    Feature,
+    GeneTableError,
+    Line,
+    content_lines,
+    feature_reader,
+    parse_position,
+    without_version,
+)
 
 TssLevel = Literal["gene", "transcript"]
 """What has a region: each gene, or each distinct TSS of a gene's transcripts."""
@@ -22,20 +31,6 @@ EndPolicy = Literal["keep", "drop"]
 """What becomes of a region that reaches over an end of its chromosome."""
 
 _REQUIRED_COLUMNS = ("gene_id", "chrom", "tss", "strand")
-_GENE_INFO_FIELDS = 7
-_ANNOTATION_FIELDS = 9
-_ENSEMBL_ID = re.compile(r"(ENS[A-Z]*\d+)\.\d+(?:_\d+)?(_PAR_Y)?")
-_GFF3_ATTRIBUTE = re.compile(r"\s*[^\s=;]+=")
-_GFF3_ID_PREFIX = re.compile(r"(?:gene|transcript|rna)[:-]", re.IGNORECASE)
-_GFF3_BIOTYPES = ("gene_type", "gene_biotype", "biotype")
-# Most lines of a GFF3 are these: to parse their attributes would be most of the work.
-_GFF3_TRANSCRIPT_PARTS = frozenset(
-    ("exon", "CDS", "five_prime_UTR", "three_prime_UTR", "start_codon", "stop_codon")
-)
-
-
-class GeneTableError(ValueError):
-    """A gene table that cannot be used."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,17 +84,15 @@ class GeneTable:
         rows: dict[str, list[int]] = defaultdict(list)
         for row, gene_id in enumerate(self.gene_id.tolist()):
             rows[gene_id].append(row)
-        asked: Counter[str] = Counter()
-        answer = np.empty(len(gene_ids), dtype=np.int64)
-        for position, gene_id in enumerate(gene_ids):
+        answer = []
+        for gene_id in gene_ids:
             if gene_id not in rows:
                 raise GeneTableError(
                     f"Expected a gene of the gene table. Received: gene_id={gene_id!r}."
                 )
             candidates = rows[gene_id]
-            answer[position] = candidates[min(asked[gene_id], len(candidates) - 1)]
-            asked[gene_id] += 1
-        return answer
+            answer.append(candidates.pop(0) if len(candidates) > 1 else candidates[0])
+        return np.array(answer, dtype=np.int64)
 
     def select(self, rows: np.ndarray) -> GeneTable:
         """Returns the table of some rows, given as indices or as a (genes,) mask.
@@ -107,12 +100,8 @@ class GeneTable:
         Raises:
             GeneTableError: If no row is left.
         """
-        arrays = {
-            field.name: getattr(self, field.name)[rows]
-            for field in dataclasses.fields(self)
-            if field.name != "left_out"
-        }
-        return dataclasses.replace(self, **arrays)
+        columns = {name: getattr(self, name)[rows] for name in _Region._fields}
+        return dataclasses.replace(self, **columns)
 
 
 class ChromosomeEnds(NamedTuple):
@@ -133,22 +122,6 @@ class ChromosomeEnds(NamedTuple):
     num_over: int
     num_dropped: int
     num_genes_without_size: dict[str, int]
-
-
-def without_version(ensembl_id: str) -> str:
-    """Drops the version of an Ensembl id; any other id may end in a dot and digits, and stays.
-
-    GENCODE's copies of genes on the Y chromosome stay apart from those on X, and the suffix of
-    GENCODE's lifted annotations goes with the version.
-
-    Example:
-        >>> [without_version(i) for i in ("ENSG00000000003.14", "ENSG00000002586.18_PAR_Y")]
-        ['ENSG00000000003', 'ENSG00000002586_PAR_Y']
-        >>> [without_version(i) for i in ("ENSMUST00000193812.1", "ENSG00000223972.5_2", "F25B5.7")]
-        ['ENSMUST00000193812', 'ENSG00000223972', 'F25B5.7']
-    """
-    match = _ENSEMBL_ID.fullmatch(ensembl_id)
-    return match[1] + (match[2] or "") if match else ensembl_id
 
 
 def count_bins(*, flank_bp: int, bin_bp: int) -> int:
@@ -296,36 +269,34 @@ def read_gene_table(path: Path, *, tss: TssLevel = "gene", biotype: str | None =
     """
     _check_choice("tss", tss, get_args(TssLevel))
     left_out: Counter[str] = Counter()
-    read_features = _feature_reader_of(path)
-    if read_features is None:
-        regions = list(_genes_tsv_regions(path, tss))
-    else:
-        features = read_features(path, tss, left_out)
-        genes = [feature for feature in features if not feature.transcript_id]
-        if biotype is not None:
-            genes = _of_biotype(genes, biotype, path.name, left_out)
-        if tss == "transcript":
-            transcripts = [feature for feature in features if feature.transcript_id]
-            features = _transcripts_of(genes, transcripts, path.name, left_out)
+    with open_text(path, GeneTableError) as file:
+        lines = content_lines(file, path.name)
+        first = next(lines, None)
+        if first is None:
+            raise GeneTableError(f"Expected at least one gene in {path.name}. Received: none.")
+        lines = itertools.chain([first], lines)
+        read_features = feature_reader(first)
+        if read_features is None:
+            regions = list(_read_genes_tsv(lines, tss))
         else:
-            features = genes
-        regions = _five_prime_ends(features, f"{tss}s", left_out)
-    regions = _distinct(regions, path.name, left_out)
+            features, transcripts = read_features(lines, tss == "transcript", left_out)
+            if biotype is not None:
+                features = _of_biotype(features, biotype, path.name, left_out)
+            if tss == "transcript":
+                features = _transcripts_of(features, transcripts, path.name, left_out)
+            regions = _at_five_prime_ends(features, f"{tss}s", left_out)
+    table = _without_repeats(regions, path.name, left_out)
     if tss == "transcript":
-        regions = _distinct_tss(regions, left_out)
+        table = _one_per_tss(table, left_out)
     return GeneTable(
-        gene_id=np.array([region.gene_id for region in regions], dtype=np.str_),
-        transcript_id=np.array([region.transcript_id for region in regions], dtype=np.str_),
-        symbol=np.array([region.symbol for region in regions], dtype=np.str_),
-        chrom=np.array([region.chrom for region in regions], dtype=np.str_),
-        tss=np.array([region.tss for region in regions], dtype=np.int64),
-        strand=np.array([region.strand for region in regions], dtype=np.str_),
+        **{name: np.array([getattr(region, name) for region in table]) for name in _Region._fields},
         left_out={reason: number for reason, number in left_out.items() if number},
     )
 
 
 class _Region(NamedTuple):
-    line: int
+    """A row of the gene table, which has a column for each of these."""
+
     gene_id: str
     transcript_id: str
     symbol: str
@@ -333,270 +304,55 @@ class _Region(NamedTuple):
     tss: int
     strand: str
 
-
-class _Feature(NamedTuple):
-    """A gene, or a transcript of one; start and end are 1-based and inclusive."""
-
-    line: int
-    gene_id: str
-    transcript_id: str
-    symbol: str
-    biotype: str
-    chrom: str
-    start: int
-    end: int
-    strand: str
+    def __str__(self) -> str:
+        return f"{self.chrom}:{self.tss}({self.strand or '?'})"
 
 
-_FeatureReader = Callable[[Path, TssLevel, Counter[str]], list[_Feature]]
-
-
-def _feature_reader_of(path: Path) -> _FeatureReader | None:
-    """Tells the layout by the first line that is no comment; None for genes.tsv."""
-    number, line = next(_lines(path), (0, ""))
-    fields = line.split("\t")
-    if "gene_id" in fields:
-        return None
-    if len(fields) == _ANNOTATION_FIELDS and fields[6] in ("+", "-", ".", "?"):
-        return _read_gff3 if _GFF3_ATTRIBUTE.match(fields[8]) else _read_gtf
-    if len(fields) >= _GENE_INFO_FIELDS and fields[4] in ("1", "-1"):
-        return _read_gene_info
-    if not line:
-        raise GeneTableError(f"Expected at least one gene in {path.name}. Received: none.")
-    raise GeneTableError(
-        f"Expected {path.name} to be GTF, GFF3, Roadmap's gene_info, or tab-separated with the "
-        f"columns {', '.join(_REQUIRED_COLUMNS)}. Received: {line[:80]!r} in line {number}."
-    )
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields the lines and their numbers, without comments, blank lines and GFF3's sequences."""
-    with open_text(path, GeneTableError) as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.startswith("##FASTA"):
-                return
-            if not line.startswith("#") and not line.isspace():
-                yield number, line.rstrip("\n")
-
-
-def _genes_tsv_regions(path: Path, tss: TssLevel) -> Iterator[_Region]:
-    lines = _lines(path)
-    header = next(lines)[1].split("\t")
+def _read_genes_tsv(lines: Iterator[Line], tss: TssLevel) -> Iterator[tuple[int, _Region]]:
+    first = next(lines)
+    header = first.fields
     required = [*_REQUIRED_COLUMNS, *(["transcript_id"] if tss == "transcript" else [])]
     if any(header.count(column) != 1 for column in required):
         raise GeneTableError(
-            f"Expected each of the columns {', '.join(required)} once in {path.name}. "
-            f"Received: {', '.join(header)}."
+            "Expected GTF, GFF3, Roadmap's gene_info, or a tab-separated header with each of the "
+            f"columns {', '.join(required)} once in {first.file_name}. "
+            f"Received: {first.text[:200]!r} in line {first.number}."
         )
-    for number, line in lines:
-        where = f"{path.name}, line {number}"
-        fields = line.split("\t")
+    for line in lines:
+        fields = line.fields
         if len(fields) != len(header):
             raise GeneTableError(
-                f"Expected {len(header)} fields in {where}. Received: {len(fields)}."
+                f"Expected {len(header)} fields in {line.where}. Received: {len(fields)}."
             )
         row = dict(zip(header, fields, strict=True))
         empty = [column for column in required if column != "strand" and not row[column]]
         if empty:
-            raise GeneTableError(f"Expected a {empty[0]} in {where}. Received: none.")
+            raise GeneTableError(f"Expected a {empty[0]} in {line.where}. Received: none.")
         if row["strand"] not in ("+", "-", "?", ""):
             raise GeneTableError(
-                f"Expected strand '+', '-', '?' or '' in {where}. "
+                f"Expected strand '+', '-', '?' or '' in {line.where}. "
                 f"Received: strand={row['strand']!r}."
             )
-        yield _Region(
-            line=number,
-            gene_id=without_version(row["gene_id"]),
-            transcript_id=without_version(row["transcript_id"]) if tss == "transcript" else "",
-            symbol=row.get("symbol", ""),
-            chrom=row["chrom"],
-            tss=_position(row["tss"], "tss", where),
-            strand=row["strand"].replace("?", ""),
-        )
-
-
-def _read_gene_info(path: Path, tss: TssLevel, left_out: Counter[str]) -> list[_Feature]:
-    features = []
-    for number, line in _lines(path):
-        where = f"{path.name}, line {number}"
-        fields = line.split("\t")
-        if len(fields) < _GENE_INFO_FIELDS or fields[4] not in ("1", "-1"):
-            raise GeneTableError(
-                f"Expected gene_id, chromosome, start, end, strand (1 or -1), biotype and symbol "
-                f"between tabs in {where}. Received: {line[:80]!r}."
-            )
-        start, end = _span(fields[2], fields[3], where)
-        features.append(
-            _Feature(
-                line=number,
-                gene_id=without_version(fields[0]),
-                transcript_id="",
-                symbol=fields[6],
-                biotype=fields[5],
-                chrom="chrM" if fields[1] == "MT" else f"chr{fields[1]}",
-                start=start,
-                end=end,
-                strand="+" if fields[4] == "1" else "-",
-            )
-        )
-    return features
-
-
-def _read_gtf(path: Path, tss: TssLevel, left_out: Counter[str]) -> list[_Feature]:
-    genes = list(_gtf_features(path, "gene"))
-    if genes and tss == "gene":
-        return genes
-    transcripts = list(_gtf_features(path, "transcript")) or _spanning(
-        _gtf_features(path, "exon"), "transcripts", left_out
-    )
-    if genes:
-        gene_ids = {gene.gene_id for gene in genes}
-        orphans = [transcript for transcript in transcripts if transcript.gene_id not in gene_ids]
-        left_out["transcripts of genes without a line"] += len(orphans)
-    else:
-        parts = (transcript._replace(transcript_id="") for transcript in transcripts)
-        genes = _spanning(parts, "genes", left_out)
-    return genes + transcripts
-
-
-def _gtf_features(path: Path, feature_type: str) -> Iterator[_Feature]:
-    for number, line, fields in _annotation_lines(path):
-        if fields[2] != feature_type:
-            continue
-        where = f"{path.name}, line {number}"
-        attributes = _attributes(line)
-        start, end = _span(fields[3], fields[4], where)
-        is_gene = feature_type == "gene"
-        yield _Feature(
-            line=number,
-            gene_id=without_version(_required(attributes, "gene_id", where)),
-            transcript_id=(
-                "" if is_gene else without_version(_required(attributes, "transcript_id", where))
+        yield (
+            line.number,
+            _Region(
+                gene_id=without_version(row["gene_id"]),
+                transcript_id=without_version(row["transcript_id"]) if tss == "transcript" else "",
+                symbol=row.get("symbol", ""),
+                chrom=row["chrom"],
+                tss=parse_position(row["tss"], "tss", line.where),
+                strand=row["strand"].replace("?", ""),
             ),
-            symbol=attributes.get("gene_name") or attributes.get("gene", ""),
-            biotype=attributes.get("gene_type") or attributes.get("gene_biotype", ""),
-            chrom=fields[0],
-            start=start,
-            end=end,
-            strand=fields[6],
         )
-
-
-def _read_gff3(path: Path, tss: TssLevel, left_out: Counter[str]) -> list[_Feature]:
-    genes: list[_Feature] = []
-    children: list[tuple[list[str], _Feature]] = []
-    gene_id_of: dict[str, str] = {}
-    for number, line, fields in _annotation_lines(path):
-        names_gene = fields[2].endswith("gene")
-        if fields[2] in _GFF3_TRANSCRIPT_PARTS or (tss == "gene" and not names_gene):
-            continue
-        where = f"{path.name}, line {number}"
-        attributes = _attributes(line)
-        parents = attributes.get("Parent", "")
-        is_gene = names_gene and not parents
-        if not is_gene and not parents:
-            continue
-        identifier = _required(attributes, "ID", where) if is_gene else attributes.get("ID", "")
-        ensembl_id = without_version(_GFF3_ID_PREFIX.sub("", identifier, count=1))
-        start, end = _span(fields[3], fields[4], where)
-        feature = _Feature(
-            line=number,
-            gene_id=ensembl_id if is_gene else "",
-            transcript_id="" if is_gene else ensembl_id,
-            symbol=attributes.get("gene_name") or attributes.get("Name", ""),
-            biotype=next((attributes[key] for key in _GFF3_BIOTYPES if key in attributes), ""),
-            chrom=fields[0],
-            start=start,
-            end=end,
-            strand=fields[6],
-        )
-        if is_gene:
-            genes.append(feature)
-            gene_id_of[identifier] = ensembl_id
-        else:
-            children.append((parents.split(","), feature))
-    transcripts = [
-        feature._replace(gene_id=gene_id_of[parent])
-        for parents, feature in children
-        for parent in parents
-        if parent in gene_id_of
-    ]
-    nameless = [feature for feature in transcripts if not feature.transcript_id]
-    if nameless:
-        raise GeneTableError(
-            f"Expected the attribute ID of a transcript in {path.name}, line {nameless[0].line}. "
-            "Received: none."
-        )
-    return genes + transcripts
-
-
-def _annotation_lines(path: Path) -> Iterator[tuple[int, str, list[str]]]:
-    for number, line in _lines(path):
-        fields = line.split("\t")
-        if len(fields) != _ANNOTATION_FIELDS:
-            raise GeneTableError(
-                f"Expected {_ANNOTATION_FIELDS} fields between tabs in {path.name}, line {number}. "
-                f"Received: {len(fields)}."
-            )
-        yield number, line, fields
-
-
-def _attributes(line: str) -> dict[str, str]:
-    # Of the libraries only gffutils reads a semicolon inside quotes, as RefSeq's GTF has; pysam is
-    # three times as fast and splits there.
-    attributes = feature_from_line(line).attributes
-    return {key: ",".join(values) for key, values in attributes.items()}
-
-
-def _required(attributes: Mapping[str, str], key: str, where: str) -> str:
-    value = attributes.get(key)
-    if not value:
-        raise GeneTableError(
-            f"Expected the attribute {key} in {where}. Received: {', '.join(attributes)}."
-        )
-    return value
-
-
-def _span(start: str, end: str, where: str) -> tuple[int, int]:
-    span = _position(start, "start", where), _position(end, "end", where)
-    if not 1 <= span[0] <= span[1]:
-        raise GeneTableError(
-            f"Expected 1 <= start <= end in {where}. Received: start={start}, end={end}."
-        )
-    return span
-
-
-def _position(text: str, what: str, where: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
-        raise GeneTableError(
-            f"Expected {what} to be a whole number of base pairs in {where}. "
-            f"Received: {what}={text!r}."
-        )
-    return int(text)
-
-
-def _spanning(parts: Iterable[_Feature], what: str, left_out: Counter[str]) -> list[_Feature]:
-    """Joins the parts of each gene or transcript into one feature that spans them all."""
-    spanning: dict[tuple[str, str], _Feature] = {}
-    scattered = set()
-    for part in parts:
-        key = part.gene_id, part.transcript_id
-        whole = spanning.setdefault(key, part)
-        if (part.chrom, part.strand) != (whole.chrom, whole.strand):
-            scattered.add(key)
-        start, end = min(part.start, whole.start), max(part.end, whole.end)
-        spanning[key] = whole._replace(start=start, end=end)
-    left_out[f"{what} on several chromosomes or strands"] += len(scattered)
-    return [feature for key, feature in spanning.items() if key not in scattered]
 
 
 def _of_biotype(
-    genes: Sequence[_Feature], biotype: str, name: str, left_out: Counter[str]
-) -> list[_Feature]:
+    genes: Sequence[Feature], biotype: str, file_name: str, left_out: Counter[str]
+) -> list[Feature]:
     known = Counter(gene.biotype for gene in genes if gene.biotype)
     if biotype not in known:
         raise GeneTableError(
-            f"Expected genes of biotype {biotype} in {name}. Received: {_some(known)}. "
+            f"Expected genes of biotype {biotype} in {file_name}. Received: {_some(known)}. "
             "Give one of these, or None to take all genes."
         )
     left_out["genes of another biotype"] += len(genes) - known[biotype]
@@ -604,11 +360,14 @@ def _of_biotype(
 
 
 def _transcripts_of(
-    genes: Sequence[_Feature], transcripts: Sequence[_Feature], name: str, left_out: Counter[str]
-) -> list[_Feature]:
+    genes: Sequence[Feature],
+    transcripts: Sequence[Feature],
+    file_name: str,
+    left_out: Counter[str],
+) -> list[Feature]:
     if not transcripts:
         raise GeneTableError(
-            f"Expected transcripts in {name} for tss='transcript'. Received: genes only."
+            f"Expected transcripts in {file_name} for tss='transcript'. Received: genes only."
         )
     symbol_of = {gene.gene_id: gene.symbol for gene in genes}
     with_transcripts = {transcript.gene_id for transcript in transcripts}
@@ -620,58 +379,51 @@ def _transcripts_of(
     ]
 
 
-def _five_prime_ends(
-    features: Iterable[_Feature], what: str, left_out: Counter[str]
-) -> list[_Region]:
-    regions = []
-    for feature in features:
-        if feature.strand not in ("+", "-"):
-            left_out[f"{what} without a strand"] += 1
-            continue
-        regions.append(
+def _at_five_prime_ends(
+    features: Sequence[Feature], what: str, left_out: Counter[str]
+) -> list[tuple[int, _Region]]:
+    stranded = [feature for feature in features if feature.strand in ("+", "-")]
+    left_out[f"{what} without a strand"] += len(features) - len(stranded)
+    return [
+        (
+            feature.line,
             _Region(
-                line=feature.line,
                 gene_id=feature.gene_id,
                 transcript_id=feature.transcript_id,
                 symbol=feature.symbol,
                 chrom=feature.chrom,
                 tss=feature.start if feature.strand == "+" else feature.end,
                 strand=feature.strand,
-            )
+            ),
         )
-    return regions
+        for feature in stranded
+    ]
 
 
-def _distinct(regions: Iterable[_Region], name: str, left_out: Counter[str]) -> list[_Region]:
-    first_of: dict[tuple[str, str], _Region] = {}
-    distinct: dict[_Region, _Region] = {}
-    for region in regions:
-        first = first_of.setdefault((region.gene_id, region.transcript_id), region)
-        if _locus(first) != _locus(region):
+def _without_repeats(
+    regions: Sequence[tuple[int, _Region]], file_name: str, left_out: Counter[str]
+) -> list[_Region]:
+    first_of: dict[tuple[str, str], tuple[int, _Region]] = {}
+    for line, region in regions:
+        key = region.gene_id, region.transcript_id
+        first_line, first = first_of.setdefault(key, (line, region))
+        if str(first) != str(region):
             raise GeneTableError(
-                f"Expected one TSS of {region.transcript_id or region.gene_id} in {name}. "
-                f"Received: {_locus(first)} in line {first.line} and {_locus(region)} in line "
-                f"{region.line}. Remove one of the lines."
+                f"Expected one TSS of {region.transcript_id or region.gene_id} in {file_name}. "
+                f"Received: {first} in line {first_line} and {region} in line {line}. "
+                "Remove one of the lines."
             )
-        content = region._replace(line=0)
-        if content in distinct:
-            left_out["lines that repeat another"] += 1
-        distinct.setdefault(content, region)
-    return list(distinct.values())
+    distinct = list(dict.fromkeys(region for _, region in regions))
+    left_out["lines that repeat another"] += len(regions) - len(distinct)
+    return distinct
 
 
-def _distinct_tss(regions: Iterable[_Region], left_out: Counter[str]) -> list[_Region]:
-    distinct: dict[tuple[str, str], _Region] = {}
+def _one_per_tss(regions: Sequence[_Region], left_out: Counter[str]) -> list[_Region]:
+    first_at: dict[tuple[str, str], _Region] = {}
     for region in regions:
-        key = region.gene_id, _locus(region)
-        if key in distinct:
-            left_out["transcripts with the TSS of another"] += 1
-        distinct.setdefault(key, region)
-    return list(distinct.values())
-
-
-def _locus(region: _Region) -> str:
-    return f"{region.chrom}:{region.tss}({region.strand or '?'})"
+        first_at.setdefault((region.gene_id, str(region)), region)
+    left_out["transcripts with the TSS of another"] += len(regions) - len(first_at)
+    return list(first_at.values())
 
 
 def _check_choice(what: str, choice: str, known: Sequence[str]) -> None:
