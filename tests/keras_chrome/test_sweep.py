@@ -310,7 +310,7 @@ def test_a_sweep_killed_half_way_resumes_to_the_same_table(real_data: Path, tmp_
         )
     arguments = [list(VARIANTS), [f"remc/{name}" for name in datasets]]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run(command(whole, tmp_path, *arguments), check=True)
+    subprocess.run(command(whole, tmp_path, *arguments, jobs=2), check=True)
 
     sweep_to_break = Background(command(broken, tmp_path, *arguments), tmp_path / "output")
     half = len(datasets) * len(VARIANTS) // 2
@@ -324,7 +324,7 @@ def test_a_sweep_killed_half_way_resumes_to_the_same_table(real_data: Path, tmp_
     sweep_to_break.kill_group()
     before = times(broken)
     assert len(list(broken.rglob("metrics.json"))) == half
-    subprocess.run(command(broken, tmp_path, *arguments), check=True)
+    subprocess.run(command(broken, tmp_path, *arguments, jobs=2), check=True)
     assert before.items() <= times(broken).items()
     for name in ("leaderboard.csv", "epigenomes.csv", "paired_tests.csv"):
         tables = (pd.read_csv(folder / name) for folder in (whole, broken))
