@@ -7,14 +7,17 @@ and own data have options of their own.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
+from absl import logging
 
 from tfds_remc import RemcBuilder, RemcConfig
 from tfds_remc.remc.published import SPLITS
@@ -87,15 +90,23 @@ def build(
 
 
 def own_configs(options: Mapping[str, Any]) -> list[RemcConfig]:
-    """Configs of own data, one for each epigenome.
+    """Configs of own data, one for each epigenome of a sample sheet.
 
     Args:
-        options: Fields of `RemcConfig`; without an epigenome all of the sample sheet's.
+        options: Fields of `RemcConfig`. With an epigenome among them, that one only.
+
+    Raises:
+        ValueError: If an option is at fault, or one name is given for several epigenomes.
     """
-    epigenomes = [options.get("epigenome", "")]
-    if "sample_sheet" in options and epigenomes == [""]:
-        samples = read_sample_sheet(Path(options["sample_sheet"]))
-        epigenomes = list(dict.fromkeys(sample.epigenome for sample in samples))
+    if "sample_sheet" not in options or options.get("epigenome"):
+        return [RemcConfig(**options)]
+    samples = read_sample_sheet(Path(options["sample_sheet"]))
+    epigenomes = list(dict.fromkeys(sample.epigenome for sample in samples))
+    if "name" in options and len(epigenomes) > 1:
+        raise ValueError(
+            f"Expected an epigenome beside name={options['name']!r}, since the sheet has "
+            f"{', '.join(epigenomes)}. Received: none."
+        )
     return [RemcConfig(**{**options, "epigenome": epigenome}) for epigenome in epigenomes]
 
 
@@ -120,17 +131,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = options.pop("config")
     try:
         for each in _configs(config, own):
-            builder = build(each, **options)
-            sizes = ", ".join(
-                f"{split} {builder.info.splits[split].num_examples:,}" for split in SPLITS
-            )
-            if builder.quality:
-                print(f"\n{builder.quality.summary()}\n")
-            print(f"{builder.info.full_name}: genes in {sizes} ({builder.data_dir})")
+            with _quietly():
+                builder = build(each, **options)
+            _report(builder)
     except (ValueError, OSError, tfds.download.DownloadError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
     return 0
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Mutes what TFDS prints and logs; `_report` has what the builder itself logs."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _report(builder: RemcBuilder) -> None:
+    if builder.quality:
+        print(f"\n{builder.quality.summary()}\n")
+    for warning in builder.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    sizes = ", ".join(f"{split} {builder.info.splits[split].num_examples:,}" for split in SPLITS)
+    print(f"{builder.info.full_name}: genes in {sizes} ({builder.data_dir})", flush=True)
 
 
 def _add_own_data(parser: argparse.ArgumentParser) -> None:
@@ -167,7 +195,7 @@ def _configs(config: str | None, own: Mapping[str, Any]) -> Sequence[str | RemcC
         return own_configs({**own, "biotype": biotype} if "biotype" in own else own)
     if config and config.startswith("{"):
         try:
-            return [RemcConfig(**json.loads(config))]
+            return own_configs(json.loads(config))
         except (json.JSONDecodeError, TypeError) as error:
             raise ValueError(
                 f"Expected fields of a config as JSON. Received: config={config!r} ({error})."

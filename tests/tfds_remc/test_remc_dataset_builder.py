@@ -314,6 +314,29 @@ def test_tfds_build_options(tmp_path: Path, manual_dir: Path) -> None:
     assert [split["shardLengths"] for split in info["splits"]] == [["3"], ["3"], ["3"]]
 
 
+def test_tfds_build_of_own_reads(tmp_path: Path) -> None:
+    # In this order the genes' splits are train, valid and test.
+    genes = {"ENSG00000000005": 1000, "ENSG00000000419": 5000, "ENSG00000000003": 9000}
+    for name, lines in {
+        "sheet.tsv": ["epigenome\tmark\tpath", "K562\tCTCF\treads.tagAlign"],
+        "reads.tagAlign": [f"chr1\t{tss}\t{tss + 36}\tN\t1000\t+" for tss in genes.values()],
+        "genes.tsv": ["gene_id\tchrom\ttss\tstrand"]
+        + [f"{gene_id}\tchr1\t{tss}\t+" for gene_id, tss in genes.items()],
+        "tpm.tsv": ["gene_id\tK562", *(f"{gene_id}\t{tss}" for gene_id, tss in genes.items())],
+    }.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    files = {"sample_sheet": "sheet.tsv", "genes": "genes.tsv", "expression": "tpm.tsv"}
+    config = json.dumps({**files, "unit": "TPM", "flank_bp": 200})
+    options = ("--imports", "tfds_remc", "--data_dir", "data")
+    result = tfds_build("remc", *options, "--config", config, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    (example,) = tfds.as_numpy(
+        tfds.builder_from_directory(tmp_path / "data/remc/K562/1.0.0").as_dataset(split="valid")
+    )
+    assert example["gene_id"] == b"ENSG00000000419"
+    assert example["signal"].tolist() == [[0], [0], [1], [0]]
+
+
 def test_tfds_build_without_a_config_builds_up_to_the_first_that_is_missing(
     tmp_path: Path, manual_dir: Path
 ) -> None:

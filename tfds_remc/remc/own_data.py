@@ -1,19 +1,20 @@
-"""Genes of one's own: signal from files of reads or tracks, or from an array."""
+"""Genes of one's own, or of Roadmap from source: gene regions, filled from reads or tracks."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from .binning import RegionBins
+from .chromosomes import GENOMES, canonical_names
+from .file_types import READ_TYPES, type_by_name
 from .published import SPLITS
-from .reads import READ_TYPES, BinnedSignal, ReadOptions, read_signal
-from .regions import GeneTable, without_version
+from .reads import BinnedSignal, ReadOptions, read_signal
+from .regions import EndPolicy, GeneTable, check_chromosome_ends
 from .samples import Sample
 
 NORMALIZATIONS = ("none", "cpm")
@@ -24,14 +25,70 @@ class OwnDataError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class MarkSignal:
-    """One mark's signal as a dataset holds it, and what became of its file.
+class GeneRegions:
+    """Genes whose regions are to be filled with signal.
 
     Attributes:
-        sample: Which file.
+        genes: The genes, on chromosomes that are named in UCSC's style.
+        bins: The bins of their regions.
+        is_beyond: (genes, bins) bool, bins that lie beyond an end of their chromosome.
+        warnings: A line on each thing that a user should know about.
+    """
+
+    genes: GeneTable
+    bins: RegionBins
+    is_beyond: np.ndarray
+    warnings: tuple[str, ...]
+
+
+def lay_regions(
+    genes: GeneTable, *, flank_bp: int, bin_bp: int, edges: EndPolicy = "keep", genome: str = ""
+) -> GeneRegions:
+    """Lays a region around each TSS.
+
+    Args:
+        genes: The genes; those that are dropped join `left_out`.
+        flank_bp: Half the width of a region.
+        bin_bp: Width of a bin.
+        edges: "keep" or "drop" the regions that reach over an end of their chromosome.
+        genome: A name of `GENOMES`; "" if unknown: then the far ends of chromosomes are, too.
+
+    Raises:
+        GeneTableError: If the genes are of another genome.
+        ChromosomeError: If their chromosomes are named in two styles.
+    """
+    names = canonical_names(np.unique(genes.chrom).tolist(), "the gene table")
+    genes = dataclasses.replace(genes, chrom=np.array([names[c] for c in genes.chrom.tolist()]))
+    sizes = GENOMES.get(genome, {})
+    ends = check_chromosome_ends(genes, sizes, flank_bp=flank_bp, bin_bp=bin_bp, edges=edges)
+    warnings = []
+    if num_kept := ends.num_over - ends.num_dropped:
+        warnings.append(
+            f"{num_kept:,} gene regions reach over an end of their chromosome; the feature "
+            "beyond_end marks those bins"
+        )
+    if sizes and (without_size := ends.num_genes_without_size):
+        warnings.append(
+            f"{sum(without_size.values()):,} genes lie on chromosomes whose size in {genome} is "
+            f"not known here: {', '.join(without_size)}"
+        )
+    if ends.num_dropped:
+        over = {"regions over an end of their chromosome": ends.num_dropped}
+        genes = dataclasses.replace(genes, left_out={**genes.left_out, **over})
+    genes = genes.select(ends.is_kept)
+    bins = RegionBins(genes.chrom, genes.tss - flank_bp, ends.is_beyond.shape[1], bin_bp)
+    return GeneRegions(genes, bins, ends.is_beyond, tuple(warnings))
+
+
+@dataclasses.dataclass(frozen=True)
+class MarkSignal:
+    """One mark's signal as a dataset holds it, and what became of its files.
+
+    Attributes:
+        sample: Which files.
         values: (genes, bins) float32 in genome orientation.
-        source: What was read of the file.
-        control: What was read of the control; None without one.
+        source: What was read of the mark's file.
+        control: What was read of the control; None where it is not subtracted.
     """
 
     sample: Sample
@@ -41,58 +98,69 @@ class MarkSignal:
 
     def warnings(self) -> Iterator[str]:
         """Yields a line on each thing that a user should know about."""
-        for path, signal in ((self.sample.path, self.source), (self.sample.control, self.control)):
-            if path is not None and signal is not None:
-                yield from (
-                    f"{self.sample.mark}, {path.name}: {line}" for line in signal.warnings()
-                )
+        yield from (f"{self.sample.path.name}: {line}" for line in self.source.warnings())
+        if self.control and self.sample.control:
+            yield from (f"{self.sample.control.name}: {line}" for line in self.control.warnings())
 
 
-def read_mark(
-    sample: Sample,
+def read_marks(
+    samples: Sequence[Sample],
     bins: RegionBins,
-    options: ReadOptions,
+    options: ReadOptions | None = None,
     *,
     normalize: str = "none",
     subtract_control: bool = False,
-) -> MarkSignal:
-    """Reads one mark's signal.
+) -> Iterator[MarkSignal]:
+    """Reads the signal of one mark after the other. A control of several marks is read once.
 
     Args:
-        sample: Which file, and its control.
+        samples: Which files.
         bins: Bins of the gene regions.
         options: How reads are counted.
-        normalize: "none", or "cpm": counts per million reads of the file that count.
-        subtract_control: Subtract the control's counts, scaled to the reads of the mark's file;
-            what would be negative is 0.
+        normalize: See `mark_signal`.
+        subtract_control: Whether to subtract each mark's control.
 
     Raises:
-        OwnDataError: If reads are asked for and the file has none, or there is no control.
+        OwnDataError: Before any file is read: if an option asks for reads of a file that has none,
+            or for a control where there is none.
         SignalFileError: See `read_signal`.
     """
-    source = read_signal(sample.path, bins, options)
-    values, control = source.values, None
-    if (normalize == "cpm" or subtract_control) and source.file_type not in READ_TYPES:
-        raise OwnDataError(
-            f"Expected reads ({' or '.join(READ_TYPES)}) where normalize='cpm' or subtract_control "
-            f"is asked for. Received: {sample.path.name}, a {source.file_type} file."
-        )
-    if subtract_control:
-        if sample.control is None:
-            raise OwnDataError(
-                "Expected a control for every mark where subtract_control is asked for. "
-                f"Received: none for {sample.mark} of {sample.epigenome}."
-            )
-        control = read_signal(sample.control, bins, options)
-        scale = _num_counted(source) / _num_counted(control)
+    for sample in samples:
+        _check_sample(sample, normalize=normalize, subtract_control=subtract_control)
+    controls: dict[Path, BinnedSignal] = {}
+    for sample in samples:
+        source, control = read_signal(sample.path, bins, options), None
+        if subtract_control and sample.control:
+            if sample.control not in controls:
+                controls[sample.control] = read_signal(sample.control, bins, options)
+            control = controls[sample.control]
+        yield mark_signal(sample, source, control, normalize=normalize)
+
+
+def mark_signal(
+    sample: Sample, source: BinnedSignal, control: BinnedSignal | None, *, normalize: str = "none"
+) -> MarkSignal:
+    """Turns what was read of a mark into the signal that a dataset holds.
+
+    A control is scaled to the mark's file by the number of reads that count in either, on gene
+    regions or not, and subtracted; what would be negative is 0.
+
+    Args:
+        sample: Which files.
+        source: What was read of the mark's file.
+        control: What was read of the control, to be subtracted; None to subtract nothing.
+        normalize: "none", or "cpm": counts per million reads of the mark's file that count.
+
+    Raises:
+        OwnDataError: If a number of reads is asked for that is 0, since all of them are left out.
+    """
+    values = source.values
+    if sample.control is not None and control is not None:
+        scale = _num_counted(source, sample.path) / _num_counted(control, sample.control)
         values = np.maximum(values - np.float32(scale) * control.values, 0)
     if normalize == "cpm":
-        values = values * np.float32(1e6 / _num_counted(source))
+        values = values * np.float32(1e6 / _num_counted(source, sample.path))
     return MarkSignal(sample, values, source, control)
-
-
-def _num_counted(signal: BinnedSignal) -> int:
-    return signal.num_records - sum(signal.left_out.values())
 
 
 def split_by_gene(gene_ids: Sequence[str], seed: int = 0) -> np.ndarray:
@@ -112,84 +180,30 @@ def split_by_gene(gene_ids: Sequence[str], seed: int = 0) -> np.ndarray:
     return np.array([SPLITS[int.from_bytes(digest[:8], "big") % len(SPLITS)] for digest in digests])
 
 
-@dataclasses.dataclass(frozen=True)
-class SignalArray:
-    """Signal that was binned elsewhere.
-
-    Attributes:
-        marks: Names of the marks.
-        signal: (genes, bins, marks) float32, in genome orientation.
-        genes: Where the genes lie.
-        rpkm: (genes,) float64, NaN where unknown.
-        split: (genes,) str, or None if the file has none.
-    """
-
-    marks: tuple[str, ...]
-    signal: np.ndarray
-    genes: GeneTable
-    rpkm: np.ndarray
-    split: np.ndarray | None
-
-
-def read_signal_array(path: Path) -> SignalArray:
-    """Reads an `.npz` file of binned signal.
-
-    It holds `marks` (marks,), `signal` or `counts` (genes, marks, bins), `gene_id`, `chrom`, `tss`
-    (0-based, the centre of the region), `strand` and `rpkm`, each (genes,), and may hold `symbol`
-    and `split` (0 train, 1 valid, 2 test). Nothing in it is unpickled.
-
-    Raises:
-        OwnDataError: If the file is no such file, or its arrays do not fit together.
-    """
-    arrays = _arrays(path)
-    name = "signal" if "signal" in arrays else "counts"
-    needed = ("marks", name, "gene_id", "chrom", "tss", "strand", "rpkm")
-    if missing := [needed_name for needed_name in needed if needed_name not in arrays]:
+def _check_sample(sample: Sample, *, normalize: str, subtract_control: bool) -> None:
+    where = f"{sample.mark} of {sample.epigenome}"
+    if subtract_control and sample.control is None:
         raise OwnDataError(
-            f"Expected the arrays {', '.join(needed)} in {path.name}. "
-            f"Received: {', '.join(arrays) or 'none'}, without {', '.join(missing)}."
+            f"Expected a control for every mark where subtract_control is asked for. "
+            f"Received: none for {where}."
         )
-    marks, signal = tuple(map(str, arrays["marks"])), arrays[name]
-    num_genes = len(arrays["gene_id"])
-    if signal.ndim != 3 or signal.shape[:2] != (num_genes, len(marks)):
-        raise OwnDataError(
-            f"Expected {name} of shape (genes, marks, bins), ({num_genes}, {len(marks)}, ...), in "
-            f"{path.name}. Received: {signal.shape}."
-        )
-    of_genes = {key: arrays[key] for key in (*needed[2:], "symbol", "split") if key in arrays}
-    if uneven := {key: len(a) for key, a in of_genes.items() if a.shape != (num_genes,)}:
-        raise OwnDataError(
-            f"Expected {num_genes} values, one a gene, in each array of {path.name}. "
-            f"Received: {uneven}."
-        )
-    faults = np.argwhere(~(np.isfinite(signal) & (signal >= 0)))
-    if len(faults):
-        gene, mark, position = faults[0]
-        raise OwnDataError(
-            f"Expected signal of at least 0 in {path.name}. Received: {signal[tuple(faults[0])]} "
-            f"for gene {arrays['gene_id'][gene]}, {marks[mark]}, bin {position}."
-        )
-    return SignalArray(
-        marks=marks,
-        signal=np.ascontiguousarray(signal.transpose(0, 2, 1), np.float32),
-        genes=GeneTable(
-            gene_id=np.array([without_version(str(g)) for g in arrays["gene_id"]]),
-            transcript_id=np.full(num_genes, ""),
-            symbol=arrays.get("symbol", np.full(num_genes, "")),
-            chrom=arrays["chrom"],
-            tss=arrays["tss"].astype(np.int64),
-            strand=arrays["strand"],
-        ),
-        rpkm=arrays["rpkm"].astype(np.float64),
-        split=np.array(SPLITS)[arrays["split"]] if "split" in arrays else None,
-    )
+    counted = [sample.path] if subtract_control or normalize == "cpm" else []
+    if subtract_control and sample.control is not None:
+        counted.append(sample.control)
+    for path in counted:
+        if type_by_name(path) not in READ_TYPES:
+            raise OwnDataError(
+                f"Expected reads ({' or '.join(READ_TYPES)}) for {where}, since normalize='cpm' or "
+                f"subtract_control is asked for. Received: {path.name}, a {type_by_name(path)} "
+                "file."
+            )
 
 
-def _arrays(path: Path) -> Mapping[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, AttributeError) as error:
+def _num_counted(signal: BinnedSignal, path: Path) -> int:
+    num_counted = signal.num_records - sum(signal.left_out.values())
+    if num_counted == 0:
         raise OwnDataError(
-            f"Expected an .npz file of arrays. Received: {str(path)!r} ({error})."
-        ) from None
+            f"Expected reads that count in {path.name}. "
+            f"Received: {signal.num_records:,} reads, all left out."
+        )
+    return num_counted

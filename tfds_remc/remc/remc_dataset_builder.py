@@ -4,37 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
+from tensorflow_datasets.core.utils import tqdm_utils
 
-from .binning import RegionBins
-from .chromosomes import GENOMES, canonical_names
-from .epigenomes import EPIGENOMES, HELD_OUT_MARK, MARKS
-from .expression import LABEL_RULE, Expression, label_high, read_expression
+from .config import RemcConfig
+from .epigenomes import EPIGENOMES
+from .expression import LABEL_RULE, MatchedExpression, label_high, read_expression
 from .orientation import Orientation, measure_orientation
-from .own_data import (
-    NORMALIZATIONS,
-    SignalArray,
-    read_mark,
-    read_signal_array,
-    split_by_gene,
-)
+from .own_data import OwnDataError, lay_regions, read_marks, split_by_gene
 from .published import SPLITS, read_published
 from .quality import MarkFile, Quality, measure_quality, share_of_genome
 from .reads import ReadOptions
-from .regions import GeneTable, check_chromosome_ends, count_bins, read_gene_table
-from .samples import Sample, read_sample_sheet, samples_of
+from .regions import GeneTable, read_gene_table
+from .samples import Sample, missing_marks, read_sample_sheet
+from .signal_array import SignalArrayError
 from .simulation import simulate
 from .sources import (
     ARCHIVE,
     GENES_TSV,
     RPKM_TABLE,
-    SIGNAL_FILES,
     URLS,
     find_signal_files,
     find_sources,
@@ -43,162 +37,6 @@ from .sources import (
 
 Columns = dict[str, np.ndarray]
 """One array over genes for each feature."""
-
-ROADMAP_SOURCES = tuple(SIGNAL_FILES)
-OWN_SOURCES = ("sample_sheet", "signal_array")
-SOURCES = ("published", "simulated", *ROADMAP_SOURCES, *OWN_SOURCES)
-
-
-@dataclasses.dataclass(eq=False, kw_only=True)
-class RemcConfig(tfds.core.BuilderConfig):
-    """What to build.
-
-    Attributes:
-        source: "published", the authors' archive; "simulated"; "alignments", Roadmap's consolidated
-            reads; "fold_change" or "p_value", Roadmap's tracks of them against control;
-            "sample_sheet" or "signal_array", own data, if one of them is given.
-        epigenome: Roadmap id of the epigenome, "E003", or its name in the sample sheet; "" if
-            simulated.
-        folder: The epigenome's folder in the authors' archive; its id unless given.
-        marks: Names of the marks, in the order of the signal's last axis; all that the source has
-            unless given.
-        bin_bp: Width of a bin.
-        flank_bp: Distance from the gene region's start to the TSS.
-        oriented: Whether the bins of the published file already run in the direction of
-            transcription; None to measure it.
-        num_genes: Genes to simulate.
-        seed: Of the simulation, or of the splits of own data.
-        sample_sheet: Own data: a sheet that says which file holds which mark, see `samples.py`.
-        signal_array: Own data that are binned already, see `own_data.read_signal_array`.
-        genes: Gene table, GTF or GFF3 of own reads.
-        expression: Expression table of own reads, with a column named as the epigenome.
-        unit: What its numbers are: RPKM, FPKM, TPM or counts.
-        tss: "gene", a region a gene, or "transcript", one for each distinct TSS.
-        biotype: Genes of this biotype only, where a GTF or GFF3 has biotypes; None for all.
-        edges: "keep" or "drop" regions that reach over an end of their chromosome.
-        genome: Genome of own data, such as "hg38", which files are checked against; "" for none.
-        position: "overlap" or "five_prime": where a read counts, see `reads.ReadOptions`.
-        extend_bp: Length that reads are extended to; None to leave them.
-        min_mapq: Least mapping quality of a read in a BAM file.
-        normalize: "none", or "cpm" for counts per million reads.
-        subtract_control: Subtract each mark's control, scaled to its reads.
-    """
-
-    name: str = ""
-    source: str = "published"
-    epigenome: str = ""
-    folder: str = ""
-    marks: tuple[str, ...] = ()
-    bin_bp: int = 100
-    flank_bp: int = 5000
-    oriented: bool | None = None
-    num_genes: int = 3000
-    seed: int = 0
-    sample_sheet: str = ""
-    signal_array: str = ""
-    genes: str = ""
-    expression: str = ""
-    unit: str = "RPKM"
-    tss: str = "gene"
-    biotype: str | None = "protein_coding"
-    edges: str = "keep"
-    genome: str = ""
-    position: str = "overlap"
-    extend_bp: int | None = None
-    min_mapq: int = 0
-    normalize: str = "none"
-    subtract_control: bool = False
-
-    def __post_init__(self) -> None:
-        if self.sample_sheet:
-            self.source = "sample_sheet"
-        elif self.signal_array:
-            self.source = "signal_array"
-        for option, known in (
-            ("source", SOURCES),
-            ("normalize", NORMALIZATIONS),
-            ("genome", ("", *GENOMES)),
-        ):
-            if getattr(self, option) not in known:
-                raise ValueError(_unknown(option, getattr(self, option), known))
-        count_bins(flank_bp=self.flank_bp, bin_bp=self.bin_bp)
-        self._check_files()
-        if self.source in ("published", *ROADMAP_SOURCES):
-            if self.epigenome not in EPIGENOMES:
-                raise ValueError(_unknown("epigenome", self.epigenome, EPIGENOMES))
-            self.folder = self.folder or self.epigenome
-            self.genome = "hg19"
-        self._choose_marks()
-        # TFDS keeps the names of the ready-made configs for those.
-        is_taken = self.source not in ("published", "simulated") and self.epigenome in EPIGENOMES
-        self.name = self.name or (f"{self.epigenome}_{self.source}" if is_taken else self.epigenome)
-
-    def _check_files(self) -> None:
-        needed = ("sample_sheet", "genes", "expression") if self.source == "sample_sheet" else ()
-        if missing := [option for option in needed if not getattr(self, option)]:
-            raise ValueError(
-                f"Expected {', '.join(needed)} of own reads. Received: no {', '.join(missing)}."
-            )
-        for option in ("sample_sheet", "signal_array", "genes", "expression"):
-            if (path := getattr(self, option)) and not Path(path).is_file():
-                raise ValueError(f"Expected a file. Received: {option}={path!r}, no such file.")
-
-    def _choose_marks(self) -> None:
-        """Take all marks of the source, or those that are asked for.
-
-        Raises:
-            ValueError: If one is not there, or the source's order cannot be changed.
-        """
-        if self.source == "sample_sheet":
-            self.epigenome = self.samples()[0].epigenome
-            known = tuple(sample.mark for sample in self.samples())
-        elif self.source == "signal_array":
-            known = self.array().marks
-        elif self.source == "simulated":
-            known = (*MARKS, HELD_OUT_MARK)
-        else:
-            known = MARKS
-        marks = tuple(self.marks) or known
-        if self.source in ("published", "simulated") and marks != known:
-            raise ValueError(
-                f"Expected the marks in the order {', '.join(known)}. "
-                f"Received: marks={', '.join(marks)}."
-            )
-        for mark in marks:
-            if self.source in OWN_SOURCES and mark not in known:
-                raise ValueError(_unknown("mark", mark, known))
-        self.marks = marks
-
-    @property
-    def num_bins(self) -> int:
-        """Bins a gene region."""
-        return count_bins(flank_bp=self.flank_bp, bin_bp=self.bin_bp)
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether signal and expression are simulated."""
-        return self.source == "simulated"
-
-    @property
-    def is_read(self) -> bool:
-        """Whether the signal is read from files of reads or tracks."""
-        return self.source in ("sample_sheet", *ROADMAP_SOURCES)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def samples(self) -> list[Sample]:
-        """The samples of the epigenome in the sample sheet."""
-        sheet = Path(self.sample_sheet)
-        return samples_of(read_sample_sheet(sheet), self.epigenome, sheet.name)
-
-    def array(self) -> SignalArray:
-        """The array of own signal."""
-        return read_signal_array(Path(self.signal_array))
-
-
-def _unknown(what: str, name: str, known: Any) -> str:
-    return f"Expected {what} to be one of {', '.join(known)}. Received: {what}={name!r}."
 
 
 class Builder(  # type: ignore[call-arg]
@@ -241,13 +79,17 @@ class Builder(  # type: ignore[call-arg]
     ]
     DEFAULT_BUILDER_CONFIG_NAME = "E003"
 
-    quality: Quality | None = None
-    """What the signal looks like, once it has been built in this process."""
-
     def __init__(self, *, config: str | RemcConfig | None = None, **kwargs: Any) -> None:
         """Creates the builder; see `tfds.core.DatasetBuilder`."""
         if isinstance(config, str) and config.split(":")[0] not in self.builder_configs:
-            raise ValueError(_unknown("config", config, self.builder_configs))
+            raise ValueError(
+                f"Expected config to be one of {', '.join(self.builder_configs)}. "
+                f"Received: config={config!r}."
+            )
+        self.quality: Quality | None = None
+        """What the signal looks like, once it has been built in this process."""
+        self.warnings: list[str] = []
+        """A line on each thing that a user should know about what has been built."""
         super().__init__(config=config, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -284,23 +126,45 @@ class Builder(  # type: ignore[call-arg]
                 source=config.source,
                 epigenome=config.epigenome,
                 label_rule=LABEL_RULE,
+                options=config.options(),
             ),
         )
 
     def download_and_prepare(
         self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
     ) -> None:
-        """Builds the dataset; see `tfds.core.DatasetBuilder`."""
+        """Builds the dataset; see `tfds.core.DatasetBuilder`.
+
+        Raises:
+            ValueError: If it is built already, with other options.
+        """
         manual_dir = download_config and download_config.manual_dir
         if manual_dir and not Path(manual_dir).expanduser().is_dir():
             raise ValueError(
                 f"Expected manual_dir to be a folder. Received: manual_dir={str(manual_dir)!r}."
             )
+        mode = (download_config or tfds.download.DownloadConfig()).download_mode
+        if self.is_prepared() and not mode.overwrite_dataset:
+            self._require_same_options()
         super().download_and_prepare(download_config=download_config, **kwargs)
         if self.quality is not None:
             write_quality(self.quality, Path(self.data_path), title=self.info.full_name)
-            for warning in self.quality.warnings():
-                logging.warning("%s", warning)
+            self.warnings += self.quality.warnings()
+        for warning in self.warnings:
+            logging.warning("%s", warning)
+
+    def _require_same_options(self) -> None:
+        """Refuses to pass off what is built for what is asked for: TFDS looks at the name only."""
+        config, built = self.builder_config, self.info.metadata
+        recorded = {**built.get("options", {}), **built.get("provenance", {})}
+        asked = {**config.options(), **config.provenance()}
+        changed = [name for name, value in asked.items() if recorded.get(name) != value]
+        if changed:
+            raise ValueError(
+                f"Expected the options and files that {self.info.full_name} was built with in "
+                f"{self.data_path}. Received: other {', '.join(changed)}. Give another name, or "
+                "--overwrite to build it again."
+            )
 
     def _split_generators(
         self, dl_manager: tfds.download.DownloadManager
@@ -313,7 +177,7 @@ class Builder(  # type: ignore[call-arg]
         elif config.source == "signal_array":
             splits = self._array_splits()
         else:
-            splits = self._read_splits(*self._read_sources(dl_manager))
+            splits = self._read_splits(dl_manager)
         return {split: self._generate_examples(columns) for split, columns in splits.items()}
 
     def _generate_examples(self, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -354,11 +218,6 @@ class Builder(  # type: ignore[call-arg]
             expression=expression.match(gene_id.tolist()),
         )
         logging.info("The published bins run in this direction: %s.", orientation)
-        logging.log(
-            logging.WARNING if any(genes_without_rpkm.values()) else logging.INFO,
-            "Genes without RPKM, kept without a label: %s.",
-            genes_without_rpkm,
-        )
         self.info.metadata.update(
             median_rpkm=expression.median_rpkm,
             oriented=is_oriented,
@@ -387,108 +246,125 @@ class Builder(  # type: ignore[call-arg]
             oriented=np.full(len(gene_id), is_oriented),
         )
 
-    def _read_sources(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> tuple[list[Sample], GeneTable, Expression]:
-        """What a dataset is read from: files of the marks, genes, their expression."""
+    def _read_splits(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Columns]:
         config = self.builder_config
-        if config.source == "sample_sheet":
-            gene_table, expression_table = Path(config.genes), Path(config.expression)
-            by_mark = {sample.mark: sample for sample in config.samples()}
-            samples = [by_mark[mark] for mark in config.marks]
-        else:
-            manual_dir = _manual_dir(dl_manager)
-            sources = find_sources(dl_manager, manual_dir)
-            gene_table, expression_table = sources.gene_table, sources.rpkm_table
-            files = find_signal_files(
-                config.source,
-                config.epigenome,
-                [*config.marks, *(["Input"] if config.subtract_control else [])],
-                manual_dir=manual_dir,
-                download_dir=Path(dl_manager.download_dir),
-            )
-            samples = [
-                Sample(config.epigenome, mark, files[mark], files.get("Input"))
-                for mark in config.marks
-            ]
-        genes = read_gene_table(gene_table, tss=config.tss, biotype=config.biotype)
-        return samples, genes, read_expression(expression_table, config.epigenome, unit=config.unit)
-
-    def _read_splits(
-        self, samples: Sequence[Sample], genes: GeneTable, expression: Expression
-    ) -> dict[str, Columns]:
-        config = self.builder_config
-        names = canonical_names(np.unique(genes.chrom).tolist(), "the gene table")
-        genes = dataclasses.replace(genes, chrom=np.array([names[c] for c in genes.chrom.tolist()]))
-        ends = check_chromosome_ends(
-            genes,
-            GENOMES.get(config.genome, {}),
+        samples, gene_table, expression_table = self._read_sources(dl_manager)
+        expression = read_expression(expression_table, config.epigenome, unit=config.unit)
+        regions = lay_regions(
+            read_gene_table(gene_table, tss=config.tss, biotype=config.biotype),
             flank_bp=config.flank_bp,
             bin_bp=config.bin_bp,
             edges=config.edges,
+            genome=config.genome,
         )
-        left_out = {**genes.left_out}
-        if ends.num_dropped:
-            left_out["regions over an end of their chromosome"] = ends.num_dropped
-        genes = genes.select(ends.is_kept)
-        bins = RegionBins(genes.chrom, genes.tss - config.flank_bp, config.num_bins, config.bin_bp)
-        options = ReadOptions(
-            position=config.position,
-            extend_bp=config.extend_bp,
-            min_mapq=config.min_mapq,
-            genome=config.genome or None,
+        matched = expression.match(regions.genes.gene_id.tolist())
+        reading = read_marks(
+            samples,
+            regions.bins,
+            ReadOptions(
+                position=config.position,
+                extend_bp=config.extend_bp,
+                min_mapq=config.min_mapq,
+                genome=config.genome or None,
+            ),
+            normalize=config.normalize,
+            subtract_control=config.subtract_control,
         )
-        marks = []
-        for sample in samples:
-            mark = read_mark(
-                sample,
-                bins,
-                options,
-                normalize=config.normalize,
-                subtract_control=config.subtract_control,
+        # This is what takes time: the bars of TFDS itself start where it ends.
+        bar = tqdm_utils.tqdm(
+            reading, desc="Reading marks...", unit=" marks", total=len(samples), leave=False
+        )
+        marks = list(bar)
+        of_marks = dict.fromkeys(warning for mark in marks for warning in mark.warnings())
+        self.warnings += [*regions.warnings, *of_marks]
+        if expression.num_repeated:
+            self.warnings.append(
+                f"{expression_table.name}: {expression.num_repeated:,} lines left out that repeat "
+                "another"
             )
-            for warning in mark.warnings():
-                logging.warning("%s", warning)
-            marks.append(mark)
-        if num_kept := ends.num_over - ends.num_dropped:
-            logging.warning(
-                "%d regions reach over an end of their chromosome; the feature beyond_end marks "
-                "those bins",
-                num_kept,
-            )
+        files = {"genes": gene_table, "expression": expression_table}
+        files |= {sample.mark: sample.path for sample in samples}
+        if config.subtract_control:
+            files |= {f"{s.mark} control": s.control for s in samples if s.control}
+        self.info.metadata["provenance"] = {
+            **{what: {"file": path.name, **fingerprint(path)} for what, path in files.items()},
+            **config.provenance(),
+        }
         return self._own_splits(
             signal=np.stack([mark.values for mark in marks], axis=-1),
-            genes=genes,
-            rpkm=expression.rpkm(genes.gene_id.tolist()),
+            genes=regions.genes,
+            matched=matched,
             median_rpkm=expression.median_rpkm,
-            split=split_by_gene(genes.gene_id.tolist(), config.seed),
             quality={
                 "files": {m.sample.mark: MarkFile(m.sample.path, m.source) for m in marks},
-                "expression": expression.match(genes.gene_id.tolist()),
-                "genes_left_out": left_out,
-                "region_share": share_of_genome(bins, config.genome) if config.genome else None,
+                "genes_left_out": regions.genes.left_out,
+                "region_share": (
+                    share_of_genome(regions.bins, config.genome) if config.genome else None
+                ),
             },
-            beyond_end=ends.is_beyond,
+            beyond_end=regions.is_beyond,
         )
+
+    def _read_sources(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> tuple[list[Sample], Path, Path]:
+        """Finds the files of the marks, of the genes and of their expression."""
+        config = self.builder_config
+        if config.source == "sample_sheet":
+            sheet = Path(config.sample_sheet)
+            if missing := missing_marks(read_sample_sheet(sheet), config.epigenome):
+                self.warnings.append(
+                    f"{config.epigenome} has no {', '.join(missing)}, which other epigenomes of "
+                    f"{sheet.name} have"
+                )
+            sample_of = {sample.mark: sample for sample in config.samples()}
+            samples = [sample_of[mark] for mark in config.marks]
+            return samples, Path(config.genes), Path(config.expression)
+        manual_dir = _manual_dir(dl_manager)
+        sources = find_sources(dl_manager, manual_dir)
+        files = find_signal_files(
+            config.source,
+            config.epigenome,
+            [*config.marks, *(["Input"] if config.subtract_control else [])],
+            manual_dir=manual_dir,
+            download_dir=Path(dl_manager.download_dir),
+        )
+        samples = [
+            Sample(config.epigenome, mark, files[mark], files.get("Input")) for mark in config.marks
+        ]
+        return samples, sources.gene_table, sources.rpkm_table
 
     def _array_splits(self) -> dict[str, Columns]:
         config = self.builder_config
         array = config.array()
+        if array.signal.shape[1] != config.num_bins:
+            raise SignalArrayError(
+                f"Expected {config.num_bins} bins, as flank_bp={config.flank_bp} and "
+                f"bin_bp={config.bin_bp} have, in {config.signal_array}. "
+                f"Received: {array.signal.shape[1]}. Give the flank_bp and bin_bp of the array."
+            )
         gene_id = array.genes.gene_id.tolist()
         if config.expression:
-            expression = read_expression(Path(config.expression), config.epigenome)
-            median_rpkm = expression.median_rpkm
+            expression = read_expression(
+                Path(config.expression), config.epigenome, unit=config.unit
+            )
+            matched, median_rpkm = expression.match(gene_id), expression.median_rpkm
+        elif array.rpkm is None or np.isnan(array.rpkm).all():
+            raise SignalArrayError(
+                f"Expected the array rpkm in {config.signal_array}, or an expression table. "
+                "Received: neither."
+            )
         else:
+            num_unknown = int(np.isnan(array.rpkm).sum())
+            matched = MatchedExpression(array.rpkm, 0, num_unknown, 0)
             median_rpkm = float(np.nanmedian(array.rpkm))
-        order = [array.marks.index(mark) for mark in config.marks]
-        split = split_by_gene(gene_id, config.seed) if array.split is None else array.split
+        self.info.metadata["provenance"] = config.provenance()
         return self._own_splits(
-            signal=array.signal[..., order],
+            signal=array.signal[..., [array.marks.index(mark) for mark in config.marks]],
             genes=array.genes,
-            rpkm=array.rpkm,
+            matched=matched,
             median_rpkm=median_rpkm,
-            split=split,
-            quality={},
+            split=array.split,
         )
 
     def _own_splits(
@@ -496,16 +372,16 @@ class Builder(  # type: ignore[call-arg]
         *,
         signal: np.ndarray,
         genes: GeneTable,
-        rpkm: np.ndarray,
+        matched: MatchedExpression,
         median_rpkm: float,
-        split: np.ndarray,
-        quality: Mapping[str, Any],
+        split: np.ndarray | None = None,
+        quality: Mapping[str, Any] | None = None,
         **columns: np.ndarray,
     ) -> dict[str, Columns]:
         """The examples of own data, in genome orientation and without published labels."""
         config = self.builder_config
         num_genes = len(genes.gene_id)
-        label = label_high(rpkm, median_rpkm)
+        label = label_high(matched.rpkm, median_rpkm)
         self.quality = measure_quality(
             signal,
             config.marks,
@@ -513,14 +389,23 @@ class Builder(  # type: ignore[call-arg]
             flank_bp=config.flank_bp,
             bin_bp=config.bin_bp,
             label=label,
-            **quality,
+            expression=matched,
+            **(quality or {}),
         )
+        if split is None:
+            split = split_by_gene(genes.gene_id.tolist(), config.seed)
+        if empty := set(SPLITS).difference(split.tolist()):
+            raise OwnDataError(
+                f"Expected genes in each of {', '.join(SPLITS)}. Received: none in "
+                f"{', '.join(sorted(empty))}, of {num_genes} gene regions. Give more genes, or "
+                "another seed of the splits."
+            )
         if config.tss == "transcript":
             columns["transcript_id"] = genes.transcript_id
         self.info.metadata.update(
             median_rpkm=median_rpkm,
             oriented=False,
-            genes_without_rpkm={s: int(np.isnan(rpkm[split == s]).sum()) for s in SPLITS},
+            genes_without_rpkm={s: int(np.isnan(matched.rpkm[split == s]).sum()) for s in SPLITS},
         )
         return _by_split(
             split,
@@ -530,7 +415,7 @@ class Builder(  # type: ignore[call-arg]
             chrom=genes.chrom,
             tss=genes.tss,
             strand=genes.strand,
-            rpkm=rpkm.astype(np.float32),
+            rpkm=matched.rpkm.astype(np.float32),
             label=label,
             label_published=np.full(num_genes, -1),
             oriented=np.full(num_genes, False),

@@ -96,3 +96,9 @@ def samples_of(samples: list[Sample], epigenome: str, sheet: str) -> list[Sample
             f"Received: epigenome={epigenome!r}."
         )
     return [sample for sample in samples if sample.epigenome == epigenome]
+
+
+def missing_marks(samples: list[Sample], epigenome: str) -> list[str]:
+    """The marks that other epigenomes have and this one has not, in the order of the sheet."""
+    own = {sample.mark for sample in samples if sample.epigenome == epigenome}
+    return [m for m in dict.fromkeys(sample.mark for sample in samples) if m not in own]

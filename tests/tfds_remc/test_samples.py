@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import pytest
+
+from tfds_remc.remc.samples import (
+    Sample,
+    SampleSheetError,
+    missing_marks,
+    read_sample_sheet,
+    samples_of,
+)
+
+HEADER = "epigenome,mark,path,control\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "my reads").mkdir()
+    for name in ("my reads/K4me3 rep 1.bam", "ac.bam", "input.bam"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def write(folder: Path, text: str | bytes, name: str = "sheet.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "byte-order mark"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("comma", [b",", b"\t"], ids=["CSV", "TSV"])
+def test_reads_samples_with_spaces_in_their_paths(
+    folder: Path, mark: bytes, end: bytes, comma: bytes
+) -> None:
+    lines = [
+        [b"epigenome", b"note", b"mark ", b"path", b"control"],
+        [b"K562", b"x", b"H3K4me3", b"my reads/K4me3 rep 1.bam", b"input.bam"],
+        [],
+        [b"K562", b"", b"H3K27ac", b" ac.bam ", b""],
+    ]
+    sheet = write(folder, mark + end.join(comma.join(fields) for fields in lines))
+    assert read_sample_sheet(sheet) == [
+        Sample("K562", "H3K4me3", folder / "my reads/K4me3 rep 1.bam", folder / "input.bam"),
+        Sample("K562", "H3K27ac", folder / "ac.bam"),
+    ]
+
+
+def test_absolute_paths(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    sheet = write(folder / "elsewhere", f"epigenome,mark,path\nA,H3K27ac,{folder}/ac.bam\n")
+    assert read_sample_sheet(sheet) == [Sample("A", "H3K27ac", folder / "ac.bam")]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("", r"columns epigenome, mark, path.*Received: no epigenome, mark, path among none\."),
+        ("cell,mark,file\n", r"Received: no epigenome, path among cell, mark, file\."),
+        (HEADER, r"at least one sample in sheet\.csv\. Received: none"),
+        (HEADER + "A,,ac.bam\n", r"Expected mark in sheet\.csv, line 2\. Received: nothing"),
+        (
+            HEADER + "A,H3K27ac,ac.bam\n\nA,H3K27ac,input.bam\n",
+            r"Received: H3K27ac of A in lines 2 and 4\. Pool",
+        ),
+        (HEADER + "A,H3K27ac,no.bam\n", r"a file in sheet\.csv, line 2\. Received: '.*no\.bam'"),
+        (HEADER + "A,H3K27ac,ac.bam,no.bam\n", r"line 2\. Received: '.*no\.bam', no such file"),
+        (b"\xff\xfe\x00", r"Expected a text file\. Received: sheet\.csv"),
+    ],
+)
+def test_sheets_at_fault(folder: Path, text: str | bytes, match: str) -> None:
+    with pytest.raises(SampleSheetError, match=match):
+        read_sample_sheet(write(folder, text))
+
+
+def test_a_sheet_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SampleSheetError, match=r"Expected a sample sheet\. Received: '.*no\.csv'"):
+        read_sample_sheet(tmp_path / "no.csv")
+
+
+def test_one_epigenome_of_several() -> None:
+    samples = [
+        Sample("A", "H3K27ac", Path("a")),
+        Sample("B", "H3K4me3", Path("b")),
+        Sample("A", "H3K4me1", Path("c")),
+    ]
+    assert [sample.mark for sample in samples_of(samples, "A", "s.csv")] == ["H3K27ac", "H3K4me1"]
+    assert samples_of(samples[1:2], "", "s.csv") == samples[1:2]
+    for epigenome in ("", "C"):
+        with pytest.raises(
+            SampleSheetError,
+            match=rf"an epigenome of s\.csv: A, B\. Received: epigenome='{epigenome}'",
+        ):
+            samples_of(samples, epigenome, "s.csv")
+    assert missing_marks(samples, "A") == ["H3K4me3"]
+    assert missing_marks(samples, "B") == ["H3K27ac", "H3K4me1"]

@@ -1,0 +1,151 @@
+"""Signal that was binned elsewhere: an `.npz` file of arrays over genes."""
+
+from __future__ import annotations
+
+import dataclasses
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .published import SPLITS
+from .regions import GeneTable, without_version
+
+_SIGNAL_NAMES = ("signal", "counts")
+
+
+class _GeneArray(NamedTuple):
+    """What an array over genes holds.
+
+    Attributes:
+        kinds: NumPy's letters of the types that will do.
+        content: The same in words.
+        is_sound: Whether each value is one that there may be.
+    """
+
+    kinds: str
+    content: str
+    is_sound: Callable[[np.ndarray], np.ndarray] = lambda array: np.full(array.shape, True)
+
+
+_GENE_ARRAYS = {
+    "gene_id": _GeneArray("U", "text"),
+    "chrom": _GeneArray("U", "text"),
+    "tss": _GeneArray("iu", "whole numbers"),
+    "strand": _GeneArray("U", "'+', '-' or ''", lambda array: np.isin(array, ("+", "-", "", "?"))),
+}
+_OPTIONAL_GENE_ARRAYS = {
+    "symbol": _GeneArray("U", "text"),
+    "rpkm": _GeneArray(
+        "iuf", "numbers of at least 0", lambda array: ~((array < 0) | np.isinf(array))
+    ),
+    "split": _GeneArray("iu", "0, 1 or 2", lambda array: np.isin(array, range(len(SPLITS)))),
+}
+
+
+class SignalArrayError(ValueError):
+    """A file of binned signal that cannot be used."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SignalArray:
+    """Signal that was binned elsewhere.
+
+    Attributes:
+        marks: Names of the marks.
+        signal: (genes, bins, marks) float32, in genome orientation.
+        genes: Where the genes lie.
+        rpkm: (genes,) float64, NaN where unknown; None if the file has none.
+        split: (genes,) str, or None if the file has none.
+    """
+
+    marks: tuple[str, ...]
+    signal: np.ndarray
+    genes: GeneTable
+    rpkm: np.ndarray | None
+    split: np.ndarray | None
+
+
+def read_signal_array(path: Path) -> SignalArray:
+    """Reads an `.npz` file of binned signal.
+
+    It holds `marks` (marks,), `signal` or `counts` (genes, marks, bins), and over genes `gene_id`,
+    `chrom`, `tss` (0-based, the centre of the region) and `strand`; it may hold `symbol`, `rpkm`
+    (NaN where unknown) and `split` (0 train, 1 valid, 2 test). Nothing in it is unpickled.
+
+    Raises:
+        SignalArrayError: If the file is no such file, or its arrays do not fit together.
+    """
+    arrays = _arrays(path)
+    name = next((name for name in _SIGNAL_NAMES if name in arrays), "signal")
+    needed = ("marks", name, *_GENE_ARRAYS)
+    if missing := [key for key in needed if key not in arrays]:
+        raise SignalArrayError(
+            f"Expected the arrays {', '.join(needed)} in {path.name}. "
+            f"Received: {', '.join(arrays) or 'none'}, without {', '.join(missing)}."
+        )
+    marks, signal = tuple(map(str, arrays["marks"].ravel())), arrays[name]
+    gene_id = arrays["gene_id"].ravel()
+    if signal.ndim != 3 or signal.shape[:2] != (len(gene_id), len(marks)):
+        raise SignalArrayError(
+            f"Expected {name} of the shape (genes, marks, bins) in {path.name}, "
+            f"({len(gene_id)}, {len(marks)}, bins). Received: {signal.shape}."
+        )
+    for key, kind in {**_GENE_ARRAYS, **_OPTIONAL_GENE_ARRAYS}.items():
+        if key in arrays:
+            _check_gene_array(key, arrays[key], len(gene_id), kind, path.name)
+    _check_signal(signal, gene_id, marks, path.name)
+    return SignalArray(
+        marks=marks,
+        signal=np.ascontiguousarray(signal.transpose(0, 2, 1), np.float32),
+        genes=GeneTable(
+            gene_id=np.array([without_version(each) for each in gene_id.tolist()]),
+            transcript_id=np.full(len(gene_id), ""),
+            symbol=arrays.get("symbol", np.full(len(gene_id), "")),
+            chrom=arrays["chrom"],
+            tss=arrays["tss"].astype(np.int64),
+            strand=np.where(arrays["strand"] == "?", "", arrays["strand"]),
+        ),
+        rpkm=arrays["rpkm"].astype(np.float64) if "rpkm" in arrays else None,
+        split=np.array(SPLITS)[arrays["split"]] if "split" in arrays else None,
+    )
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        # NumPy leaves a file open that it cannot read.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    # NumPy answers a single array, which is no context, for a .npy file.
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
+        raise SignalArrayError(
+            f"Expected an .npz file of arrays. Received: {path.name} ({error})."
+        ) from None
+
+
+def _check_gene_array(
+    key: str, array: np.ndarray, num_genes: int, kind: _GeneArray, name: str
+) -> None:
+    expected = f"Expected {key} of {num_genes} genes, {kind.content}, in {name}. Received: "
+    if array.shape != (num_genes,) or array.dtype.kind not in kind.kinds:
+        raise SignalArrayError(f"{expected}{array.dtype} of the shape {array.shape}.")
+    is_sound = kind.is_sound(array)
+    if not is_sound.all():
+        row = int(is_sound.argmin())
+        raise SignalArrayError(f"{expected}{array[row].item()!r} in row {row}.")
+
+
+def _check_signal(
+    signal: np.ndarray, gene_id: np.ndarray, marks: tuple[str, ...], name: str
+) -> None:
+    if signal.dtype.kind not in "iuf":
+        raise SignalArrayError(f"Expected numbers as signal in {name}. Received: {signal.dtype}.")
+    faults = np.argwhere(~(np.isfinite(signal) & (signal >= 0)))
+    if len(faults):
+        gene, mark, place = faults[0]
+        raise SignalArrayError(
+            f"Expected signal of at least 0 in {name}. Received: {signal[gene, mark, place]} for "
+            f"gene {gene_id[gene]}, {marks[mark]}, bin {place}."
+        )
