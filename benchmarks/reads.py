@@ -32,7 +32,6 @@ from tfds_remc.remc.chromosomes import GENOMES
 from tfds_remc.remc.reads import ReadOptions, read_signal
 from tfds_remc.remc.regions import read_gene_table
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 NUM_BINS, BIN_BP, FLANK_BP = 100, 100, 5000
 TAG_ALIGN_COLUMNS = ["chrom", "start", "end", "name", "score", "strand"]
 
@@ -247,7 +246,9 @@ def main() -> None:
     bins = gene_bins(options.data)
     if options.peak_of:
         read_signal(options.peak_of, bins)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        # Not ru_maxrss, which a process takes over from the one that starts it.
+        status = Path("/proc/self/status").read_text().splitlines()
+        print(next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM")))
         return
     with tempfile.TemporaryDirectory() as name:
         compare(options, bins, Path(name))
