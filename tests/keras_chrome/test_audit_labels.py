@@ -203,10 +203,10 @@ def test_dataset_without_published_labels(data_dir: Path) -> None:
         main(["--dataset", "remc/small", "--data-dir", str(data_dir)])
 
 
-def test_dataset_without_rpkm(tmp_path: Path) -> None:
-    data_dir = build(tmp_path, OTHER_GENES)
-    with pytest.raises(InputError, match=r"with RPKM.*'remc/hand'.*none of 8 labelled genes"):
-        audit_labels("remc/hand", data_dir)
+def test_dataset_without_rpkm(audit: LabelAudit) -> None:
+    genes = audit.genes.assign(rpkm=np.float32("nan"))
+    with pytest.raises(InputError, match=r"with RPKM.*'remc/hand'.*none of 7 labelled genes"):
+        audit_genes(genes, dataset="remc/hand", median_rpkm=3.5)
 
 
 @pytest.mark.real_data
