@@ -20,6 +20,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from tfds_remc import RemcBuilder, RemcConfig
+from tfds_remc.remc.beam import parse_pipeline_options
 from tfds_remc.remc.published import SPLITS
 from tfds_remc.remc.samples import read_sample_sheet
 
@@ -57,6 +58,7 @@ def build(
     file_format: str | None = None,
     overwrite: bool = False,
     max_examples_per_split: int | None = None,
+    beam_pipeline_options: str | None = None,
 ) -> RemcBuilder:
     """Builds one config of the dataset, or finds it already built.
 
@@ -68,6 +70,7 @@ def build(
         file_format: "tfrecord" or "array_record".
         overwrite: Whether to build again what is built already.
         max_examples_per_split: Stop each split after this many genes.
+        beam_pipeline_options: Read with Apache Beam: "runner=DirectRunner,NAME=VALUE".
 
     Returns:
         The builder, ready for `as_dataset`.
@@ -75,6 +78,7 @@ def build(
     Raises:
         ValueError: If the config is unknown, or if a file is missing or at fault.
     """
+    beam_options = beam_pipeline_options and parse_pipeline_options(beam_pipeline_options)
     if overwrite:
         built = RemcBuilder(config=config, data_dir=data_dir)
         if built.is_prepared():
@@ -83,7 +87,9 @@ def build(
     builder.download_and_prepare(
         download_dir=download_dir,
         download_config=tfds.download.DownloadConfig(
-            manual_dir=manual_dir, max_examples_per_split=max_examples_per_split
+            manual_dir=manual_dir,
+            max_examples_per_split=max_examples_per_split,
+            beam_options=beam_options,
         ),
     )
     return builder
@@ -125,6 +131,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--file_format", "--file-format", choices=("tfrecord", "array_record"))
     parser.add_argument("--overwrite", action="store_true", help="build again what is built")
     parser.add_argument("--max_examples_per_split", "--max-examples-per-split", type=int)
+    parser.add_argument(
+        "--beam_pipeline_options",
+        "--beam-pipeline-options",
+        help="read files with Apache Beam: runner=DirectRunner,NAME=VALUE",
+    )
     _add_own_data(parser)
     options = vars(parser.parse_args(argv))
     own = {name: options.pop(name) for name in _OWN_DATA if name in options}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,9 @@ import pysam
 
 from .binning import Intervals
 from .file_types import SignalFileError, require_complete_bgzf
+
+UNPLACED = "*"
+"""Stands for the chromosome of reads that have none."""
 
 _CHUNK_READS = 1 << 16
 _FIELDS = 5
@@ -31,7 +34,17 @@ def chromosome_sizes(path: Path) -> dict[str, int]:
         raise _damaged(path, error) from error
 
 
-def read_bam(path: Path, *, min_mapq: int = 0) -> Iterator[Intervals]:
+def has_index(path: Path) -> bool:
+    """Returns whether a BAM file has an index beside it, written after the file itself."""
+    names = (f"{path.stem}.bai", f"{path.name}.bai", f"{path.name}.csi")
+    indexes = [index for index in map(path.with_name, names) if index.is_file()]
+    modified = path.stat().st_mtime
+    return bool(indexes) and all(index.stat().st_mtime >= modified for index in indexes)
+
+
+def read_bam(
+    path: Path, *, min_mapq: int = 0, chroms: Sequence[str] | None = None
+) -> Iterator[Intervals]:
     """Yields the alignments that `bedtools multicov` counts, as the bases they span.
 
     Those are all but duplicates and reads that failed quality control: secondary and supplementary
@@ -41,6 +54,8 @@ def read_bam(path: Path, *, min_mapq: int = 0) -> Iterator[Intervals]:
     Args:
         path: The BAM file.
         min_mapq: Least mapping quality that counts.
+        chroms: Names, as the file has them, of chromosomes to read of an indexed file, `UNPLACED`
+            for the reads on none; None to read all, which needs no index.
 
     Raises:
         SignalFileError: If the file is damaged.
@@ -49,7 +64,11 @@ def read_bam(path: Path, *, min_mapq: int = 0) -> Iterator[Intervals]:
         # A second thread unpacks blocks while this one takes reads.
         with pysam.AlignmentFile(str(path), "rb", check_sq=False, threads=2) as bam:
             names = list(bam.references)
-            reads = bam.fetch(until_eof=True)
+            reads: Iterator[pysam.AlignedSegment] = (
+                bam.fetch(until_eof=True)
+                if chroms is None
+                else chain.from_iterable(map(bam.fetch, chroms))
+            )
             while fields := [
                 field
                 for read in islice(reads, _CHUNK_READS)

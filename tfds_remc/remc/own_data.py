@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from .regions import EndPolicy, GeneTable, check_chromosome_ends
 from .samples import Sample
 
 NORMALIZATIONS = ("none", "cpm")
+
+FileReader = Callable[[Sequence[Path], RegionBins, ReadOptions | None], Iterable[BinnedSignal]]
+"""Reads several files as `read_signal` does each; `beam.read_signals` is one."""
 
 
 class OwnDataError(ValueError):
@@ -110,6 +114,7 @@ def read_marks(
     *,
     normalize: str = "none",
     subtract_control: bool = False,
+    read_files: FileReader | None = None,
 ) -> Iterator[MarkSignal]:
     """Reads the signal of one mark after the other. A control of several marks is read once.
 
@@ -119,6 +124,7 @@ def read_marks(
         options: How reads are counted.
         normalize: See `mark_signal`.
         subtract_control: Whether to subtract each mark's control.
+        read_files: Reads all files at once; None to read one after the other.
 
     Raises:
         OwnDataError: Before any file is read: if an option asks for reads of a file that has none,
@@ -127,12 +133,20 @@ def read_marks(
     """
     for sample in samples:
         _check_sample(sample, normalize=normalize, subtract_control=subtract_control)
+    read: Callable[[Path], BinnedSignal]
+    read = functools.partial(read_signal, bins=bins, options=options)
+    if read_files is not None:
+        controlled = samples if subtract_control else ()
+        files = dict.fromkeys(
+            [s.path for s in samples] + [s.control for s in controlled if s.control]
+        )
+        read = dict(zip(files, read_files([*files], bins, options), strict=True)).__getitem__
     controls: dict[Path, BinnedSignal] = {}
     for sample in samples:
-        source, control = read_signal(sample.path, bins, options), None
+        source, control = read(sample.path), None
         if subtract_control and sample.control:
             if sample.control not in controls:
-                controls[sample.control] = read_signal(sample.control, bins, options)
+                controls[sample.control] = read(sample.control)
             control = controls[sample.control]
         yield mark_signal(sample, source, control, normalize=normalize)
 

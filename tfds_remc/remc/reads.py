@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +145,25 @@ def read_signal(path: Path, bins: RegionBins, options: ReadOptions | None = None
             fault; then it names the line. Also if an option does not apply to the file type.
         ChromosomeError: If its chromosomes are not those of the gene regions or of the genome.
     """
+    signal = read_part(path, bins, options)
+    require_reads(signal, bins, path)
+    return signal
+
+
+def read_part(
+    path: Path,
+    bins: RegionBins,
+    options: ReadOptions | None = None,
+    chroms: Sequence[str] | None = None,
+) -> BinnedSignal:
+    """Like `read_signal`, but a part of a file may be without reads on gene regions.
+
+    Args:
+        path: The file.
+        bins: Bins of gene regions.
+        options: How to count, and what to check.
+        chroms: Chromosomes of an indexed BAM file to read, see `bam.read_bam`; None for all.
+    """
     options = options or ReadOptions()
     file_type = options.file_type or type_by_name(path)
     check_content(path, file_type)
@@ -153,7 +172,7 @@ def read_signal(path: Path, bins: RegionBins, options: ReadOptions | None = None
         return _bigwig_signal(path, bins, options.genome)
     if file_type == "BAM":
         sizes = _checked_sizes(chromosome_sizes(path), bins, options.genome, path)
-        chunks = read_bam(path, min_mapq=options.min_mapq)
+        chunks = read_bam(path, min_mapq=options.min_mapq, chroms=chroms)
     elif file_type == "tagAlign":
         sizes = GENOMES.get(options.genome or "", {})
         chunks = read_bed(path, strand_column=_STRAND_COLUMN if options.needs_strand else None)
@@ -166,6 +185,20 @@ def read_signal(path: Path, bins: RegionBins, options: ReadOptions | None = None
             has_comments=is_bedgraph,
         )
     return _binned(path, file_type, bins, chunks, sizes, options)
+
+
+def require_reads(signal: BinnedSignal, bins: RegionBins, path: Path) -> None:
+    """Refuses what was read of a whole file if that has no reads, or none for gene regions.
+
+    Raises:
+        SignalFileError: If it has no reads at all.
+        ChromosomeError: If none of its records lies on a chromosome of a gene region.
+    """
+    if signal.num_records == 0 and signal.file_type in READ_TYPES:
+        raise SignalFileError(f"Expected at least one read. Received: {path.name}, without any.")
+    if signal.unmatched:
+        found = set(bins.canonical_chrom.tolist()).difference(signal.missing_chroms)
+        _require_shared(found, signal.unmatched, bins, path)
 
 
 def _binned(
@@ -200,19 +233,14 @@ def _binned(
         else:
             num_used += depth.add(start, end, chunk.value[is_matched])
     by_name = +by_name  # Drops the names without records.
-    num_records = by_name.total() + left_out.total()
-    if num_records == 0 and file_type in READ_TYPES:
-        raise SignalFileError(f"Expected at least one read. Received: {path.name}, without any.")
     found = {canonical[name] for name in by_name}
-    if found:
-        _require_shared(found, by_name, bins, path)
     values = counter.values() if file_type in READ_TYPES else depth.values()
     return BinnedSignal(
         values=values.astype(np.float32),
         file_type=file_type,
-        num_records=num_records,
+        num_records=by_name.total() + left_out.total(),
         num_used=num_used,
-        left_out=dict(+left_out),
+        left_out=dict(sorted((+left_out).items())),
         unmatched={n: by_name[n] for n in by_name if canonical[n] not in axis.origin_of},
         num_past_end=num_past_end,
         missing_chroms=tuple(name for name in axis.origin_of if name not in found),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,14 +14,16 @@ import tensorflow_datasets as tfds
 from absl import logging
 from tensorflow_datasets.core.utils import tqdm_utils
 
+from . import beam
 from .config import RemcConfig
 from .epigenomes import EPIGENOMES
 from .expression import LABEL_RULE, MatchedExpression, label_high, read_expression
 from .orientation import Orientation, measure_orientation
-from .own_data import OwnDataError, lay_regions, read_marks, split_by_gene
+from .own_data import FileReader, OwnDataError, lay_regions, read_marks, split_by_gene
 from .published import SPLITS, read_published
 from .quality import MarkFile, Quality, measure_quality, share_of_genome
 from .reads import ReadOptions
+from .records import ReproducibleExampleWriter
 from .regions import GeneTable, read_gene_table
 from .samples import Sample, missing_marks, read_sample_sheet
 from .signal_array import SignalArrayError
@@ -90,6 +93,7 @@ class Builder(  # type: ignore[call-arg]
         """What the signal looks like, once it has been built in this process."""
         self.warnings: list[str] = []
         """A line on each thing that a user should know about what has been built."""
+        self._read_files: FileReader | None = None
         super().__init__(config=config, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -144,6 +148,7 @@ class Builder(  # type: ignore[call-arg]
                 f"Expected manual_dir to be a folder. Received: manual_dir={str(manual_dir)!r}."
             )
         mode = (download_config or tfds.download.DownloadConfig()).download_mode
+        self._read_files = self._beam_reader(download_config)
         if self.is_prepared() and not mode.overwrite_dataset:
             self._require_same_options()
         super().download_and_prepare(download_config=download_config, **kwargs)
@@ -152,6 +157,27 @@ class Builder(  # type: ignore[call-arg]
             self.warnings += self.quality.warnings()
         for warning in self.warnings:
             logging.warning("%s", warning)
+
+    def _beam_reader(
+        self, download_config: tfds.download.DownloadConfig | None
+    ) -> FileReader | None:
+        """Reads the files with Beam where TFDS was given options of it, or a runner."""
+        if not (download_config and (download_config.beam_options or download_config.beam_runner)):
+            return None
+        if not self.builder_config.is_read:
+            raise ValueError(
+                "Expected options of Beam with a config that reads files of reads or tracks. "
+                f"Received: config={self.builder_config.name!r}, which reads none. Leave them out."
+            )
+        return functools.partial(
+            beam.read_signals,
+            pipeline_options=download_config.beam_options,
+            runner=download_config.beam_runner,
+            work_dir=self.data_path.parent,
+        )
+
+    def _example_writer(self) -> ReproducibleExampleWriter:
+        return ReproducibleExampleWriter(self.info.file_format)
 
     def _require_same_options(self) -> None:
         """Refuses to pass off what is built for what is asked for: TFDS looks at the name only."""
@@ -269,6 +295,7 @@ class Builder(  # type: ignore[call-arg]
             ),
             normalize=config.normalize,
             subtract_control=config.subtract_control,
+            read_files=self._read_files,
         )
         # This is what takes time: the bars of TFDS itself start where it ends.
         bar = tqdm_utils.tqdm(
