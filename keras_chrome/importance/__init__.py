@@ -1,0 +1,8 @@
+"""Which bins of which marks a model's answer rests on: one method a file, and their registry.
+
+Importing this package imports no TensorFlow; the methods do so when one is asked for.
+"""
+
+from keras_chrome.importance.registry import METHODS, importance_method
+
+__all__ = ["METHODS", "importance_method"]

@@ -1,0 +1,46 @@
+"""Attention over bins as importance."""
+
+import keras
+import numpy as np
+
+from keras_chrome.errors import InputError
+from keras_chrome.importance.batches import answers_in_batches
+from keras_chrome.importance.network import Model
+
+
+def alpha(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np.ndarray:
+    """How much of each mark's embedding comes from each bin.
+
+    Args:
+        model: From `keras_chrome.load_model`, of a variant with attention over bins.
+        signal: float32 `(genes, bins, marks)`, as measured.
+        batch_size: Genes a batch; the result does not depend on it.
+
+    Returns:
+        alpha, float32 `(genes, bins, marks)`, which sums to one over the bins of each mark. It
+        says where the network looks, not whether what it sees there speaks for high or low
+        expression.
+
+    Raises:
+        InputError: If the model has no such attention.
+
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, equation 2.
+    """
+    (weights,) = attention(model, signal, batch_size, "alpha")
+    return np.swapaxes(weights, 1, 2)
+
+
+def attention(model: Model, signal: np.ndarray, batch_size: int, *names: str) -> list[np.ndarray]:
+    """The attention of those names, `alpha` `(genes, marks, bins)` or `beta` `(genes, marks)`.
+
+    Raises:
+        InputError: If the model has no attention of such a name.
+    """
+    for name in names:
+        if not isinstance(model, keras.Model) or name not in model.output:
+            given = model.name if isinstance(model, keras.Model) else type(model).__name__
+            raise InputError(
+                f"Expected a model with attention {name}. Received: model={given!r}, which has none"
+            )
+    (answers,) = answers_in_batches(model, [signal], batch_size=batch_size, title="attention")
+    return [answers[name] for name in names]

@@ -1,0 +1,79 @@
+"""What the importance methods ask of a network: its logit, its gradient, its scale."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Union
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_chrome.errors import InputError
+from keras_chrome.models import logit_model
+
+if TYPE_CHECKING:
+    from keras_chrome.baselines import Baseline
+
+Model = Union[keras.Model, "Baseline"]
+
+
+def require_network(model: Model, method: str) -> None:
+    """Refuse a model that has no gradient.
+
+    Raises:
+        InputError: If the model is no Keras model.
+    """
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            f"Expected a neural network, for the gradient that {method} takes. Received: "
+            f"model={type(model).__name__}. Occlusion needs no gradient"
+        )
+
+
+def logit_answer(model: keras.Model) -> keras.Model:
+    """The same layers and weights, from the signal to a dict of `logit` `(batch, 1)` alone."""
+    return keras.Model(model.input, {"logit": model.get_layer("logit").output})
+
+
+def logit_gradient(
+    model: keras.Model, *, transformed: bool = False
+) -> Callable[..., dict[str, tf.Tensor]]:
+    """A function from a batch to the `gradient` of its logits, `(batch, bins, marks)`.
+
+    Args:
+        model: From `keras_chrome.load_model`.
+        transformed: Whether the function takes, and its gradient is with respect to, what
+            `to_transformed` gives rather than the signal as measured.
+    """
+    to_logit = logit_model(model)
+    measured = _inverse(model) if transformed else tf.identity
+
+    def gradient(batch: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(batch)
+            logit = to_logit(measured(batch), training=training)
+        return {"gradient": tape.gradient(logit, batch)}
+
+    return gradient
+
+
+def to_transformed(model: keras.Model, signal: np.ndarray) -> np.ndarray:
+    """The signal in the scale that the network adds and multiplies in.
+
+    That is log(1 + signal), or the signal itself if the model's transform is `"none"`. The
+    standardisation that follows is left out: it moves and stretches each mark, and a straight line
+    stays one.
+    """
+    return np.log1p(signal) if _takes_log(model) else signal
+
+
+def to_measured(model: keras.Model, transformed: np.ndarray) -> np.ndarray:
+    """The inverse of `to_transformed`."""
+    return np.expm1(transformed) if _takes_log(model) else transformed
+
+
+def _inverse(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    return tf.math.expm1 if _takes_log(model) else tf.identity
+
+
+def _takes_log(model: keras.Model) -> bool:
+    return model.get_layer("signal_transform").transform == "log1p"

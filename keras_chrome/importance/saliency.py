@@ -1,0 +1,73 @@
+"""Saliency: the gradient of the logit, through tf-keras-vis."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_chrome.importance.batches import answers_in_batches
+from keras_chrome.importance.network import Model, require_network
+
+
+def saliency(
+    model: Model, signal: np.ndarray, *, signed: bool = False, batch_size: int = 512
+) -> np.ndarray:
+    """How steeply the logit changes with the signal of each bin. Needs the extra `explain`.
+
+    The gradient is that with respect to the signal as measured. Where the model takes
+    log(1 + signal), one more read counts for 1 / (1 + signal) of that scale: the same gradient of
+    the network is a hundred times larger where nothing was measured than where 99 reads were.
+    Saliency then prefers empty bins; `gradient_x_input` and `integrated_gradients` do not.
+
+    Args:
+        model: From `keras_chrome.load_model`; a baseline has no gradient.
+        signal: float32 `(genes, bins, marks)`, as measured.
+        signed: Whether to keep the sign, by which more signal there raises or lowers the logit.
+        batch_size: Genes a batch; the result does not depend on it.
+
+    Returns:
+        Magnitude of the gradient, or the gradient itself if `signed`, float32
+        `(genes, bins, marks)`, in logit a unit of signal.
+
+    Raises:
+        InputError: If the model is a baseline.
+
+    Reference: Simonyan et al., Deep Inside Convolutional Networks, 2013, section 3. It, and the
+    extra's own default, take the magnitude.
+    """
+    require_network(model, "saliency")
+    (answers,) = answers_in_batches(
+        visualized_gradient(model), [signal], batch_size=batch_size, title="saliency"
+    )
+    gradient = answers["gradient"]
+    return gradient if signed else np.abs(gradient)
+
+
+def visualized_gradient(model: keras.Model) -> Callable[..., dict[str, tf.Tensor]]:
+    """tf-keras-vis's `Saliency` as a function from a batch to the `gradient` of its logits.
+
+    Nothing in it keeps TensorFlow from tracing it, so that it compiles as any other function.
+    """
+    from tf_keras_vis.saliency import Saliency
+
+    visualizer = Saliency(visualizable(model))
+
+    def gradient(batch: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        # Its defaults take the greatest magnitude over the marks and stretch it to [0, 1].
+        values = visualizer(
+            tf.identity,
+            batch,
+            training=training,
+            keepdims=True,
+            gradient_modifier=None,
+            normalize_map=False,
+        )
+        return {"gradient": values}
+
+    return gradient
+
+
+def visualizable(model: keras.Model) -> keras.Model:
+    """A view of the model as tf-keras-vis wants it: one output, the logit, and a list of inputs."""
+    return keras.Model(model.inputs, model.get_layer("logit").output)

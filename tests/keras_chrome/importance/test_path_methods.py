@@ -1,0 +1,110 @@
+"""Integrated and expected gradients, and whether they add up."""
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+
+from keras_chrome.errors import InputError
+from keras_chrome.importance.completeness import Completeness, completeness
+from keras_chrome.importance.expected_gradients import expected_gradients
+from keras_chrome.importance.integrated_gradients import integrated_gradients
+from keras_chrome.models import logit_model
+
+
+def test_integrated_gradients_are_exact_on_a_linear_model(
+    linear_model: keras.Model, linear_weights: np.ndarray, signal: np.ndarray
+) -> None:
+    importance = integrated_gradients(linear_model, signal, baseline=2.0, steps=1)
+    np.testing.assert_allclose(importance, linear_weights * (signal - 2), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "baseline", "most"),
+    [
+        ("recurrent_model", 0.0, 0.01),
+        # The kinks of its ReLU cost more.
+        ("model", (3.0, 5.0), 0.03),
+        ("model", np.full((8, 2), 2.0), 0.03),
+    ],
+)
+def test_integrated_gradients_are_complete(
+    name: str, baseline: ArrayLike, most: float, request: pytest.FixtureRequest, signal: np.ndarray
+) -> None:
+    model = request.getfixturevalue(name)
+    importance = integrated_gradients(model, signal, baseline=baseline, exact_sum=False)
+    sums = completeness(model, signal, importance, baseline)
+    assert np.abs(sums.difference).mean() > 0.05
+    assert sums.total_error < most
+    begin = np.broadcast_to(np.asarray(baseline, np.float32), signal.shape)
+    difference = (logit_model(model)(signal) - logit_model(model)(begin))[:, 0]
+    np.testing.assert_allclose(sums.difference, difference, atol=1e-6)
+    np.testing.assert_allclose(importance.sum(axis=(1, 2)), sums.attributed, atol=1e-6)
+
+
+def test_an_exact_sum_changes_little_and_adds_up(
+    recurrent_model: keras.Model, signal: np.ndarray
+) -> None:
+    plain, exact = (
+        integrated_gradients(recurrent_model, signal, steps=20, exact_sum=e) for e in (False, True)
+    )
+    errors = [completeness(recurrent_model, signal, i).total_error for i in (plain, exact)]
+    assert errors[1] < 1e-4 < errors[0]
+    np.testing.assert_allclose(exact, plain, atol=0.05 * np.abs(plain).max())
+
+
+def test_a_signal_that_equals_the_baseline_has_no_importance(model: keras.Model) -> None:
+    importance = integrated_gradients(model, np.full((2, 8, 2), 4, np.float32), baseline=4.0)
+    np.testing.assert_array_equal(importance, 0)
+
+
+def test_more_steps_come_nearer(model: keras.Model, signal: np.ndarray) -> None:
+    few, many = (
+        completeness(
+            model, signal, integrated_gradients(model, signal, steps=steps, exact_sum=False)
+        ).total_error
+        for steps in (2, 20)
+    )
+    assert many < few / 5
+
+
+def test_expected_gradients_are_complete_on_average(model: keras.Model, signal: np.ndarray) -> None:
+    genes, others = signal[:9], signal[9:]
+    importance = expected_gradients(model, genes, baselines=others, draws=200)
+    sums = completeness(model, genes, importance, others)
+    logit = logit_model(model)(signal)[:, 0].numpy()
+    np.testing.assert_allclose(sums.difference, logit[:9] - logit[9:].mean(), atol=1e-6)
+    # The error of the draws, a standard deviation of the baselines' logits over sqrt(200).
+    assert abs((sums.attributed - sums.difference).mean()) < logit[9:].std() / np.sqrt(200)
+    assert np.corrcoef(sums.attributed, sums.difference)[0, 1] > 0.95
+
+
+def test_expected_gradients_of_one_baseline_are_integrated_gradients(
+    model: keras.Model, signal: np.ndarray
+) -> None:
+    expected = expected_gradients(model, signal, baselines=signal[:1], draws=200)
+    integrated = integrated_gradients(model, signal, baseline=signal[0])
+    np.testing.assert_allclose(expected, integrated, atol=5e-3)
+    assert np.abs(integrated).max() > 0.1
+
+
+def test_expected_gradients_seed(model: keras.Model, signal: np.ndarray) -> None:
+    first, again, other = (
+        expected_gradients(model, signal, baselines=signal[:4], draws=2, seed=seed)
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(again, first)
+    assert (other != first).any()
+
+
+def test_errors_as_shares() -> None:
+    sums = Completeness(np.array([1.0, 3.0]), np.array([2.0, 4.0]))
+    np.testing.assert_allclose(sums.relative_error, [0.5, 0.25])
+    assert sums.total_error == pytest.approx(2 / 6)
+
+
+def test_too_few_are_refused(model: keras.Model, signal: np.ndarray) -> None:
+    with pytest.raises(InputError, match="steps=0"):
+        integrated_gradients(model, signal, steps=0)
+    with pytest.raises(InputError, match=r"baselines of shape \(0, 8, 2\)"):
+        expected_gradients(model, signal, baselines=signal[:0])
