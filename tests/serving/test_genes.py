@@ -99,9 +99,12 @@ def test_reads_published_files(
     real_data: Path, tmp_path: Path, member: str, num_genes: int | None, first: list[int] | None
 ) -> None:
     with tarfile.open(real_data / "remc" / "data.tar.gz") as archive:
-        archive.extract(member, tmp_path, filter="data")
-    genes = read_csv(tmp_path / member, num_bins=100)
-    num_lines = (tmp_path / member).read_text().count("\n")
+        content = archive.extractfile(member)
+        assert content is not None
+        text = content.read()
+    (tmp_path / "genes.csv").write_bytes(text)
+    genes = read_csv(tmp_path / "genes.csv", num_bins=100)
+    num_lines = text.count(b"\n")
     assert len(genes.gene_id) == num_lines / 100
     if num_genes:
         assert len(genes.gene_id) == num_genes
