@@ -20,7 +20,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from .bed import SignalFileError, is_gzip, require_complete_bgzf
+from .file_types import BIGWIG_MAGIC, SignalFileError, is_gzip, require_complete_bgzf
 
 Result = TypeVar("Result")
 
@@ -32,7 +32,6 @@ _DOWNLOAD_WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 5.0, 30.0
 _PASSING_STATUS = (408, 429, 500, 502, 503, 504)
 _CHUNK_BYTES = 1 << 20
-_BIGWIG_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 
 
 class DownloadError(ValueError):
@@ -184,7 +183,7 @@ def bigwig_fault(path: Path) -> str:
     """Returns what is wrong with a bigWig file, "" if its magic number is at both ends."""
     with path.open("rb") as file:
         head = file.read(4)
-        if head not in _BIGWIG_MAGIC:
+        if head not in BIGWIG_MAGIC:
             return "something other than bigWig"
         file.seek(max(len(head), path.stat().st_size - len(head)))
         return "" if file.read() == head else "truncated bigWig"

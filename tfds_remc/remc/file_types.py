@@ -21,7 +21,7 @@ FILE_TYPES: dict[str, str] = {
 READ_TYPES = ("tagAlign", "BAM")
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_BIGWIG_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
+BIGWIG_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
 _OTHER_MAGIC = {b"CRAM": "CRAM", b"\xeb\xf2\x89\x87": "bigBed", b"\x87\x89\xf2\xeb": "bigBed"}
 # Every file that bgzip or samtools writes ends with this empty block (SAM specification, 4.1.2).
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
@@ -62,7 +62,7 @@ def check_content(path: Path, file_type: str) -> None:
             return  # Truncated: who reads on says so.
     if head.startswith(b"BAM\1"):
         content = "BAM"
-    elif head.startswith(_BIGWIG_MAGIC):
+    elif head.startswith(BIGWIG_MAGIC):
         content = "bigWig"
     elif head[:4] in _OTHER_MAGIC:
         content = _OTHER_MAGIC[head[:4]]

@@ -58,8 +58,8 @@ def measure_orientation(
     half = signal.shape[1] // 2
     log_signal = np.log1p(signal[:, :, columns])
     right_minus_left = log_signal[:, -half:].sum((1, 2)) - log_signal[:, :half].sum((1, 2))
-    t_plus = _t_statistic(right_minus_left[strand == "+"])
-    t_minus = _t_statistic(right_minus_left[strand == "-"])
+    t_plus = t_statistic(right_minus_left[strand == "+"])
+    t_minus = t_statistic(right_minus_left[strand == "-"])
     if abs(t_plus) < MIN_ABS_T or abs(t_minus) < MIN_ABS_T:
         return Orientation("genome", "assumed", t_plus, t_minus)
     direction: Direction = (
@@ -72,7 +72,8 @@ def measure_orientation(
     return Orientation(direction, "measured", t_plus, t_minus)
 
 
-def _t_statistic(values: np.ndarray) -> float:
+def t_statistic(values: np.ndarray) -> float:
+    """The t statistic of a mean over genes against 0; 0 where it is not defined."""
     if len(values) < 2 or not values.std():
         return 0.0
     return float(values.mean() / (values.std(ddof=1) / np.sqrt(len(values))))

@@ -19,7 +19,7 @@ import pandas as pd
 from .binning import RegionBins
 from .chromosomes import GENOMES
 from .expression import MatchedExpression
-from .orientation import MIN_ABS_T
+from .orientation import MIN_ABS_T, t_statistic
 from .reads import READ_TYPES, BinnedSignal
 
 PROMOTER_MARKS = ("H3K4me3", "H3K27ac", "H3K9ac")
@@ -425,9 +425,9 @@ def _profile_fields(directed: np.ndarray, strand: np.ndarray, axis: _Axis) -> di
         "tss_enrichment_of": {
             sign: _tss_enrichment(directed[is_chosen], axis) for sign, is_chosen in is_of.items()
         },
-        "downstream_t": _t_statistic(downstream),
+        "downstream_t": t_statistic(downstream),
         "downstream_t_of": {
-            sign: _t_statistic(downstream[is_chosen]) for sign, is_chosen in is_of.items()
+            sign: t_statistic(downstream[is_chosen]) for sign, is_chosen in is_of.items()
         },
     }
 
@@ -446,7 +446,7 @@ def _peak(directed: np.ndarray, axis: _Axis) -> tuple[float | None, float | None
         np.log1p(directed[:, first : first + axis.num_smoothed].mean(axis=1))
         for first in (highest, highest_near)
     )
-    return float(centre[highest]), float(height[highest]), _t_statistic(there - near)
+    return float(centre[highest]), float(height[highest]), t_statistic(there - near)
 
 
 def _tss_enrichment(directed: np.ndarray, axis: _Axis) -> float | None:
@@ -454,12 +454,6 @@ def _tss_enrichment(directed: np.ndarray, axis: _Axis) -> float | None:
         return None
     far = directed[:, axis.is_far].mean(dtype=np.float64)
     return float(directed[:, axis.is_near].mean(dtype=np.float64) / far) if far else None
-
-
-def _t_statistic(values: np.ndarray) -> float:
-    if len(values) < 2 or not values.std():
-        return 0.0
-    return float(values.mean() / (values.std(ddof=1) / np.sqrt(len(values))))
 
 
 def _auroc(

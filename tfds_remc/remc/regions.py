@@ -23,6 +23,7 @@ from .annotations import (
     parse_position,
     without_version,
 )
+from .file_types import is_gzip
 
 TssLevel = Literal["gene", "transcript"]
 """What has a region: each gene, or each distinct TSS of a gene's transcripts."""
@@ -220,9 +221,7 @@ def open_text(path: Path, error: type[ValueError]) -> Iterator[TextIO]:
         ValueError: As an `error`, if the file turns out to be no text or a damaged gzip while
             it is read.
     """
-    with path.open("rb") as file:
-        is_gzipped = file.read(2) == b"\x1f\x8b"
-    opener: Callable[..., TextIO] = gzip.open if is_gzipped else open
+    opener: Callable[..., TextIO] = gzip.open if is_gzip(path) else open
     try:
         with opener(path, mode="rt", encoding="utf-8-sig") as lines:
             yield lines
