@@ -225,6 +225,7 @@ class Builder(  # type: ignore[call-arg]
         signal = np.concatenate([split.signal for split in published.values()])
         rows = table.rows_of(gene_id.tolist())
         rpkm = expression.rpkm(gene_id.tolist())
+        label = label_high(rpkm, expression.median_rpkm)
         orientation = self._orientation(signal, table.strand[rows])
         is_oriented = orientation.direction != "genome"
         if orientation.direction == "against transcription":
@@ -240,7 +241,7 @@ class Builder(  # type: ignore[call-arg]
             flank_bp=config.flank_bp,
             bin_bp=config.bin_bp,
             is_oriented=is_oriented,
-            label=label_high(rpkm, expression.median_rpkm),
+            label=label,
             expression=expression.match(gene_id.tolist()),
         )
         logging.info("The published bins run in this direction: %s.", orientation)
@@ -267,7 +268,7 @@ class Builder(  # type: ignore[call-arg]
             tss=table.tss[rows],
             strand=table.strand[rows],
             rpkm=rpkm.astype(np.float32),
-            label=label_high(rpkm, expression.median_rpkm),
+            label=label,
             label_published=np.concatenate([split.label for split in published.values()]),
             oriented=np.full(len(gene_id), is_oriented),
         )
