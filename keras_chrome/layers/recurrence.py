@@ -108,15 +108,20 @@ def _backward(
 ) -> tuple[tf.Tensor, ...]:
     """Gradients of `inputs`, `kernel`, `recurrent_kernel` and `bias`, by reverse recurrence."""
     halved = _halve(kernel, recurrent_kernel, bias[:, tf.newaxis])
-    transposed = tf.transpose(recurrent_kernel, (0, 2, 1))
+    to_inputs, to_hidden = (tf.transpose(w, (0, 2, 1)) for w in (kernel, recurrent_kernel))
     hiddens_before, cells_before = (
         tf.concat([tf.zeros_like(s[:1]), s[:-1]], axis=0) for s in states
     )
     steps = inputs.shape[0]
     shape = (kernel.shape[0], inputs.shape[2], kernel.shape[-1])
     projections = tf.TensorArray(inputs.dtype, steps, element_shape=shape)
+    # In the loop rather than after it: who wants the gradient of the inputs alone is spared the
+    # projections, which are large, since XLA drops what the result does not need.
+    d_inputs = tf.TensorArray(inputs.dtype, steps, element_shape=inputs.shape[1:])
 
-    def step(t: Any, d_hidden: Any, d_cell: Any, projections: Any) -> tuple[Any, ...]:
+    def step(
+        t: Any, d_hidden: Any, d_cell: Any, projections: Any, d_inputs: Any
+    ) -> tuple[Any, ...]:
         i, f, g, o = _gates(inputs[t], hiddens_before[t], *halved)
         squashed = tf.tanh(states.cell[t])
         d_hidden += tf.cast(upstream[t], tf.float32)
@@ -131,20 +136,21 @@ def _backward(
             axis=-1,
         )
         d_projection = tf.cast(d_projection, inputs.dtype)
-        d_hidden = tf.matmul(d_projection, transposed)
+        d_hidden = tf.cast(tf.matmul(d_projection, to_hidden), tf.float32)
         projections = projections.write(t, d_projection)
-        return t - 1, tf.cast(d_hidden, tf.float32), d_cell * f, projections
+        d_inputs = d_inputs.write(t, tf.matmul(d_projection, to_inputs))
+        return t - 1, d_hidden, d_cell * f, projections, d_inputs
 
     zeros = tf.zeros_like(states.cell[0])
-    _, _, _, projections = tf.while_loop(
+    *_, projections, d_inputs = tf.while_loop(
         lambda t, *_: t >= 0,
         step,
-        (steps - 1, zeros, zeros, projections),
+        (steps - 1, zeros, zeros, projections, d_inputs),
         maximum_iterations=steps,
     )
     d_projections = projections.stack()
     return (
-        tf.einsum("tlbz,lcz->tlbc", d_projections, kernel),
+        d_inputs.stack(),
         tf.einsum("tlbc,tlbz->lcz", inputs, d_projections),
         tf.einsum("tlbu,tlbz->luz", hiddens_before, d_projections),
         tf.reduce_sum(d_projections, axis=(0, 2)),
