@@ -8,19 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
-# Okabe and Ito's palette, which readers with any colour vision tell apart; activating marks in
-# cool colours, repressive ones in warm.
-_COLOURS = {
-    "H3K27me3": "#D55E00",
-    "H3K36me3": "#009E73",
-    "H3K4me1": "#56B4E9",
-    "H3K4me3": "#0072B2",
-    "H3K9me3": "#E69F00",
-    "H3K27ac": "#CC79A7",
-}
-_OTHER_COLOUR = "#555555"
-_GREY = "#666666"
-_PALE = "#cccccc"
+from keras_chrome.palette import GREY, PALE, mark_colour
 
 
 def draw_gene(gene: xr.Dataset) -> Figure:
@@ -43,14 +31,14 @@ def draw_gene(gene: xr.Dataset) -> Figure:
         2 * len(marks), 2, width_ratios=[6, 1], height_ratios=[4, 1] * len(marks)
     )
     for row, mark in enumerate(marks):
-        colour = _COLOURS.get(mark, _OTHER_COLOUR)
+        colour = mark_colour(mark)
         of_mark = gene.sel(mark=mark)
         axes = figure.add_subplot(grid[2 * row, 0])
         _draw_signal(axes, of_mark["signal"].values, edges_kb, colour)
         axes.set_ylabel(mark, rotation=0, ha="right", va="center", fontsize=9, color=colour)
         axes = figure.add_subplot(grid[2 * row + 1, 0])
         is_last = row == len(marks) - 1
-        axes.tick_params(labelbottom=is_last, bottom=is_last, labelsize=8, colors=_GREY)
+        axes.tick_params(labelbottom=is_last, bottom=is_last, labelsize=8, colors=GREY)
         if "alpha" in gene:
             strip = _draw_alpha(axes, of_mark["alpha"].values, edges_kb, float(gene["alpha"].max()))
             if is_last:
@@ -58,8 +46,8 @@ def draw_gene(gene: xr.Dataset) -> Figure:
                 figure.colorbar(strip, cax=scale, orientation="horizontal")
                 scale.set_xlabel("alpha", fontsize=9)
                 scale.xaxis.set_major_locator(MaxNLocator(nbins=3))
-                scale.tick_params(labelsize=7, colors=_GREY)
-                scale.spines[:].set_edgecolor(_PALE)
+                scale.tick_params(labelsize=7, colors=GREY)
+                scale.spines[:].set_edgecolor(PALE)
         if "beta" in gene:
             axes_of_beta = figure.add_subplot(grid[2 * row, 1])
             _draw_beta(axes_of_beta, float(of_mark["beta"]), float(gene["beta"].max()), colour)
@@ -73,25 +61,25 @@ def draw_gene(gene: xr.Dataset) -> Figure:
 
 def _draw_signal(axes: Axes, signal: np.ndarray, edges_kb: np.ndarray, colour: str) -> None:
     axes.stairs(signal, edges_kb, fill=True, color=colour, alpha=0.85)
-    axes.axvline(0, color=_GREY, linewidth=0.8, linestyle=":")
+    axes.axvline(0, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_xlim(edges_kb[0], edges_kb[-1])
     # An empty mark gets a scale, too: one read.
     axes.set_ylim(0, max(1.0, 1.08 * float(signal.max())))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
-    axes.tick_params(labelbottom=False, bottom=False, labelsize=7, colors=_GREY)
+    axes.tick_params(labelbottom=False, bottom=False, labelsize=7, colors=GREY)
     axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.spines["left"].set_color(_PALE)
+    axes.spines["left"].set_color(PALE)
 
 
 def _draw_alpha(axes: Axes, alpha: np.ndarray, edges_kb: np.ndarray, highest: float) -> QuadMesh:
     axes.set_yticks([])
-    axes.spines[:].set_edgecolor(_PALE)
+    axes.spines[:].set_edgecolor(PALE)
     return axes.pcolormesh(edges_kb, [0, 1], alpha[np.newaxis], cmap="Greys", vmin=0, vmax=highest)
 
 
 def _draw_beta(axes: Axes, beta: float, highest: float, colour: str) -> None:
     axes.barh([0], [beta], color=colour, height=0.5, alpha=0.85)
-    axes.text(beta + 0.03 * highest, 0, f"{beta:.2f}", va="center", fontsize=8, color=_GREY)
+    axes.text(beta + 0.03 * highest, 0, f"{beta:.2f}", va="center", fontsize=8, color=GREY)
     # Room for the number.
     axes.set_xlim(0, 1.4 * highest)
     axes.set_ylim(-0.7, 0.7)

@@ -109,7 +109,7 @@ def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
     """Write `leaderboard.csv`, `.md`, `.png` and `.svg`, `epigenomes.csv`, `paired_tests.csv`."""
     from keras_chrome.leaderboard_figure import draw_leaderboard
     from keras_chrome.leaderboard_text import leaderboard_markdown
-    from keras_chrome.run_directory import atomic_path, write_csv
+    from keras_chrome.run_directory import atomic_path, write_csv, write_figure
 
     directory = Path(directory)
     figure = draw_leaderboard(board.models, board.epigenomes)
@@ -118,9 +118,7 @@ def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
     write_csv(directory / "paired_tests.csv", board.paired_tests)
     with atomic_path(directory / "leaderboard.md") as temporary:
         temporary.write_text(leaderboard_markdown(board))
-    for suffix in ("png", "svg"):
-        with atomic_path(directory / f"leaderboard.{suffix}") as temporary:
-            figure.savefig(temporary)
+    write_figure(directory / "leaderboard", figure)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

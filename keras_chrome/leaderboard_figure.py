@@ -12,11 +12,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-# Okabe and Ito's palette, which readers with any colour vision tell apart.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-_DARK = "#222222"
-_GREY = "#666666"
-_PALE = "#cccccc"
+from keras_chrome.palette import DARK, GREY, PALE, SERIES_COLOURS
+
 _PANEL_WIDTH_INCHES = 4.9
 _ROW_INCHES = 0.42
 # Half of what the dots of a model may take up of its row.
@@ -26,9 +23,9 @@ _MEAN: dict[str, Any] = {
     "linestyle": "none",
     "markersize": 2 * _SPREAD * _ROW_INCHES * 72,
     "markeredgewidth": 1.8,
-    "color": _DARK,
+    "color": DARK,
 }
-_REFERENCE: dict[str, Any] = {"color": _GREY, "linewidth": 0.9, "linestyle": ":"}
+_REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.9, "linestyle": ":"}
 
 
 def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
@@ -47,7 +44,9 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
     """
     panels = list(models.groupby(["labels", "split"], sort=False))
     names = sorted(epigenomes["epigenome"].unique())
-    colours = dict(zip(names, _COLOURS, strict=False)) if len(names) <= len(_COLOURS) else {}
+    colours = (
+        dict(zip(names, SERIES_COLOURS, strict=False)) if len(names) <= len(SERIES_COLOURS) else {}
+    )
     num_columns = min(2, len(panels))
     num_rows = math.ceil(len(panels) / num_columns)
     most_models = max(len(of_panel) for _, of_panel in panels)
@@ -63,7 +62,7 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
     drawn = []
     for axes, ((labels, split), of_panel) in zip(grid.flat, panels, strict=False):
         is_own = (epigenomes["labels"] == labels) & (epigenomes["split"] == split)
-        axes.set_title(f"{labels} labels, {split} split", fontsize=10, loc="left", color=_DARK)
+        axes.set_title(f"{labels} labels, {split} split", fontsize=10, loc="left", color=DARK)
         _draw_frame(axes, of_panel, epigenomes[is_own], has_intervals=bool(colours))
         drawn.append((axes, of_panel, epigenomes[is_own]))
     for axes in grid.flat[len(panels) :]:
@@ -75,7 +74,7 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
         ncols=math.ceil(len(handles) / math.ceil(len(handles) / (4 * num_columns))),
         frameon=False,
         fontsize=8,
-        labelcolor=_GREY,
+        labelcolor=GREY,
         columnspacing=1.4,
         handletextpad=0.5,
     )
@@ -97,22 +96,22 @@ def _draw_frame(
     """All of a panel but the dots."""
     _set_limits(axes, epigenomes, len(models), has_intervals=has_intervals)
     has_means = (models["num_epigenomes"] > 1).any()
-    _write_beside(axes, -0.8, "mean" if has_means else "AUROC", fontsize=8, color=_GREY)
+    _write_beside(axes, -0.8, "mean" if has_means else "AUROC", fontsize=8, color=GREY)
     for y, mean in enumerate(models["mean"]):
-        axes.axhline(y, color=_PALE, linewidth=0.5, zorder=0)
+        axes.axhline(y, color=PALE, linewidth=0.5, zorder=0)
         if np.isfinite(mean):
-            _write_beside(axes, y, f"{mean:.3f}", fontsize=9, color=_DARK)
+            _write_beside(axes, y, f"{mean:.3f}", fontsize=9, color=DARK)
         if has_means:
             axes.plot([mean], [y], zorder=4, **_MEAN)
     for mean in models.loc[models["model"] == models["reference"], "mean"].dropna():
         axes.axvline(mean, zorder=1, **_REFERENCE)
-    axes.set_yticks(range(len(models)), models["model"], fontsize=9, color=_DARK)
-    axes.set_xlabel("test AUROC", fontsize=9, color=_DARK)
+    axes.set_yticks(range(len(models)), models["model"], fontsize=9, color=DARK)
+    axes.set_xlabel("test AUROC", fontsize=9, color=DARK)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    axes.tick_params(axis="x", labelsize=8, colors=_GREY)
+    axes.tick_params(axis="x", labelsize=8, colors=GREY)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_PALE)
+    axes.spines["bottom"].set_color(PALE)
 
 
 def _set_limits(
@@ -160,7 +159,7 @@ def _draw_swarm(axes: Axes, rows: pd.DataFrame, y: int) -> None:
             rows["auroc"][chosen],
             y + offsets[chosen],
             zorder=3,
-            **_dot(_COLOURS[0], size_points, is_filled=is_shared),
+            **_dot(SERIES_COLOURS[0], size_points, is_filled=is_shared),
         )
 
 
@@ -203,11 +202,11 @@ def _legend_handles(
         (name, _dot(colour, 5.5, is_filled=True)) for name, colour in colours.items()
     ]
     if colours:
-        entries.append(("95 % interval over genes", {"color": _GREY, "linewidth": 1.5}))
+        entries.append(("95 % interval over genes", {"color": GREY, "linewidth": 1.5}))
     else:
-        entries.append(("an epigenome", _dot(_COLOURS[0], 5.5, is_filled=True)))
+        entries.append(("an epigenome", _dot(SERIES_COLOURS[0], 5.5, is_filled=True)))
     if not epigenomes["is_shared"].all():
-        entries.append(("not in the mean", _dot(_GREY, 5.5, is_filled=False)))
+        entries.append(("not in the mean", _dot(GREY, 5.5, is_filled=False)))
     if (models["num_epigenomes"] > 1).any():
         entries.append(("mean", {**_MEAN, "markersize": 9}))
     entries += [(name, _REFERENCE) for name in models["reference"].unique() if name]

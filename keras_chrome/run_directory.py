@@ -24,6 +24,8 @@ from keras_chrome.errors import InputError
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
 
     from keras_chrome.baselines import Baseline
     from keras_chrome.data import Dataset, Genes
@@ -62,6 +64,22 @@ def write_csv(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as CSV atomically."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def write_netcdf(path: Path, table: "xr.Dataset") -> None:
+    """Write arrays over genes as NetCDF atomically, compressed."""
+    compressed = {name: {"zlib": True} for name, values in table.items() if values.ndim > 1}
+    # By way of memory: HDF5 does not survive a disk that fills up under it.
+    content = table.to_netcdf(engine="h5netcdf", encoding=compressed)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_figure(stem: Path, figure: "Figure") -> None:
+    """Write `stem`.png and `stem`.svg atomically."""
+    for suffix in (".png", ".svg"):
+        with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
+            figure.savefig(temporary)
 
 
 @dataclass(frozen=True)
@@ -134,7 +152,7 @@ class Run:
         run takes the genes, by their ids, that `splits.csv` puts into the split.
 
         Args:
-            split: `train`, `valid` or `test`.
+            split: `train`, `valid` or `test`; `all` for every gene of the dataset.
             dataset: From `open_dataset`; the run's own if None.
             labels: Label rule; the run's own if None.
 
@@ -146,7 +164,7 @@ class Run:
         from keras_chrome.data import load_genes
 
         dataset, labels = dataset or self.open_dataset(), labels or self.labels
-        if self.config["options"].get("split", "published") == "published":
+        if split == "all" or self.config["options"].get("split", "published") == "published":
             return load_genes(dataset, split, marks=self.marks, labels=labels)
         splits = pd.read_csv(self.path / "splits.csv", dtype=str)
         genes = load_genes(dataset, marks=self.marks, labels=labels)

@@ -1,0 +1,22 @@
+"""Colours of all figures."""
+
+# Okabe and Ito's palette, which readers with any colour vision tell apart; activating marks in
+# cool colours, repressive ones in warm.
+MARK_COLOURS = {
+    "H3K27me3": "#D55E00",
+    "H3K36me3": "#009E73",
+    "H3K4me1": "#56B4E9",
+    "H3K4me3": "#0072B2",
+    "H3K9me3": "#E69F00",
+    "H3K27ac": "#CC79A7",
+}
+OTHER_MARK_COLOUR = "#555555"
+SERIES_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+DARK = "#222222"
+GREY = "#666666"
+PALE = "#cccccc"
+
+
+def mark_colour(mark: str) -> str:
+    """The colour of a mark, the same in every figure; grey for marks that have none."""
+    return MARK_COLOURS.get(mark, OTHER_MARK_COLOUR)
