@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
 from keras_chrome.errors import InputError
-from keras_chrome.vocabulary import LABELS, SPLITS
+from keras_chrome.run_directory import atomic_path, write_netcdf
+from keras_chrome.study import add_study_options, open_study, study_options
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,43 +21,36 @@ if TYPE_CHECKING:
 def attend(
     run_dir: str | Path,
     *,
-    split: str = "test",
+    split: str | None = None,
+    gene: str | None = None,
     dataset: str | None = None,
     data_dir: str | None = None,
     labels: str | None = None,
 ) -> "xr.Dataset":
-    """Predict the genes of a split and keep the attention.
+    """Predict genes and keep the attention.
 
     Args:
         run_dir: A run directory, of a variant with attention.
-        split: `train`, `valid` or `test`.
+        split: `train`, `valid`, `test` or `all`; `test` if None, and with a gene any.
+        gene: This one only: Ensembl id or symbol.
         dataset: A built dataset; the run's own if None. It must have the run's bins.
         data_dir: Where datasets were built; where the run found its own if None.
         labels: Label rule; the run's own if None. Genes without such a label are left out.
 
     Returns:
-        Variables `alpha` (gene, mark, bin), `beta` (gene, mark), `signal` (gene, mark, bin),
-        `probability`, `label` and `rpkm` (gene). Coordinates: `mark`; `bin`, the start of the bin
-        in bp relative to the TSS, along the genome, or along the direction of transcription for
-        genes where `oriented` is true; and along gene `gene_id`, `symbol`, `chrom`, `tss`,
-        `strand`, `oriented`. Gene is a position, since seven published gene ids stand twice.
+        `alpha` (gene, mark, bin), `beta` (gene, mark) and `probability` (gene), and what
+        `Study.to_xarray` adds.
 
     Raises:
-        InputError: If the run or the dataset is missing, they do not fit each other, or the
-            variant has no attention.
+        InputError: If the run, the dataset or the gene is missing, they do not fit each other, or
+            the variant has no attention.
     """
-    import numpy as np
-    import xarray as xr
-
-    from keras_chrome import __version__
     from keras_chrome.prediction import predict
-    from keras_chrome.run_directory import open_run
 
-    run = open_run(run_dir)
-    opened = run.open_dataset(dataset, data_dir)
-    labels = labels or run.labels
-    genes = run.load_genes(split, dataset=opened, labels=labels)
-    prediction = predict(run.load_model(), genes.signal)
+    study = open_study(
+        run_dir, split=split, gene=gene, dataset=dataset, data_dir=data_dir, labels=labels
+    )
+    prediction = predict(study.model, study.genes.signal)
     attention = {
         name: (dimensions, values)
         for name, dimensions, values in (
@@ -66,42 +60,10 @@ def attend(
         if values is not None
     }
     if not attention:
-        raise InputError(f"Expected a variant with attention. Received: model={run.model_name!r}")
-    bins = np.arange(opened.num_bins) * opened.bin_bp - opened.flank_bp
-    return xr.Dataset(
-        {
-            **attention,
-            "signal": (("gene", "mark", "bin"), genes.signal.transpose(0, 2, 1)),
-            "probability": ("gene", prediction.probability),
-            "label": ("gene", genes.label),
-            "rpkm": ("gene", genes.rpkm),
-        },
-        coords={
-            "mark": list(run.marks),
-            "bin": ("bin", bins, {"units": "bp", "long_name": "bin start relative to the TSS"}),
-            **{
-                name: ("gene", getattr(genes, name))
-                for name in ("gene_id", "symbol", "chrom", "tss", "strand", "oriented")
-            },
-        },
-        attrs={
-            "dataset": opened.name,
-            "split": split,
-            "label_rule": labels,
-            "variant": run.model_name,
-            "bin_bp": opened.bin_bp,
-            "source": f"keras-chrome {__version__}",
-        },
-    )
-
-
-def find_gene(attention: "xr.Dataset", gene: str) -> "xr.Dataset | None":
-    """The gene of that Ensembl id or symbol, the first if it stands twice; None if absent."""
-    import numpy as np
-
-    matches = (attention["gene_id"].values == gene) | (attention["symbol"].values == gene)
-    positions = np.flatnonzero(matches)
-    return attention.isel(gene=positions[0]) if len(positions) else None
+        raise InputError(
+            f"Expected a variant with attention. Received: model={study.run.model_name!r}"
+        )
+    return study.to_xarray({**attention, "probability": ("gene", prediction.probability)})
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -112,59 +74,31 @@ def main(argv: Sequence[str] | None = None) -> None:
         "or draw one gene.",
     )
     parser.add_argument("run", help="run directory")
+    add_study_options(parser)
     parser.add_argument(
-        "--split", choices=SPLITS, help="genes to read out (default: test; with --plot, any)"
+        "--plot", metavar="GENE", help="draw this gene of any split: Ensembl id or symbol"
     )
-    parser.add_argument("--dataset", help="built dataset (default: the run's own)")
-    parser.add_argument("--data-dir", help="where datasets were built (default: as in training)")
-    parser.add_argument("--labels", choices=LABELS, help="label rule (default: the run's own)")
-    parser.add_argument("--plot", metavar="GENE", help="draw this gene: Ensembl id or symbol")
     parser.add_argument(
         "--out", help="file to write (default: RUN/attention-SPLIT.nc or RUN/plots/GENE.png)"
     )
     given = parser.parse_args(argv)
     import_tensorflow_quietly()
-    options = {name: getattr(given, name) for name in ("dataset", "data_dir", "labels")}
+    attention = attend(given.run, gene=given.plot, **study_options(given))
+    run = Path(given.run)
     if given.plot:
-        path = _plot(given.run, given.plot, given.split, given.out, options)
+        path = Path(given.out) if given.out else run / "plots" / f"{given.plot}.png"
+        _draw(attention, path)
     else:
-        path = _write(given.run, given.split or "test", given.out, options)
+        path = Path(given.out) if given.out else run / f"attention-{attention.attrs['split']}.nc"
+        write_netcdf(path, attention)
     print(path)
 
 
-def _write(run_dir: str, split: str, out: str | None, options: dict[str, str | None]) -> Path:
-    from keras_chrome.run_directory import atomic_path
-
-    attention = attend(run_dir, split=split, **options)
-    path = Path(out) if out else Path(run_dir) / f"attention-{split}.nc"
-    compressed = {n: {"zlib": True} for n in ("alpha", "beta", "signal") if n in attention}
-    # By way of memory: HDF5 does not survive a disk that fills up under it.
-    content = attention.to_netcdf(engine="h5netcdf", encoding=compressed)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-    return path
-
-
-def _plot(
-    run_dir: str, gene: str, split: str | None, out: str | None, options: dict[str, str | None]
-) -> Path:
+def _draw(attention: "xr.Dataset", path: Path) -> None:
     from keras_chrome.gene_figure import draw_gene
-    from keras_chrome.run_directory import atomic_path
 
-    # Most genes that a user names are looked for in the test split first.
-    for name in [split] if split else reversed(SPLITS):
-        found = find_gene(attend(run_dir, split=name, **options), gene)
-        if found is not None:
-            break
-    else:
-        raise InputError(
-            f"Expected a gene id or symbol in {f'split {split!r}' if split else 'the dataset'} "
-            f"of the run. Received: gene={gene!r}"
-        )
-    path = Path(out) if out else Path(run_dir) / "plots" / f"{gene}.png"
     with atomic_path(path) as temporary:
-        draw_gene(found).savefig(temporary)
-    return path
+        draw_gene(attention.isel(gene=0)).savefig(temporary)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """A model's answers for many genes."""
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import keras
@@ -46,8 +48,18 @@ def predict(
     return Prediction(**answers)
 
 
-def batch_predictor(model: keras.Model) -> tf.types.experimental.PolymorphicFunction:
-    """A function from one batch to the model's answers, compiled once a batch shape."""
+@functools.lru_cache(maxsize=16)
+def batch_predictor(
+    model: Callable[..., dict[str, tf.Tensor]],
+) -> tf.types.experimental.PolymorphicFunction:
+    """A function from one batch to the model's answers, compiled once a batch shape.
+
+    Asked again for the same model it is the same function, with what it has compiled: weights may
+    have changed in between.
+
+    Args:
+        model: A Keras model that answers a dict, or what is called like one.
+    """
 
     @tf.function(jit_compile=True, autograph=False)
     def shard(signal: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -3,6 +3,12 @@
 Importing this package imports no TensorFlow; the methods do so when one is asked for.
 """
 
-from keras_chrome.importance.registry import METHODS, importance_method
+from keras_chrome.importance.registry import (
+    METHODS,
+    Method,
+    compute_importance,
+    importance_method,
+    methods_of,
+)
 
-__all__ = ["METHODS", "importance_method"]
+__all__ = ["METHODS", "Method", "compute_importance", "importance_method", "methods_of"]

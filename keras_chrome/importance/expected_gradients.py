@@ -8,7 +8,9 @@ from keras_chrome.importance.network import (
     Model,
     logit_gradient,
     require_network,
+    to_measured,
     to_transformed,
+    to_transformed_gradient,
 )
 
 
@@ -64,13 +66,14 @@ def expected_gradients(
 
     mean = np.zeros(signal.shape, np.float32)
     gradients = answers_in_batches(
-        logit_gradient(model, transformed=True),
-        (way_and_point(draw)[1] for draw in range(draws)),
+        logit_gradient(model),
+        (to_measured(model, way_and_point(draw)[1]) for draw in range(draws)),
         num_versions=draws,
         batch_size=batch_size,
         title="expected_gradients",
     )
     for draw, answers in enumerate(gradients):
-        way, _ = way_and_point(draw)
-        mean += way * answers["gradient"] / draws
+        way, point = way_and_point(draw)
+        gradient = to_transformed_gradient(model, answers["gradient"], to_measured(model, point))
+        mean += way * gradient / draws
     return mean

@@ -1,5 +1,6 @@
 """What the importance methods ask of a network: its logit, its gradient, its scale."""
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Union
 
@@ -29,29 +30,27 @@ def require_network(model: Model, method: str) -> None:
         )
 
 
+# What is asked of a model again is the same object, so that it is compiled once.
+@functools.lru_cache(maxsize=8)
 def logit_answer(model: keras.Model) -> keras.Model:
     """The same layers and weights, from the signal to a dict of `logit` `(batch, 1)` alone."""
     return keras.Model(model.input, {"logit": model.get_layer("logit").output})
 
 
-def logit_gradient(
-    model: keras.Model, *, transformed: bool = False
-) -> Callable[..., dict[str, tf.Tensor]]:
-    """A function from a batch to the `gradient` of its logits, `(batch, bins, marks)`.
+@functools.lru_cache(maxsize=8)
+def logit_gradient(model: keras.Model) -> Callable[..., dict[str, tf.Tensor]]:
+    """A function from a batch to `logit` `(batch, 1)` and its `gradient` `(batch, bins, marks)`.
 
-    Args:
-        model: From `keras_chrome.load_model`.
-        transformed: Whether the function takes, and its gradient is with respect to, what
-            `to_transformed` gives rather than the signal as measured.
+    The gradient is that with respect to the signal as measured; `to_transformed_gradient` turns
+    it into that with respect to what `to_transformed` gives.
     """
     to_logit = logit_model(model)
-    measured = _inverse(model) if transformed else tf.identity
 
     def gradient(batch: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(batch)
-            logit = to_logit(measured(batch), training=training)
-        return {"gradient": tape.gradient(logit, batch)}
+            logit = to_logit(batch, training=training)
+        return {"logit": logit, "gradient": tape.gradient(logit, batch)}
 
     return gradient
 
@@ -71,8 +70,11 @@ def to_measured(model: keras.Model, transformed: np.ndarray) -> np.ndarray:
     return np.expm1(transformed) if _takes_log(model) else transformed
 
 
-def _inverse(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    return tf.math.expm1 if _takes_log(model) else tf.identity
+def to_transformed_gradient(
+    model: keras.Model, gradient: np.ndarray, signal: np.ndarray
+) -> np.ndarray:
+    """The gradient at a signal as measured, with respect to what `to_transformed` makes of it."""
+    return gradient * (1 + signal) if _takes_log(model) else gradient
 
 
 def _takes_log(model: keras.Model) -> bool:

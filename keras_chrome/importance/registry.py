@@ -2,26 +2,54 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_chrome.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-# Each method's function, as module:function. A name rather than the function itself, so that
-# `--help` can list the methods without importing TensorFlow.
+    from keras_chrome.importance.network import Model
+
+
+class Method(NamedTuple):
+    """What there is to know of an importance method before it runs.
+
+    Attributes:
+        function: module:function. A name rather than the function itself, so that `--help` can
+            list the methods without importing TensorFlow.
+        is_signed: Whether negative importance speaks for low expression. The others say how much a
+            bin matters, not which way.
+        attention: The attention that it reads, `alpha` or `beta`.
+        needs_gradient: Whether the model must be a network.
+        needs_background: Whether it compares with other genes, its option `baselines`.
+        resolves_bins: Whether the bins of a mark can differ.
+    """
+
+    function: str
+    is_signed: bool
+    attention: tuple[str, ...] = ()
+    needs_gradient: bool = True
+    needs_background: bool = False
+    resolves_bins: bool = True
+
+
+_HERE = "keras_chrome.importance"
 METHODS = {
-    "alpha": "keras_chrome.importance.alpha:alpha",
-    "alpha_beta": "keras_chrome.importance.alpha_beta:alpha_beta",
-    "saliency": "keras_chrome.importance.saliency:saliency",
-    "smooth_grad": "keras_chrome.importance.smooth_grad:smooth_grad",
-    "class_optimization": "keras_chrome.importance.class_optimization:class_optimization",
-    "gradient_x_input": "keras_chrome.importance.gradient_x_input:gradient_x_input",
-    "integrated_gradients": "keras_chrome.importance.integrated_gradients:integrated_gradients",
-    "expected_gradients": "keras_chrome.importance.expected_gradients:expected_gradients",
-    "occlusion": "keras_chrome.importance.occlusion:occlusion",
-    "mark_occlusion": "keras_chrome.importance.occlusion:mark_occlusion",
+    "alpha": Method(f"{_HERE}.alpha:alpha", False, attention=("alpha",)),
+    "alpha_beta": Method(f"{_HERE}.alpha_beta:alpha_beta", False, attention=("alpha", "beta")),
+    "saliency": Method(f"{_HERE}.saliency:saliency", False),
+    "smooth_grad": Method(f"{_HERE}.smooth_grad:smooth_grad", False),
+    "class_optimization": Method(f"{_HERE}.class_optimization:class_optimization", False),
+    "gradient_x_input": Method(f"{_HERE}.gradient_x_input:gradient_x_input", True),
+    "integrated_gradients": Method(f"{_HERE}.integrated_gradients:integrated_gradients", True),
+    "expected_gradients": Method(
+        f"{_HERE}.expected_gradients:expected_gradients", True, needs_background=True
+    ),
+    "occlusion": Method(f"{_HERE}.occlusion:occlusion", True, needs_gradient=False),
+    "mark_occlusion": Method(
+        f"{_HERE}.occlusion:mark_occlusion", True, needs_gradient=False, resolves_bins=False
+    ),
 }
 
 
@@ -44,5 +72,49 @@ def importance_method(name: str) -> "Callable[..., np.ndarray]":
     """
     if name not in METHODS:
         raise InputError(f"Expected one of {sorted(METHODS)}. Received: method={name!r}")
-    module, function = METHODS[name].split(":")
+    module, function = METHODS[name].function.split(":")
     return getattr(import_module(module), function)
+
+
+def methods_of(model: "Model", *, resolves_bins: bool = False) -> list[str]:
+    """The methods that a model has: those whose attention or gradient it has.
+
+    Args:
+        model: From `keras_chrome.load_model`.
+        resolves_bins: Whether to leave out those that give all bins of a mark the same importance.
+    """
+    import keras
+
+    if isinstance(model, keras.Model):
+        has = {name for name, m in METHODS.items() if set(model.output).issuperset(m.attention)}
+    else:
+        has = {name for name, m in METHODS.items() if not (m.needs_gradient or m.attention)}
+    return [
+        name
+        for name, method in METHODS.items()
+        if name in has and (method.resolves_bins or not resolves_bins)
+    ]
+
+
+def compute_importance(
+    name: str, model: "Model", signal: "np.ndarray", *, background: "np.ndarray", **options: Any
+) -> "np.ndarray":
+    """The importance by a method, whether or not it compares genes with others.
+
+    Args:
+        name: A name in `METHODS`.
+        model: From `keras_chrome.load_model`.
+        signal: float32 `(genes, bins, marks)`, as measured.
+        background: Training genes, `(others, bins, marks)`, for the methods that compare with them.
+        **options: The method's own.
+
+    Returns:
+        float32 `(genes, bins, marks)`.
+
+    Raises:
+        InputError: If the method is unknown, or the model lacks what it needs.
+    """
+    function = importance_method(name)
+    if METHODS[name].needs_background:
+        options.setdefault("baselines", background)
+    return function(model, signal, **options)

@@ -1,5 +1,6 @@
 """Saliency: the gradient of the logit, through tf-keras-vis."""
 
+import functools
 from collections.abc import Callable
 
 import keras
@@ -44,6 +45,7 @@ def saliency(
     return gradient if signed else np.abs(gradient)
 
 
+@functools.lru_cache(maxsize=8)
 def visualized_gradient(model: keras.Model) -> Callable[..., dict[str, tf.Tensor]]:
     """tf-keras-vis's `Saliency` as a function from a batch to the `gradient` of its logits.
 

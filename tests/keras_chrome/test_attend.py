@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from keras_chrome.attend import attend, find_gene, main
+from keras_chrome.attend import attend, main
 from keras_chrome.errors import InputError
 
 
@@ -45,15 +45,19 @@ def test_draws_a_gene_of_any_split(run_path: Path, tmp_path: Path) -> None:
     assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 50
 
 
-def test_a_gene_is_found_by_symbol(run_path: Path) -> None:
-    attention = attend(run_path)
-    symbol = str(attention["symbol"].values[2])
-    found = find_gene(attention, symbol)
-    assert found is not None
-    assert found["gene_id"] == attention["gene_id"][2]
+def test_a_gene_is_found_by_symbol_whatever_its_case(run_path: Path) -> None:
+    every_gene = attend(run_path)
+    symbol = str(every_gene["symbol"].values[2])
+    found = attend(run_path, gene=symbol.upper())
+    assert found.sizes["gene"] == 1
+    # Alone or among others: the answer is the same.
+    xr.testing.assert_allclose(found, every_gene.isel(gene=[2]), atol=1e-6)
 
 
-def test_unknown_gene_is_refused(run_path: Path) -> None:
-    with pytest.raises(InputError, match="gene='NOGENE'"):
+def test_unknown_gene_is_refused_and_the_nearest_named(run_path: Path) -> None:
+    gene_id = str(attend(run_path)["gene_id"].values[0])
+    with pytest.raises(InputError, match=f"gene='{gene_id}9'; nearest: .*{gene_id}"):
+        main([str(run_path), "--plot", f"{gene_id}9", "--split", "test"])
+    with pytest.raises(InputError, match=r"splits test, valid, train.*gene='NOGENE'$"):
         main([str(run_path), "--plot", "NOGENE"])
     assert not (run_path / "plots").exists()

@@ -1,0 +1,109 @@
+"""Compute which bins of which marks a model's answers rest on.
+
+As a command: `python -m keras_chrome.explain RUN --methods saliency occlusion`, which writes a
+NetCDF file.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.importance import METHODS, compute_importance, methods_of
+from keras_chrome.run_directory import write_netcdf
+from keras_chrome.study import add_study_options, open_study, study_options
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def explain(
+    run_dir: str | Path,
+    *,
+    methods: Sequence[str] | None = None,
+    split: str | None = None,
+    gene: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+) -> "xr.Dataset":
+    """Compute the importance of every bin of genes, by several methods with their defaults.
+
+    Args:
+        run_dir: A run directory.
+        methods: Names in `keras_chrome.importance.METHODS`; all that the model has if None.
+        split: `train`, `valid`, `test` or `all`; `test` if None, and with a gene any.
+        gene: This one only: Ensembl id or symbol.
+        dataset: A built dataset; the run's own if None. It must have the run's bins.
+        data_dir: Where datasets were built; where the run found its own if None.
+        labels: Label rule; the run's own if None. Genes without such a label are left out.
+
+    Returns:
+        A variable (gene, mark, bin) a method, `probability` (gene), and what `Study.to_xarray`
+        adds. The attributes of `integrated_gradients` and `expected_gradients` have
+        `completeness_error`, the share of the logits' differences by which their sums are off.
+
+    Raises:
+        InputError: If the run, the dataset or the gene is missing, they do not fit each other, or
+            the model lacks what a method needs.
+
+    Example:
+        >>> explain("runs/E012", methods=["saliency"], gene="PAX5")["saliency"]
+    """
+    from keras_chrome.prediction import predict
+
+    study = open_study(
+        run_dir, split=split, gene=gene, dataset=dataset, data_dir=data_dir, labels=labels
+    )
+    signal = study.genes.signal
+    names = methods_of(study.model) if methods is None else list(dict.fromkeys(methods))
+    background = study.background()
+    variables: dict[str, tuple[Any, ...]] = {
+        "probability": ("gene", predict(study.model, signal).probability)
+    }
+    for name in names:
+        importance = compute_importance(name, study.model, signal, background=background)
+        attributes: dict[str, Any] = {"is_signed": int(METHODS[name].is_signed)}
+        if name in ("integrated_gradients", "expected_gradients"):
+            from keras_chrome.importance.completeness import completeness
+
+            baselines = background if METHODS[name].needs_background else 0.0
+            of_method = completeness(study.model, signal, importance, baselines)
+            attributes["completeness_error"] = of_method.total_error
+        variables[name] = (("gene", "mark", "bin"), importance.swapaxes(1, 2), attributes)
+    return study.to_xarray(variables)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_chrome.explain",
+        description="Compute which bins of which marks a run's predictions rest on, for every "
+        "gene of a split or for one gene, and write them as NetCDF.",
+    )
+    parser.add_argument("run", help="run directory")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        metavar="METHOD",
+        help=f"any of {', '.join(METHODS)} (default: all that the model has)",
+    )
+    parser.add_argument("--gene", help="one gene of any split: Ensembl id or symbol")
+    add_study_options(parser)
+    parser.add_argument("--out", help="file to write (default: RUN/importance-SPLIT.nc)")
+    given = parser.parse_args(argv)
+    import_tensorflow_quietly()
+    importance = explain(given.run, methods=given.methods, gene=given.gene, **study_options(given))
+    for name, values in importance.items():
+        if (error := values.attrs.get("completeness_error")) is not None:
+            print(f"{name}: the sums are off by {100 * error:.2f} % of the change in logit")
+    name = given.gene or importance.attrs["split"]
+    path = Path(given.out) if given.out else Path(given.run) / f"importance-{name}.nc"
+    write_netcdf(path, importance)
+    print(path)
+
+
+if __name__ == "__main__":
+    run_command(main)
