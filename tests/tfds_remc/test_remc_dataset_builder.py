@@ -107,6 +107,7 @@ def test_metadata_survives_on_disk(tmp_path: Path, manual_dir: Path) -> None:
     assert metadata["marks"] == MARKS
     assert (metadata["num_bins"], metadata["bin_bp"], metadata["flank_bp"]) == (100, 100, 5000)
     assert (metadata["genome"], metadata["epigenome"]) == ("hg19", "E003")
+    assert metadata["chromosome_sizes"] == {"chr1": 249_250_621}
     assert metadata["median_rpkm"] == 3.0
     assert "compared as numbers" in metadata["label_rule"]
     assert metadata["oriented"] is False
@@ -250,6 +251,11 @@ def test_demo_is_the_simulation(tmp_path: Path) -> None:
     metadata = builder.info.metadata
     assert (metadata["genome"], metadata["seed"]) == ("simulated", 7)
     assert metadata["marks"] == [*MARKS, "H3K27ac"]
+    ends = {
+        chrom: max(simulated.tss[simulated.chrom == chrom].tolist()) + 5000
+        for chrom in simulated.chrom.tolist()
+    }
+    assert metadata["chromosome_sizes"] == ends
 
 
 def test_demo_gives_the_same_bytes_twice(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from absl import logging
 from tensorflow_datasets.core.utils import tqdm_utils
 
 from . import beam
+from .chromosomes import GENOMES, canonical_names
 from .config import RemcConfig
 from .epigenomes import EPIGENOMES
 from .expression import LABEL_RULE, MatchedExpression, label_high, read_expression
@@ -204,6 +205,8 @@ class Builder(  # type: ignore[call-arg]
             splits = self._array_splits()
         else:
             splits = self._read_splits(dl_manager)
+        if sizes := _chromosome_sizes(splits, config):
+            self.info.metadata["chromosome_sizes"] = sizes
         return {split: self._generate_examples(columns) for split, columns in splits.items()}
 
     def _generate_examples(self, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -503,6 +506,22 @@ def write_quality(quality: Quality, data_path: Path, *, title: str) -> None:
     figure = draw_quality(quality, title=title)
     for suffix in ("png", "svg"):
         figure.savefig(folder / f"tss_profiles.{suffix}")
+
+
+def _chromosome_sizes(splits: Mapping[str, Columns], config: RemcConfig) -> dict[str, int]:
+    """Sizes of the genes' chromosomes, as far as they are known, by the genes' names of them.
+
+    The simulated chromosomes end with their last gene region.
+    """
+    chrom = np.concatenate([columns["chrom"] for columns in splits.values()])
+    tss = np.concatenate([columns["tss"] for columns in splits.values()])
+    names = sorted(set(chrom.tolist()) - {""})
+    if config.is_simulated:
+        return {name: int(tss[chrom == name].max()) + config.flank_bp for name in names}
+    known = GENOMES.get(config.genome, {})
+    # One by one: how names are to be read together is for what reads files to say.
+    canonical = {name: canonical_names([name], "the genes")[name] for name in names}
+    return {name: known[canonical[name]] for name in names if canonical[name] in known}
 
 
 def _manual_dir(dl_manager: tfds.download.DownloadManager) -> Path | None:
