@@ -11,6 +11,7 @@ VERBS = {
     "attend": "read out or draw what a model attends to",
     "explain": "compute which bins of which marks predictions rest on, by ten methods",
     "compare": "hold importance against a mark that was not trained on (Table 3)",
+    "faithfulness": "try all importance methods side by side: which to believe for what",
     "sweep": "train models x datasets x label rules x seeds, and rank the models",
     "leaderboard": "rank the models of finished runs",
     "audit_labels": "compare the published labels with the rules that may have made them",

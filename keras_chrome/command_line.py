@@ -131,6 +131,14 @@ def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of text as a table in Markdown, all columns but the first aligned to the right."""
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)]
+    lines = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    lines.insert(1, ["---", *["---:"] * (len(rows[0]) - 1)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}"

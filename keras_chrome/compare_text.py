@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from keras_chrome.command_line import format_table
+from keras_chrome.command_line import format_table, markdown_table
 
 # Table 3 of the paper: by method and the variant that it was applied to, where that is stated.
 PAPER = {
@@ -45,7 +45,7 @@ def comparison_markdown(table: pd.DataFrame) -> str:
     """The same in Markdown, with Spearman's correlations, too."""
     blocks = ["# Importance against a mark that was not trained on"]
     for statistic in ("pearson", "spearman"):
-        blocks += [f"## {statistic.title()}", *_blocks(table, _markdown_table, statistic)]
+        blocks += [f"## {statistic.title()}", *_blocks(table, markdown_table, statistic)]
     return "\n\n".join([*blocks, "## How to read it", _LEGEND]) + "\n"
 
 
@@ -78,12 +78,5 @@ def _cells(rows: pd.DataFrame) -> dict[str, str]:
     return cells
 
 
-def _number(value: float) -> str:
+def _number(value: Any) -> str:
     return f"{value:.2f}" if math.isfinite(value) else ""
-
-
-def _markdown_table(rows: _Rows) -> str:
-    lines = [list(rows[0]), ["---", *["---:"] * (len(rows[0]) - 1)]]
-    lines += [list(row.values()) for row in rows]
-    lines = [[cell.replace("|", r"\|") for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,11 @@ class FitConfig:
         "dropout rate; 0.5 for deep_chrome and 0 for other variants if left out", default=None
     )
     seed: int = option("seed of weights and shuffling", default=0)
+    permute_labels: bool = option(
+        "train and validate on shuffled labels, and test on the true ones: a sanity check, whose "
+        "model has nothing to learn",
+        default=False,
+    )
     precision: str = option(
         "auto: mixed_float16 on a GPU with tensor cores, else float32",
         default="auto",
@@ -247,6 +252,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
     """The dataset and its three splits, each checked to have both classes."""
+    import numpy as np
+
     from keras_chrome.data import check_classes, load_genes, open_dataset
     from keras_chrome.splits import assign_splits
 
@@ -269,6 +276,11 @@ def _load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
         genes = {split: every_gene.subset(split, split_of_gene == split) for split in SPLITS}
     if num_unlabelled:
         print(f"{num_unlabelled} genes left out, without {config.labels} label")
+    if config.permute_labels:
+        rng = np.random.default_rng(config.seed)
+        for split in ("train", "valid"):
+            shuffled = rng.permutation(genes[split].label)
+            genes[split] = dataclasses.replace(genes[split], label=shuffled)
     for of_split in genes.values():
         check_classes(of_split, dataset, config.labels)
     return dataset, genes
@@ -380,14 +392,30 @@ def _check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
             f"Expected the dataset that {path} was begun on. Received: {dataset.path}, which has "
             "been built anew with other contents"
         )
-    earlier = run.config["options"]
-    now = json.loads(json.dumps(dataclasses.asdict(config)))
     free = {"run_dir", "data_dir", "resume", "overwrite", "epochs", "patience"}
-    if changed := sorted(k for k in now if k not in free and now[k] != earlier.get(k)):
+    if changed := changed_options(config, run.config["options"], free=free):
         raise InputError(
-            f"Expected the options of the run to resume in {path}. Received: "
-            + ", ".join(f"{k}={now[k]!r} (was {earlier.get(k)!r})" for k in changed)
+            f"Expected the options of the run to resume in {path}. Received: {', '.join(changed)}"
         )
+
+
+def changed_options(
+    config: FitConfig, earlier: Mapping[str, Any], *, free: Collection[str]
+) -> list[str]:
+    """The options that are not what a run was made with, each as `name=value (was value)`.
+
+    Args:
+        config: The options now.
+        earlier: Those of the run's `config.json`. One that is new since then was at its default.
+        free: Names of options that may change.
+    """
+    now = json.loads(json.dumps(dataclasses.asdict(config)))
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    return [
+        f"{name}={value!r} (was {before!r})"
+        for name, value in now.items()
+        if name not in free and value != (before := earlier.get(name, defaults[name]))
+    ]
 
 
 def _remove_run(path: Path) -> None:

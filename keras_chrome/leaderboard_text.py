@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import pandas as pd
 
-from keras_chrome.command_line import format_table
+from keras_chrome.command_line import format_table, markdown_table
 from keras_chrome.leaderboard import Leaderboard
 
 _ALPHA = 0.05
@@ -44,7 +44,7 @@ def leaderboard_markdown(board: Leaderboard) -> str:
     """A leaderboard in Markdown, with the paired tests of all pairs of models."""
     blocks = ["# Leaderboard"]
     for group in _groups(board):
-        blocks += [f"## {group.heading}", *_blocks(group, _markdown_table)]
+        blocks += [f"## {group.heading}", *_blocks(group, markdown_table)]
     return "\n\n".join([*blocks, "## How to read it", _LEGEND, *_left_out(board)]) + "\n"
 
 
@@ -141,9 +141,3 @@ def _pair_cells(tests: pd.DataFrame, against: str | None) -> dict[str, str]:
         "DeLong": on_genes,
         "Wilcoxon": wilcoxon.note or f"p = {wilcoxon.p_holm:.2g}",
     }
-
-
-def _markdown_table(rows: _Rows) -> str:
-    lines = [list(rows[0]), ["---"] + ["---:"] * (len(rows[0]) - 1)]
-    lines += [list(row.values()) for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from keras_chrome.command_line import add_options, option, run_command
 from keras_chrome.errors import InputError
-from keras_chrome.fit import PRESETS, FitConfig
+from keras_chrome.fit import PRESETS, FitConfig, changed_options
 from keras_chrome.run_directory import open_run
 from keras_chrome.vocabulary import LABELS
 
@@ -236,12 +236,7 @@ def _changed_options(config: FitConfig) -> list[str]:
     if not Path(config.run_dir, "config.json").exists():
         return []
     earlier = open_run(config.run_dir).config["options"]
-    now = json.loads(json.dumps(dataclasses.asdict(config)))
-    return [
-        f"{name}={value!r} (was {earlier.get(name)!r})"
-        for name, value in now.items()
-        if name not in {"run_dir", "data_dir", "resume", "overwrite"} and value != earlier.get(name)
-    ]
+    return changed_options(config, earlier, free={"run_dir", "data_dir", "resume", "overwrite"})
 
 
 def _run_all(

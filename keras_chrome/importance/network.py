@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Model = Union[keras.Model, "Baseline"]
 
 
-def require_network(model: Model, method: str) -> None:
-    """Refuse a model that has no gradient.
+def require_network(model: Model, method: str) -> keras.Model:
+    """The model itself; one that has no gradient is refused.
 
     Raises:
         InputError: If the model is no Keras model.
@@ -28,6 +28,7 @@ def require_network(model: Model, method: str) -> None:
             f"Expected a neural network, for the gradient that {method} takes. Received: "
             f"model={type(model).__name__}. Occlusion needs no gradient"
         )
+    return model
 
 
 # What is asked of a model again is the same object, so that it is compiled once.

@@ -46,13 +46,17 @@ class AttentionPooling(keras.layers.Layer):
 
     def call(self, inputs: Any) -> tuple[Any, Any]:
         """Pool `inputs` over axis 1."""
+        weights = self.attend(inputs)
+        pooled = ops.sum(inputs * ops.cast(weights, inputs.dtype)[..., None], axis=1)
+        return pooled, ops.moveaxis(weights, 1, -1)
+
+    def attend(self, inputs: Any) -> Any:
+        """The attention weights, float32 `(batch, bins, marks)` or `(batch, marks)`."""
         scores = ops.sum(
             ops.cast(inputs, "float32") * ops.cast(self.context_vector, "float32"), axis=-1
         )
         # Not ops.softmax, which warns of a single mark.
-        weights = tf.nn.softmax(scores, axis=1)
-        pooled = ops.sum(inputs * ops.cast(weights, inputs.dtype)[..., None], axis=1)
-        return pooled, ops.moveaxis(weights, 1, -1)
+        return tf.nn.softmax(scores, axis=1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[tuple[int | None, ...], ...]:
         """Shapes of the sums and of the weights."""

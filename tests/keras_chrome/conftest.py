@@ -27,14 +27,23 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def _trained(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _train(data_dir, tmp_path_factory.mktemp("runs") / "small", "attentive_chrome")
+
+
+@pytest.fixture(scope="session")
+def _trained_cnn(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _train(data_dir, tmp_path_factory.mktemp("runs") / "cnn", "cnn_alpha_beta")
+
+
+def _train(data_dir: Path, path: Path, model: str) -> Path:
     from keras_chrome.fit import FitConfig, fit
 
-    path = tmp_path_factory.mktemp("runs") / "small"
     fit(
         FitConfig(
             dataset="remc/small",
             data_dir=str(data_dir),
             run_dir=str(path),
+            model=model,
             epochs=3,
             learning_rate=0.01,
         )
@@ -46,3 +55,9 @@ def _trained(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_path(_trained: Path, tmp_path: Path) -> Path:
     """A copy, free to be changed, of a run of three epochs on `remc/small`."""
     return Path(shutil.copytree(_trained, tmp_path / "run"))
+
+
+@pytest.fixture
+def cnn_run_path(_trained_cnn: Path, tmp_path: Path) -> Path:
+    """Likewise of CNN-alpha,beta, which has both attentions and compiles in no time."""
+    return Path(shutil.copytree(_trained_cnn, tmp_path / "cnn-run"))

@@ -74,10 +74,10 @@ def test_values_and_intervals(profiles: dict[str, np.ndarray]) -> None:
 
 
 def test_a_run_is_compared_and_written(
-    run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cnn_run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    main([str(run_path), "--methods", *QUICK, "--out", str(out)])
+    main([str(cnn_run_path), "--methods", *QUICK, "--out", str(out)])
     printed = capsys.readouterr().out
     assert "predicted ON" in printed
     assert "gradient_x_input" in printed
@@ -87,35 +87,35 @@ def test_a_run_is_compared_and_written(
     assert len(table) == 4 * 2 * 2 * 4
     assert {p.name for p in out.iterdir()} == {f"compare.{s}" for s in ("csv", "md", "png", "svg")}
     # The genes' own bins instead: other profiles.
-    as_they_are = compare([run_path], CompareConfig(methods=QUICK, direction="dataset"))
+    as_they_are = compare([cnn_run_path], CompareConfig(methods=QUICK, direction="dataset"))
     merged = table.merge(as_they_are, on=["method", "level", "statistic", "control"])
     at_profiles = (merged["level"] == "profile") & (merged["control"] == "none")
     assert (merged["r_x"] - merged["r_y"])[at_profiles].abs().max() > 0.01
 
 
 def test_genes_are_drawn_if_there_are_too_many(
-    run_path: Path, capsys: pytest.CaptureFixture[str]
+    cnn_run_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = compare([run_path], CompareConfig(methods=("alpha",), max_genes=5))
+    table = compare([cnn_run_path], CompareConfig(methods=("alpha",), max_genes=5))
     assert table["num_genes"].max() == 5
     assert "5 compared" in capsys.readouterr().out
 
 
-def test_no_gene_predicted_on_is_refused(run_path: Path) -> None:
+def test_no_gene_predicted_on_is_refused(cnn_run_path: Path) -> None:
     from keras_chrome.run_directory import open_run
 
-    run = open_run(run_path)
+    run = open_run(cnn_run_path)
     model = run.load_model()
     kernel, bias = model.get_layer("logit").get_weights()
     model.get_layer("logit").set_weights([kernel, bias - 100])
     run.save_model(model)
     with pytest.raises(InputError, match="0 predicted ON, 50 held, none both"):
-        compare([run_path], CompareConfig(methods=("alpha",)))
+        compare([cnn_run_path], CompareConfig(methods=("alpha",)))
 
 
-def test_bad_options_are_refused(run_path: Path) -> None:
+def test_bad_options_are_refused(cnn_run_path: Path) -> None:
     with pytest.raises(InputError, match=r"mark='H3K79me2'"):
-        compare([run_path], CompareConfig(mark="H3K79me2", methods=("alpha",)))
+        compare([cnn_run_path], CompareConfig(mark="H3K79me2", methods=("alpha",)))
     with pytest.raises(InputError, match=r"tell bins apart. Received: methods=mark_occlusion"):
         CompareConfig(methods=("mark_occlusion",))
     with pytest.raises(InputError, match=r"methods=.*grad_cam"):

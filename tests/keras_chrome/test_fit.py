@@ -222,3 +222,16 @@ def test_the_paper_preset_and_what_is_given_beside_it(
     main(["--preset", "paper", "--dataset", "d", "--run-dir", "r", "--epochs", "2"])
     assert dataclasses.asdict(seen[0]).items() >= {**PRESETS["paper"], "epochs": 2}.items()
     assert (seen[0].learning_rate, seen[0].transform, seen[0].labels) == (1e-4, "none", "published")
+
+
+def test_permuted_labels_leave_nothing_to_learn_and_the_test_genes_alone(
+    run_path: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    permuted = fit(small(data_dir, tmp_path / "permuted", permute_labels=True))
+    tables = [pd.read_csv(path / "predictions.csv") for path in (run_path, permuted.path)]
+    test, valid = (
+        [t[t["split"] == s]["label"].tolist() for t in tables] for s in ("test", "valid")
+    )
+    assert test[0] == test[1]
+    assert valid[0] != valid[1]
+    assert sum(valid[0]) == sum(valid[1])
