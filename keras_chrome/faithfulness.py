@@ -35,6 +35,8 @@ NAIVE_METHODS = ("random", "tss_distance", "signal")
 _NUM_RESAMPLES = 1000
 _NUM_PERMUTATIONS = 5
 _ON = 0.5
+# Marks cover domains of a kilobase and more, importance jumps from bin to bin.
+_SMOOTHING_BP = 1500
 
 
 class Measure(NamedTuple):
@@ -88,6 +90,11 @@ MEASURES = {
     ),
     "planted": Measure(
         "truth", "higher", "AUROC of the importance's magnitude against the planted bins of a gene"
+    ),
+    "planted_smooth": Measure(
+        "truth",
+        "higher",
+        "the same with the magnitude averaged over the trainings and over neighbouring bins",
     ),
     "change": Measure("attention", "higher", "mean absolute change of the probability"),
     "flips": Measure("attention", "higher", "share of genes that change sides"),
@@ -235,6 +242,7 @@ class _Suite:
         self.scratch = _network(study.run.load_model())
         self.methods = list(config.methods or methods_of(self.model, resolves_bins=True))
         self.importance = self._importances(self.scratch.get_weights())
+        self.trainings = [self.importance]
         self.curves: list[Any] = []
         self.cascade: list[tuple[str, str, float]] = []
 
@@ -366,18 +374,18 @@ class _Suite:
 
         if not others:
             return
-        of_runs = [
-            self.importance,
-            *(self._importances(_network(run.load_model()).get_weights()) for run in others),
+        self.trainings += [
+            self._importances(_network(run.load_model()).get_weights()) for run in others
         ]
         for method in self.methods:
-            pairs = itertools.combinations([of_run[method] for of_run in of_runs], 2)
+            pairs = itertools.combinations([of_run[method] for of_run in self.trainings], 2)
             of_genes = np.mean([_spearman(a, b) for a, b in pairs], axis=0)
             yield _score("seeds", method, of_genes, seed=self.config.seed)
 
     def planted_scores(self) -> Iterator[_Score]:
         """How well the magnitude tells the bins that a simulation planted from the others."""
         import numpy as np
+        from scipy.ndimage import uniform_filter1d
 
         from keras_chrome.data import read_columns
 
@@ -395,9 +403,12 @@ class _Suite:
             "tss_distance": np.broadcast_to(distance.max() - distance, planted.shape),
             "signal": self.genes.signal,
         }
-        for method, importance in (naive | self.importance).items():
-            of_genes = _aurocs(planted, np.abs(importance))
-            yield _score("planted", method, of_genes, seed=self.config.seed)
+        width = max(1, round(_SMOOTHING_BP / dataset.bin_bp))
+        for method in (*naive, *self.methods):
+            magnitudes = [np.abs((naive | of_run)[method]) for of_run in self.trainings]
+            smooth = uniform_filter1d(np.mean(magnitudes, axis=0), width, axis=1)
+            for measure, magnitude in (("planted", magnitudes[0]), ("planted_smooth", smooth)):
+                yield _score(measure, method, _aurocs(planted, magnitude), seed=self.config.seed)
 
     def _likeness(self, others: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
         return {m: _spearman(self.importance[m], other) for m, other in others.items()}

@@ -19,6 +19,7 @@ _TITLES = {
     "permuted_labels": "shuffled\nlabels",
     "seeds": "other\nseeds",
     "planted": "planted\nbins",
+    "planted_smooth": "the same,\nsmoothed",
 }
 _ARROWS = {"higher": "higher is better", "lower": "lower is better"}
 

@@ -86,6 +86,7 @@ def test_without_other_trainings(
     }
     # `remc/small` is simulated: what it planted is known.
     assert measured["planted"] == ["tss_distance", "signal", *QUICK]
+    assert measured["planted_smooth"] == measured["planted"]
     assert not {"seeds", "permuted_labels", "tau_occlusion"} & set(measured.index)
     known = table[table["value"].notna()]
     assert ((known["low"] <= known["value"] + 1e-9) & (known["value"] <= known["high"] + 1e-9))[
