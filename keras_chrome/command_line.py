@@ -111,8 +111,11 @@ def import_tensorflow_quietly() -> None:
         stderr = os.dup(2)
         os.dup2(devnull.fileno(), 2)
         try:
+            tensorflow = import_module("tensorflow")
             # Looking for a GPU has lines of its own.
-            import_module("tensorflow").config.list_physical_devices()
+            tensorflow.config.list_physical_devices()
+            # It warns of functions that are traced again, as one a method and shape has to be.
+            tensorflow.get_logger().setLevel("ERROR")
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
