@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_chrome.alpha_profile import ON_PROBABILITY
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
 from keras_chrome.errors import InputError
-from keras_chrome.study import add_study_options, open_study, study_options
+from keras_chrome.study import ON_PROBABILITY, add_study_options, open_study, study_options
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from keras_chrome.command_line import format_table, import_tensorflow_quietly, run_command
 from keras_chrome.errors import InputError
-from keras_chrome.study import add_study_options, open_study, study_options
+from keras_chrome.study import ON_PROBABILITY, add_study_options, open_study, study_options
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-ON_PROBABILITY = 0.5
 _NUM_RESAMPLES = 1000
 
 

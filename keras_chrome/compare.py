@@ -31,7 +31,6 @@ NAIVE_METHODS = ("signal", "tss_distance")
 
 DIRECTIONS = ("transcription", "dataset")
 _NUM_RESAMPLES = 1000
-_ON = 0.5
 
 
 @dataclass(frozen=True)
@@ -203,8 +202,9 @@ def _genes_on(
     import numpy as np
 
     from keras_chrome.prediction import predict
+    from keras_chrome.study import ON_PROBABILITY
 
-    is_on = predict(study.model, study.genes.signal).probability >= _ON
+    is_on = predict(study.model, study.genes.signal).probability >= ON_PROBABILITY
     rows = np.flatnonzero(is_on & validation.has_signal)
     if not len(rows):
         raise InputError(

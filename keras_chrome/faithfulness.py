@@ -19,6 +19,7 @@ from keras_chrome.command_line import (
 )
 from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS
+from keras_chrome.study import ON_PROBABILITY
 from keras_chrome.vocabulary import SPLITS
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ NAIVE_METHODS = ("random", "tss_distance", "signal")
 
 _NUM_RESAMPLES = 1000
 _NUM_PERMUTATIONS = 5
-_ON = 0.5
 # Marks cover domains of a kilobase and more, importance jumps from bin to bin.
 _SMOOTHING_BP = 1500
 
@@ -287,7 +287,9 @@ class _Suite:
             for how, probabilities in (("uniform", uniform), ("permuted", permuted)):
                 method = f"{' and '.join(altered)} {how}"
                 change = np.abs(np.stack(probabilities) - whole).mean(axis=0)
-                flips = ((np.stack(probabilities) >= _ON) != (whole >= _ON)).mean(axis=0)
+                flips = (
+                    (np.stack(probabilities) >= ON_PROBABILITY) != (whole >= ON_PROBABILITY)
+                ).mean(axis=0)
                 yield _score("change", method, change, seed=seed)
                 yield _score("flips", method, flips, seed=seed)
                 losses = [auroc - roc_auc_score(genes.label, p) for p in probabilities]
@@ -311,7 +313,7 @@ class _Suite:
         from keras_chrome.prediction import predict
 
         signal, seed = self.genes.signal, self.config.seed
-        is_on = predict(self.model, signal).probability >= _ON
+        is_on = predict(self.model, signal).probability >= ON_PROBABILITY
         if not is_on.any():
             raise InputError(
                 f"Expected genes predicted ON among the {len(signal)} drawn of "

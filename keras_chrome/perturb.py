@@ -20,7 +20,7 @@ from keras_chrome.command_line import (
     run_command,
 )
 from keras_chrome.errors import InputError
-from keras_chrome.study import Study, add_study_options, open_study, study_options
+from keras_chrome.study import ON_PROBABILITY, Study, add_study_options, open_study, study_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -359,7 +359,7 @@ def _mark_position(study: Study, mark: str | None) -> int:
 
 
 def _is_high(scores: Scores) -> "np.ndarray":
-    return scores.probability > 0.5
+    return scores.probability >= ON_PROBABILITY
 
 
 def _has_direction(genes: "Genes") -> "np.ndarray":
@@ -368,7 +368,7 @@ def _has_direction(genes: "Genes") -> "np.ndarray":
 
 def format_perturbation(table: "pd.DataFrame", perturbation: Perturbation) -> str:
     """What `perturb` returns as words, and the genes that change most either way."""
-    was_high = table["probability_before"] > 0.5
+    was_high = table["probability_before"] >= ON_PROBABILITY
     num_flipped = [int(table["is_flipped"][group].sum()) for group in (~was_high, was_high)]
     paragraphs = [
         f"{len(table)} genes: mean change of probability {table['change'].mean():+.4f}, of logit "

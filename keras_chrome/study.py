@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from keras_chrome.baselines import Baseline
     from keras_chrome.data import Dataset, Genes
 
+ON_PROBABILITY = 0.5
+"""From this probability of high expression on, a gene counts as predicted ON."""
+
 # A gene is looked for in this order: one that no model has seen says most.
 _SPLITS_BY_INTEREST = tuple(reversed(SPLITS))
 

@@ -11,25 +11,23 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from keras_chrome.contrast import (
+from keras_chrome.contrast import Contrast, contrast, main
+from keras_chrome.contrast_text import format_contrast
+from keras_chrome.data import Genes
+from keras_chrome.errors import InputError
+from keras_chrome.gene_contrast import (
     PREDICTED,
-    Contrast,
-    _mark_columns,
-    _turned,
     agreement,
     alpha_distance,
     alpha_shift_bp,
     attribution,
-    contrast,
-    format_contrast,
     genes_in_both,
-    main,
     mark_changes,
+    mark_columns,
     match_genes,
+    turn_as,
     weighted_spearman,
 )
-from keras_chrome.data import Genes
-from keras_chrome.errors import InputError
 from keras_chrome.prediction import Prediction
 from keras_chrome.study import open_study
 
@@ -156,12 +154,12 @@ def test_alpha_moves_in_no_direction_where_the_strand_is_unknown() -> None:
     alpha_a, alpha_b = np.zeros((2, 3, 2, 4), np.float32)
     alpha_a[..., 0] = alpha_b[..., 3] = 1
     predictions = [Prediction(np.zeros(3), alpha) for alpha in (alpha_a, alpha_b)]
-    columns = _mark_columns(genes, genes, *predictions, marks=["m", "n"], bin_bp=100)
+    columns = mark_columns(genes, genes, *predictions, marks=["m", "n"], bin_bp=100)
     assert columns["alpha_distance_n"].tolist() == [1, 1, 1]
     np.testing.assert_array_equal(columns["alpha_shift_bp_n"], [300, -300, np.nan])
     assert not [name for name in columns if name.startswith("beta")]
     genes.oriented[:] = True
-    columns = _mark_columns(genes, genes, *predictions, marks=["m", "n"], bin_bp=100)
+    columns = mark_columns(genes, genes, *predictions, marks=["m", "n"], bin_bp=100)
     assert columns["alpha_shift_bp_n"].tolist() == [300, 300, 300]
 
 
@@ -328,8 +326,8 @@ def test_signal_is_turned_as_the_other_model_was_trained(
     is_minus = genes.strand == "-"
     turned.signal[is_minus] = genes.signal[is_minus, ::-1]
     turned.oriented[:] = True
-    np.testing.assert_array_equal(_turned(turned.signal, turned, genes), genes.signal)
-    np.testing.assert_array_equal(_turned(genes.signal, genes, turned), turned.signal)
+    np.testing.assert_array_equal(turn_as(turned.signal, turned, genes), genes.signal)
+    np.testing.assert_array_equal(turn_as(genes.signal, genes, turned), turned.signal)
     assert (turned.signal != genes.signal).any()
 
 

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
-from keras_chrome.contrast import PREDICTED, Contrast
+from keras_chrome.contrast import Contrast
 from keras_chrome.contrast_figure import draw_contrast
+from keras_chrome.gene_contrast import PREDICTED
 from keras_chrome.palette import mark_colour
 
 MARKS = ("H3K27me3", "H3K4me3")
