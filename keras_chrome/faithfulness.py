@@ -114,7 +114,7 @@ class FaithfulnessConfig:
         "importance methods; all that the model has if left out", default=None, choices=METHODS
     )
     split: str = option("genes", default="test", choices=SPLITS)
-    max_genes: int = option("at most so many genes, drawn at random", default=200)
+    max_genes: int = option("at most so many genes, drawn at random", default=100)
     num_seeds: int = option("trainings to compare, the run itself among them", default=5)
     permuted_labels: bool = option("train on shuffled labels, too", default=True)
     seed: int = option("seed of all that is drawn", default=0)
