@@ -317,7 +317,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("runs", nargs="+", help="run directories")
     add_options(parser, CompareConfig)
-    parser.add_argument("--out", help="directory to write (default: RUN/compare of the first run)")
+    parser.add_argument(
+        "--out", help="directory to write (default: each run's part into its own RUN/compare)"
+    )
     given = vars(parser.parse_args(argv))
     runs, out = given.pop("runs"), given.pop("out")
     config = CompareConfig(**given)
@@ -325,9 +327,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     from keras_chrome.compare_text import comparison_text
 
     table = compare(runs, config)
-    directory = Path(out) if out else Path(runs[0]) / "compare"
-    write_comparison(table, directory)
-    print(f"\n{comparison_text(table)}\n\ncomparison: {directory}")
+    print(f"\n{comparison_text(table)}\n")
+    if out:
+        parts = {Path(out): table}
+    else:
+        parts = {Path(run) / "compare": table[table["run"] == run] for run in runs}
+    for directory, part in parts.items():
+        write_comparison(part, directory)
+        print(f"comparison: {directory}")
 
 
 if __name__ == "__main__":

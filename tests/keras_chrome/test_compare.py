@@ -93,12 +93,13 @@ def test_a_run_is_compared_and_written(
     assert (merged["r_x"] - merged["r_y"])[at_profiles].abs().max() > 0.01
 
 
-def test_genes_are_drawn_if_there_are_too_many(
+def test_genes_are_drawn_if_there_are_too_many_and_a_run_keeps_its_part(
     cnn_run_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = compare([cnn_run_path], CompareConfig(methods=("alpha",), max_genes=5))
-    assert table["num_genes"].max() == 5
+    main([str(cnn_run_path), "--methods", "alpha", "--max-genes", "5"])
     assert "5 compared" in capsys.readouterr().out
+    table = pd.read_csv(cnn_run_path / "compare" / "compare.csv")
+    assert table["num_genes"].max() == 5
 
 
 def test_no_gene_predicted_on_is_refused(cnn_run_path: Path) -> None:
