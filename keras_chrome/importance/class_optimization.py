@@ -1,5 +1,6 @@
 """Class optimization: the signal that the model would call high, through tf-keras-vis."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -106,8 +107,11 @@ def optimize_class(model: Model, *, recipe: str | Recipe = "smooth") -> np.ndarr
 
     from tf_keras_vis.activation_maximization import ActivationMaximization
 
-    visualizer = ActivationMaximization(visualizable(model), model_modifier=_Compiled, clone=False)
-    shape = visualizer.model.inputs[0].shape[1:]
+    compiled = _compiled(model)
+    visualizer = ActivationMaximization(
+        visualizable(model), model_modifier=lambda _: compiled, clone=False
+    )
+    shape = compiled.inputs[0].shape[1:]
     start = np.random.default_rng(recipe.seed).random((1, *shape), np.float32)
     # Its defaults shake and turn the signal as if it were a picture.
     (optimized,) = visualizer(
@@ -145,6 +149,11 @@ class L2:
     def __call__(self, signal: tf.Tensor) -> tf.Tensor:
         """The weighted sum of squares, `(batch,)`."""
         return self.weight * tf.reduce_sum(tf.square(signal), axis=(1, 2))
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(model: keras.Model) -> "_Compiled":
+    return _Compiled(visualizable(model))
 
 
 class _Compiled:
