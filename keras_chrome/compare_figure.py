@@ -75,7 +75,7 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=min(len(handles), 2 if len(runs) == 1 else 5),
+        ncols=min(len(handles), max(2, 2 * len(runs) - 1)),  # As many as there is room for.
         frameon=False,
         fontsize=8,
         labelcolor=GREY,

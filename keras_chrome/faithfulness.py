@@ -79,14 +79,17 @@ MEASURES = {
     "random_weights": Measure(
         "learning",
         "lower",
-        "Spearman's correlation, over the bins of a gene, with the importance of the same model "
-        "with random weights",
+        "size of Spearman's correlation, over the bins of a gene, with the importance of the same "
+        "model with random weights",
     ),
     "permuted_labels": Measure(
         "learning", "lower", "the same with a model trained on shuffled labels"
     ),
     "seeds": Measure(
-        "stability", "higher", "the same between trainings that differ in their seed, all pairs"
+        "stability",
+        "higher",
+        "Spearman's correlation, over the bins of a gene, between trainings that differ in their "
+        "seed, all pairs",
     ),
     "planted": Measure(
         "truth", "higher", "AUROC of the importance's magnitude against the planted bins of a gene"
@@ -136,8 +139,9 @@ class Faithfulness(NamedTuple):
             genes `low` and `high`, `num_genes`, `better`.
         curves: `kind` (deletion, insertion), `method`, `fraction` of the bins, `probability`, the
             mean over genes predicted ON.
-        cascade: `method`, `layer`, `spearman`: the mean over genes of the correlation with the
-            trained model's importance when this layer and those after it have random weights.
+        cascade: `method`, `layer`, `spearman`: the mean over genes of the size of the correlation
+            with the trained model's importance when this layer and those after it have random
+            weights.
     """
 
     scores: "pd.DataFrame"
@@ -413,7 +417,8 @@ class _Suite:
                 yield _score(measure, method, _aurocs(planted, magnitude), seed=self.config.seed)
 
     def _likeness(self, others: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
-        return {m: _spearman(self.importance[m], other) for m, other in others.items()}
+        """Size of Spearman's correlation with the importance in the model, `(genes,)`."""
+        return {m: abs(_spearman(self.importance[m], other)) for m, other in others.items()}
 
 
 def _spearman(a: "np.ndarray", b: "np.ndarray") -> "np.ndarray":

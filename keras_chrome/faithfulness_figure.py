@@ -21,14 +21,14 @@ _TITLES = {
     "planted": "planted\nbins",
     "planted_smooth": "the same,\nsmoothed",
 }
-_ARROWS = {"higher": "higher is better", "lower": "lower is better"}
+_ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}"}
 
 
 def draw_faithfulness(result: Faithfulness) -> Figure:
     """Draw curves of deletion and insertion above a table of all methods and measures.
 
-    In the table a darker cell is better; a column's scale runs from its worst to its best. Curves
-    of methods are coloured, naive orders grey.
+    In the table a darker cell is better, and an arrow says whether that is up or down; a column's
+    scale runs from its worst to its best. Curves of methods are coloured, naive orders grey.
 
     Args:
         result: What `faithfulness` returns.
@@ -113,7 +113,7 @@ def _draw_table(axes: Axes, scores: pd.DataFrame, methods: list[str]) -> None:
                 )
     axes.set_xlim(0, len(measures))
     axes.set_ylim(len(methods), 0)
-    titles = [f"{_TITLES[m]}\n({_ARROWS[MEASURES[m].better]})" for m in measures]
+    titles = [f"{_TITLES[m]} {_ARROWS[MEASURES[m].better]}" for m in measures]
     axes.set_xticks(np.arange(len(measures)) + 0.5, titles, fontsize=7.5, color=DARK)
     axes.xaxis.tick_top()
     axes.set_yticks(np.arange(len(methods)) + 0.5, methods, fontsize=8.5, color=DARK)
