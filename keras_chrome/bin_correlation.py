@@ -93,6 +93,12 @@ def interval95(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def known_mean(values: np.ndarray) -> float:
+    """The mean of the values that are known; NaN if none is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else np.nan
+
+
 def mean_interval95(values: np.ndarray, *, num_resamples: int, seed: int) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean of one value a gene."""
     known = values[np.isfinite(values)]

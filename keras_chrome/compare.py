@@ -255,6 +255,7 @@ def correlations(
         STATISTICS,
         bin_correlation,
         interval95,
+        known_mean,
         mean_interval95,
         mean_profiles,
     )
@@ -287,10 +288,9 @@ def correlations(
             rows.append((*of_whole, len(importance)))
 
             of_genes = correlated(importance, coverage, signal)
-            known = of_genes[np.isfinite(of_genes)]
-            mean = float(known.mean()) if len(known) else np.nan
             low, high = mean_interval95(of_genes, **resampling)
-            rows.append(("gene", statistic, control, mean, low, high, len(known)))
+            num_known = int(np.isfinite(of_genes).sum())
+            rows.append(("gene", statistic, control, known_mean(of_genes), low, high, num_known))
     return rows
 
 

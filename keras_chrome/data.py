@@ -100,7 +100,7 @@ class Genes:
         return len(self.label)
 
     def subset(self, split: str, selected: np.ndarray) -> "Genes":
-        """The genes where the boolean array `selected` is true, as a split of that name."""
+        """The genes at positions, or where a boolean array is true, as a split of that name."""
         columns = {name: getattr(self, name)[selected] for name in _columns()}
         return replace(self, split=split, num_unlabelled=0, **columns)
 

@@ -221,13 +221,12 @@ def _score(measure: str, method: str, of_genes: "np.ndarray", *, seed: int) -> _
     """The mean over genes of what was measured of each, with its interval."""
     import numpy as np
 
-    from keras_chrome.bin_correlation import mean_interval95
+    from keras_chrome.bin_correlation import known_mean, mean_interval95
 
-    known = of_genes[np.isfinite(of_genes)]
-    mean = float(known.mean()) if len(known) else np.nan
-    low, high = mean_interval95(known, num_resamples=_NUM_RESAMPLES, seed=seed)
+    mean, num_known = known_mean(of_genes), int(np.isfinite(of_genes).sum())
+    low, high = mean_interval95(of_genes, num_resamples=_NUM_RESAMPLES, seed=seed)
     about = MEASURES[measure]
-    return _Score(about.question, measure, method, mean, low, high, len(known), about.better)
+    return _Score(about.question, measure, method, mean, low, high, num_known, about.better)
 
 
 class _Suite:
@@ -355,6 +354,7 @@ class _Suite:
         """Likeness with the importance of models that have learned nothing."""
         import keras
 
+        from keras_chrome.bin_correlation import known_mean
         from keras_chrome.models import build_model
         from keras_chrome.parameter_randomization import cascading_randomization
 
@@ -364,7 +364,7 @@ class _Suite:
         alike: dict[str, np.ndarray] = {}
         for layer, weights in cascading_randomization(self.model, untrained):
             alike = self._likeness(self._importances(weights))
-            self.cascade += [(m, layer, float(_known_mean(r))) for m, r in alike.items()]
+            self.cascade += [(m, layer, known_mean(r)) for m, r in alike.items()]
         for method, of_genes in alike.items():
             yield _score("random_weights", method, of_genes, seed=self.config.seed)
         if permuted_labels is not None:
@@ -426,13 +426,6 @@ def _spearman(a: "np.ndarray", b: "np.ndarray") -> "np.ndarray":
     from keras_chrome.bin_correlation import bin_correlation
 
     return bin_correlation(a.reshape(len(a), -1), b.reshape(len(b), -1), statistic="spearman")
-
-
-def _known_mean(values: "np.ndarray") -> float:
-    import numpy as np
-
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else np.nan
 
 
 def _taus(a: "np.ndarray", b: "np.ndarray") -> "np.ndarray":

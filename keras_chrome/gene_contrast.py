@@ -44,10 +44,10 @@ def genes_in_both(a: Genes, b: Genes) -> tuple[Genes, Genes]:
     A gene that only one of the two holds in the direction of transcription is left out if neither
     knows its strand.
     """
-    of_a, of_b = (_taken(g, at) for g, at in zip((a, b), match_genes(a, b), strict=True))
+    of_a, of_b = (g.subset(g.split, at) for g, at in zip((a, b), match_genes(a, b), strict=True))
     strand = np.where(of_a.strand == "", of_b.strand, of_a.strand)
     can_turn = (of_a.oriented == of_b.oriented) | (strand != "")
-    of_a, of_b = (_taken(replace(g, strand=strand), can_turn) for g in (of_a, of_b))
+    of_a, of_b = (replace(g, strand=strand).subset(g.split, can_turn) for g in (of_a, of_b))
     return of_a, of_b
 
 
@@ -242,12 +242,6 @@ def _with_interval(
         for _ in range(_NUM_RESAMPLES)
     ]
     return np.stack([whole, *np.nanpercentile(samples, [2.5, 97.5], axis=0)])
-
-
-def _taken(genes: Genes, chosen: np.ndarray) -> Genes:
-    """The genes at some positions, or where a boolean array is true."""
-    arrays = {n: v[chosen] for n, v in vars(genes).items() if isinstance(v, np.ndarray)}
-    return replace(genes, **arrays)
 
 
 def turn_as(values: np.ndarray, held: Genes, wanted: Genes) -> np.ndarray:
