@@ -35,6 +35,13 @@ def _trained_cnn(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return _train(data_dir, tmp_path_factory.mktemp("runs") / "cnn", "cnn_alpha_beta")
 
 
+@pytest.fixture(scope="session")
+def _fitted_baseline(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A logistic regression on `remc/small`, which compiles nothing."""
+    path = tmp_path_factory.mktemp("runs") / "baseline"
+    return _train(data_dir, path, "logistic_regression")
+
+
 def _train(data_dir: Path, path: Path, model: str) -> Path:
     from keras_chrome.fit import FitConfig, fit
 

@@ -61,21 +61,9 @@ def other_data_dir(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return root
 
 
-@pytest.fixture(scope="module")
-def baseline(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A logistic regression on `remc/small`, which compiles nothing."""
-    from keras_chrome.fit import FitConfig, fit
-
-    path = tmp_path_factory.mktemp("runs") / "baseline"
-    fit(
-        FitConfig(
-            dataset="remc/small",
-            data_dir=str(data_dir),
-            run_dir=str(path),
-            model="logistic_regression",
-        )
-    )
-    return path
+@pytest.fixture(name="baseline")
+def _baseline(_fitted_baseline: Path) -> Path:
+    return _fitted_baseline
 
 
 @pytest.fixture

@@ -23,26 +23,10 @@ from keras_chrome.study import open_study
 REGION = {"num_bins": 20, "bin_bp": 500, "flank_bp": 5000}
 
 
-@pytest.fixture(scope="module")
-def _fitted(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from keras_chrome.fit import FitConfig, fit
-
-    path = tmp_path_factory.mktemp("runs") / "baseline"
-    fit(
-        FitConfig(
-            dataset="remc/small",
-            data_dir=str(data_dir),
-            run_dir=str(path),
-            model="logistic_regression",
-        )
-    )
-    return path
-
-
 @pytest.fixture
-def baseline_path(_fitted: Path, tmp_path: Path) -> Path:
+def baseline_path(_fitted_baseline: Path, tmp_path: Path) -> Path:
     """A copy of a logistic regression on all bins of `remc/small`, which compiles nothing."""
-    return Path(shutil.copytree(_fitted, tmp_path / "baseline"))
+    return Path(shutil.copytree(_fitted_baseline, tmp_path / "baseline"))
 
 
 @pytest.mark.parametrize(
