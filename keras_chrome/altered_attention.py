@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_chrome.layers import AttentionPooling
+from keras_chrome.layers import AttentionPooling, AttentiveBidirectionalLSTM
 
-LAYERS = {"alpha": "bin_attention", "beta": "mark_attention"}
-"""The layer of each attention, in every variant that has it."""
+LAYERS = {"alpha": ("bin_encoder", "bin_attention"), "beta": ("mark_attention",)}
+"""The layers that each attention may be in."""
 
 
 class _UniformAttention(AttentionPooling):
@@ -57,19 +57,34 @@ def permuted_attention(model: keras.Model, names: Collection[str]) -> keras.Mode
 def permute(model: keras.Model, names: Collection[str], *, seed: int) -> None:
     """Draw new places for the attention weights of a `permuted_attention` model."""
     rng = np.random.default_rng(seed)
-    for name in names:
-        order = model.get_layer(LAYERS[name]).order
-        order.assign(rng.permutation(order.shape[0]))
+    for layer in _attentive_layers(model, names):
+        attention = layer.attention if isinstance(layer, _AlteredEncoder) else layer
+        attention.order.assign(rng.permutation(attention.order.shape[0]))
+
+
+class _AlteredEncoder(AttentiveBidirectionalLSTM):
+    """An encoder whose attention is another one, computed from the hidden states."""
+
+    def __init__(self, attention: AttentionPooling, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.attention = attention
+
+    def call(self, inputs: Any) -> tuple[Any, Any]:
+        return self.attention(self.lstm(inputs))
 
 
 def _with_attention(
-    model: keras.Model, names: Collection[str], layer_class: type[AttentionPooling]
+    model: keras.Model, names: Collection[str], attention_class: type[AttentionPooling]
 ) -> keras.Model:
-    altered = {LAYERS[name] for name in names}
+    altered = _attentive_layers(model, names)
 
     def clone(layer: Any) -> Any:
-        made = layer_class if layer.name in altered else type(layer)
-        return made.from_config(layer.get_config())
+        if layer not in altered:
+            return type(layer).from_config(layer.get_config())
+        if isinstance(layer, AttentiveBidirectionalLSTM):
+            attention = attention_class(name="attention", dtype=layer.dtype_policy)
+            return _AlteredEncoder(attention, **layer.get_config())
+        return attention_class.from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=clone)
     for layer in model.layers:
@@ -77,3 +92,9 @@ def _with_attention(
         own = copy.get_layer(layer.name)
         own.set_weights([*values, *own.get_weights()[len(values) :]])
     return copy
+
+
+def _attentive_layers(model: keras.Model, names: Collection[str]) -> list[Any]:
+    """The layers of a model that compute the attention of these names."""
+    wanted = {name for attention in names for name in LAYERS[attention]}
+    return [layer for layer in model.layers if layer.name in wanted]

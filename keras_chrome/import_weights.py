@@ -90,8 +90,12 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
     }
     model = build_model(variant, **arguments)
     for layer, arrays in {
-        "bin_lstm": (weights.bin_kernel, weights.bin_recurrent_kernel, weights.bin_bias),
-        "bin_attention": (weights.bin_context,),
+        "bin_encoder": (
+            weights.bin_kernel,
+            weights.bin_recurrent_kernel,
+            weights.bin_bias,
+            weights.bin_context,
+        ),
         # One sequence of marks: a first axis of one.
         "mark_lstm": (
             weights.mark_kernel[None],

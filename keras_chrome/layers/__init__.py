@@ -1,12 +1,14 @@
 """Keras layers of the models, one a file."""
 
 from keras_chrome.layers.attention_pooling import AttentionPooling
+from keras_chrome.layers.attentive_bidirectional_lstm import AttentiveBidirectionalLSTM
 from keras_chrome.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_chrome.layers.markwise_bidirectional_lstm import MarkwiseBidirectionalLSTM
 from keras_chrome.layers.signal_transform import SignalTransform
 
 __all__ = [
     "AttentionPooling",
+    "AttentiveBidirectionalLSTM",
     "BidirectionalLSTM",
     "MarkwiseBidirectionalLSTM",
     "SignalTransform",

@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 
@@ -56,7 +55,8 @@ class AttentionPooling(keras.layers.Layer):
             ops.cast(inputs, "float32") * ops.cast(self.context_vector, "float32"), axis=-1
         )
         # Not ops.softmax, which warns of a single mark.
-        return tf.nn.softmax(scores, axis=1)
+        powers = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
+        return powers / ops.sum(powers, axis=1, keepdims=True)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[tuple[int | None, ...], ...]:
         """Shapes of the sums and of the weights."""

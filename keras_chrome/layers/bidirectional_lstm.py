@@ -3,7 +3,7 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from keras_chrome.layers.markwise_bidirectional_lstm import MarkwiseBidirectionalLSTM
 
@@ -36,9 +36,9 @@ class BidirectionalLSTM(MarkwiseBidirectionalLSTM):
         batch, steps, channels = tuple(input_shape)
         super().build((batch, steps, 1, channels))
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: Any) -> Any:
         """Encode the sequence."""
-        return tf.squeeze(super().call(inputs[:, :, tf.newaxis]), axis=2)
+        return ops.squeeze(super().call(inputs[:, :, None]), axis=2)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Shape `(batch, steps, 2 * units)`."""

@@ -3,9 +3,11 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
+from keras import ops
 
 from keras_chrome.layers import recurrence
+from keras_chrome.layers.implementation import recurrence_in_use
+from keras_chrome.layers.stock_lstm import stock_lstm
 from keras_chrome.vocabulary import MARK_WEIGHTS
 
 
@@ -74,30 +76,46 @@ class MarkwiseBidirectionalLSTM(keras.layers.Layer):
             name="bias", shape=(sets, 2, gates), initializer=_forget_gate_open
         )
 
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: Any) -> Any:
         """Encode every mark's bins."""
-        if inputs.shape.rank == 3:
-            inputs = inputs[..., tf.newaxis]
-        steps, marks, channels = inputs.shape[1:]
-        batch = inputs.shape[0] or tf.shape(inputs)[0]
-        # (batch, bins, marks, channels) -> (bins, marks * directions, batch, channels)
-        steps_first = tf.transpose(inputs, (1, 2, 0, 3))
-        both = tf.stack([steps_first, tf.reverse(steps_first, axis=[0])], axis=2)
-        hidden = recurrence.lstm(
-            tf.reshape(both, (steps, 2 * marks, batch, channels)),
-            self._lanes(self.kernel, marks),
-            self._lanes(self.recurrent_kernel, marks),
-            self._lanes(self.bias, marks),
-        )
-        hidden = tf.reshape(hidden, (steps, marks, 2, batch, self.units))
-        ahead, back = hidden[:, :, 0], tf.reverse(hidden[:, :, 1], axis=[0])
-        return tf.transpose(tf.concat([ahead, back], axis=-1), (2, 0, 1, 3))
+        steps, marks = inputs.shape[1:3]
+        lanes = self.lanes(inputs)
+        if recurrence_in_use() == "stock":
+            weights = (self._of_lanes(w, marks) for w in self._weights())
+            hidden = stock_lstm(lanes, *weights)
+        else:
+            hidden = recurrence.lstm(lanes, self.lane_weights(marks))
+        hidden = ops.reshape(hidden, (steps, marks, 2, ops.shape(inputs)[0], self.units))
+        ahead, back = hidden[:, :, 0], ops.flip(hidden[:, :, 1], axis=0)
+        return ops.transpose(ops.concatenate([ahead, back], axis=-1), (2, 0, 1, 3))
 
-    def _lanes(self, weight: Any, marks: int) -> tf.Tensor:
+    def lanes(self, inputs: Any) -> Any:
+        """Inputs as the recurrence takes them, (steps, lanes, batch, channels).
+
+        A lane is a mark in one direction; the lanes of a mark follow each other, forward first.
+        """
+        if len(inputs.shape) == 3:
+            inputs = inputs[..., None]
+        steps, marks, channels = inputs.shape[1:]
+        steps_first = ops.transpose(inputs, (1, 2, 0, 3))
+        both = ops.stack([steps_first, ops.flip(steps_first, axis=0)], axis=2)
+        return ops.reshape(both, (steps, 2 * marks, ops.shape(inputs)[0], channels))
+
+    def lane_weights(self, marks: int) -> Any:
+        """Weights as the recurrence takes them, (lanes, units + channels + 1, 4 * units)."""
+        kernel, recurrent_kernel, bias = self._weights()
+        joined = ops.concatenate([recurrent_kernel, kernel, bias[..., None, :]], axis=-2)
+        return self._of_lanes(joined, marks)
+
+    def _weights(self) -> tuple[Any, Any, Any]:
+        weights = (self.kernel, self.recurrent_kernel, self.bias)
+        kernel, recurrent_kernel, bias = (ops.convert_to_tensor(weight) for weight in weights)
+        return kernel, recurrent_kernel, bias
+
+    def _of_lanes(self, weight: Any, marks: int) -> Any:
         """Weights (sets, 2, ...) as one a lane, (marks * 2, ...)."""
-        weight = tf.convert_to_tensor(weight)
-        weight = tf.broadcast_to(weight, (marks, *weight.shape[1:]))
-        return tf.reshape(weight, (2 * marks, *weight.shape[2:]))
+        weight = ops.broadcast_to(weight, (marks, *weight.shape[1:]))
+        return ops.reshape(weight, (2 * marks, *weight.shape[2:]))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Shape `(batch, bins, marks, 2 * units)`."""

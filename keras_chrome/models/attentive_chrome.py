@@ -4,7 +4,7 @@ from typing import Any
 
 from keras.layers import Dropout
 
-from keras_chrome.layers import AttentionPooling, BidirectionalLSTM, MarkwiseBidirectionalLSTM
+from keras_chrome.layers import AttentionPooling, AttentiveBidirectionalLSTM, BidirectionalLSTM
 from keras_chrome.models.head import answer
 
 
@@ -35,14 +35,13 @@ def attentive_chrome(
     Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
     # === Layers ===
-    bin_lstm = MarkwiseBidirectionalLSTM(bin_units, mark_weights, name="bin_lstm")
-    bin_attention = AttentionPooling(name="bin_attention")
+    bin_encoder = AttentiveBidirectionalLSTM(bin_units, mark_weights, name="bin_encoder")
     mark_dropout = Dropout(dropout, name="mark_dropout")
     mark_lstm = BidirectionalLSTM(mark_units, name="mark_lstm")
     mark_attention = AttentionPooling(name="mark_attention")
     gene_dropout = Dropout(dropout, name="gene_dropout")
 
     # === Functional Model ===
-    mark_embeddings, alpha = bin_attention(bin_lstm(signal))
+    mark_embeddings, alpha = bin_encoder(signal)
     gene_embedding, beta = mark_attention(mark_lstm(mark_dropout(mark_embeddings)))
     return answer(gene_dropout(gene_embedding), alpha=alpha, beta=beta)

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras.layers import Concatenate, Dense, Dropout, Flatten, RepeatVector
 
-from keras_chrome.layers import AttentionPooling, BidirectionalLSTM, MarkwiseBidirectionalLSTM
+from keras_chrome.layers import AttentionPooling, AttentiveBidirectionalLSTM, BidirectionalLSTM
 from keras_chrome.models.head import answer
 
 
@@ -85,14 +85,13 @@ def lstm_alpha(
     Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 5, LSTM-alpha.
     """
     # === Layers ===
-    bin_lstm = MarkwiseBidirectionalLSTM(bin_units, mark_weights, name="bin_lstm")
-    bin_attention = AttentionPooling(name="bin_attention")
+    bin_encoder = AttentiveBidirectionalLSTM(bin_units, mark_weights, name="bin_encoder")
     mark_dropout = Dropout(dropout, name="mark_dropout")
     concatenated_marks = Flatten(name="concatenated_marks")
     mlp_hidden = Dense(mlp_units, activation="relu", name="mlp_hidden")
     gene_dropout = Dropout(dropout, name="gene_dropout")
 
     # === Functional Model ===
-    mark_embeddings, alpha = bin_attention(bin_lstm(signal))
+    mark_embeddings, alpha = bin_encoder(signal)
     gene_embedding = mlp_hidden(concatenated_marks(mark_dropout(mark_embeddings)))
     return answer(gene_dropout(gene_embedding), alpha=alpha)

@@ -44,8 +44,8 @@ def test_uniform_attention_is_uniform_and_the_rest_stays(model, signal: np.ndarr
 
 def test_what_is_uniform_already_changes_nothing(model, signal: np.ndarray) -> None:
     flat = uniform_attention(model, [])
-    layer = flat.get_layer("bin_attention")
-    layer.set_weights([np.zeros_like(layer.get_weights()[0])])
+    context = flat.get_layer("bin_encoder").attention.context_vector
+    context.assign(np.zeros(context.shape))
     np.testing.assert_allclose(
         uniform_attention(flat, ["alpha"])(signal)["probability"],
         flat(signal)["probability"],
@@ -63,7 +63,7 @@ def test_permuted_attention_holds_the_same_weights_in_other_places(
     assert np.abs(first["alpha"] - whole["alpha"]).max() > 0.01
     np.testing.assert_allclose(np.sort(first["alpha"]), np.sort(whole["alpha"]), atol=1e-6)
     # One way for all genes and marks.
-    order = np.asarray(permuted.get_layer("bin_attention").order)
+    order = np.asarray(permuted.get_layer("bin_encoder").attention.order)
     np.testing.assert_allclose(first["alpha"], whole["alpha"].numpy()[..., order], atol=1e-6)
     permute(permuted, ["alpha"], seed=1)
     assert np.abs(permuted(signal)["alpha"] - first["alpha"]).max() > 0.01

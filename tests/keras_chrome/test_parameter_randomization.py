@@ -19,7 +19,7 @@ def test_layers_become_random_one_after_the_other_from_the_output_on() -> None:
         for layer in scratch.layers:
             for got, wanted in zip(layer.get_weights(), expected[layer.name], strict=True):
                 np.testing.assert_array_equal(got, wanted)
-    assert names == ["logit", "mark_attention", "mark_lstm", "bin_attention", "bin_lstm"]
+    assert names == ["logit", "mark_attention", "mark_lstm", "bin_encoder"]
 
 
 def _model(seed: int) -> keras.Model:

@@ -23,4 +23,4 @@ def test_equals_the_model_whatever_the_batch_size(batch_size: int) -> None:
 
 def test_shards_are_equal_and_not_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    assert [num_shards(n) for n in (1, 15, 16, 17, 24, 30, 32, 512)] == [1, 1, 2, 1, 3, 3, 4, 4]
+    assert [num_shards(n) for n in (1, 15, 16, 17, 24, 30, 32, 512)] == [1, 1, 2, 1, 3, 3, 4, 8]

@@ -120,7 +120,9 @@ def test_head_and_attention_stay_float32_under_mixed_precision(variant: str) -> 
 def test_shared_mark_weights_are_one_set(variant: str) -> None:
     separate, shared = (tiny(variant, mark_weights=w) for w in ("separate", "shared"))
     for weight in ("kernel", "recurrent_kernel", "bias"):
-        shapes = [getattr(m.get_layer("bin_lstm"), weight).shape for m in (separate, shared)]
+        shapes = [
+            getattr(m.get_layer("bin_encoder").lstm, weight).shape for m in (separate, shared)
+        ]
         assert shapes[0] == (5, *shapes[1][1:])
         assert shapes[1][0] == 1
 
