@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_chrome.baselines import BASELINES
 from keras_chrome.command_line import (
@@ -28,6 +28,7 @@ from keras_chrome.vocabulary import (
     LABELS,
     MARK_WEIGHTS,
     PRECISIONS,
+    RECURRENCES,
     SPLIT_SCHEMES,
     SPLITS,
     TRANSFORMS,
@@ -35,6 +36,7 @@ from keras_chrome.vocabulary import (
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from keras_chrome.baselines import Baseline
     from keras_chrome.data import Dataset, Genes
@@ -89,6 +91,12 @@ class FitConfig:
         default="auto",
         choices=PRECISIONS,
     )
+    recurrence: str = option(
+        "code that runs the LSTMs in training: fused, or stock, which is Keras's own layer and "
+        "cuDNN on a GPU; both compute the same",
+        default="fused",
+        choices=RECURRENCES,
+    )
     transform: str = option(
         "log1p: log(1 + signal), standardised; none: the signal as it is",
         default="log1p",
@@ -111,6 +119,7 @@ class FitConfig:
             ("labels", LABELS),
             ("split", SPLIT_SCHEMES),
             ("precision", PRECISIONS),
+            ("recurrence", RECURRENCES),
             ("transform", TRANSFORMS),
             ("mark_weights", (None, *MARK_WEIGHTS)),
         ):
@@ -187,22 +196,54 @@ def fit(config: FitConfig) -> "Run":
         >>> run = fit(FitConfig(dataset="remc/demo", run_dir="runs/demo"))
         >>> run.load_model()
     """
+    training = prepare(config)
+    with training_run(training) as run:
+        started = time.perf_counter()
+        if config.model in BASELINES:
+            measured = _train_baseline(training.model, training.genes["train"])
+        else:
+            measured = _train_variant(training, run)
+        finish(training, run, measured, wall_s=time.perf_counter() - started)
+    return run
+
+
+class Training(NamedTuple):
+    """What a run starts from: its data and its untrained model."""
+
+    config: FitConfig
+    dataset: "Dataset"
+    genes: "dict[str, Genes]"
+    arguments: dict[str, Any]  # of the model
+    model: "keras.Model | Baseline"
+
+
+def prepare(config: FitConfig) -> Training:
+    """Load and check all that a training needs, and build the model.
+
+    Raises:
+        InputError: As `fit` raises it before it trains.
+    """
     dataset, genes = _load(config)
     _check_run_directory(config, dataset)
     arguments = _model_arguments(config, dataset, genes["train"])
-    model = _build(config, arguments)
+    return Training(config, dataset, genes, arguments, _build(config, arguments))
 
+
+@contextmanager
+def training_run(training: Training) -> "Iterator[Run]":
+    """A run directory for a block that trains: it says what, and has `splits.csv` already."""
     import pandas as pd
 
-    from keras_chrome.evaluate import evaluate_genes
-    from keras_chrome.run_directory import new_run, write_csv, write_json
+    from keras_chrome.run_directory import new_run, write_csv
 
+    config, dataset, genes = training.config, training.dataset, training.genes
     if config.overwrite:
         _remove_run(Path(config.run_dir))
+    kind = "baseline" if config.model in BASELINES else "variant"
     with new_run(
         config.run_dir,
         options=dataclasses.asdict(config),
-        model={"baseline" if config.model in BASELINES else "variant": config.model, **arguments},
+        model={kind: config.model, **training.arguments},
         dataset=dataset.description(),
     ) as run:
         print(
@@ -213,16 +254,27 @@ def fit(config: FitConfig) -> "Run":
         )
         splits = [{"gene_id": g.gene_id, "split": g.split} for g in genes.values()]
         write_csv(run.path / "splits.csv", pd.concat(map(pd.DataFrame, splits)))
-        started = time.perf_counter()
-        if config.model in BASELINES:
-            measured = _train_baseline(model, genes["train"])
-        else:
-            measured = _train_variant(model, arguments, config, genes, run)
-        run.save_model(model)
-        metrics = evaluate_genes(run, [genes["valid"], genes["test"]], labels=config.labels)
-        metrics |= {**measured, "wall_s": time.perf_counter() - started}
-        write_json(run.path / "metrics.json", metrics)
-    return run
+        yield run
+
+
+def finish(training: Training, run: "Run", measured: Mapping[str, Any], *, wall_s: float) -> None:
+    """Save a trained model and write its metrics: then the run is whole.
+
+    Args:
+        training: Whose model is trained now.
+        run: Its run directory.
+        measured: What was measured in training, for `metrics.json`.
+        wall_s: What the training took.
+    """
+    from keras_chrome.evaluate import evaluate_genes
+    from keras_chrome.run_directory import write_json
+
+    started = time.perf_counter()
+    run.save_model(training.model)
+    genes = [training.genes["valid"], training.genes["test"]]
+    metrics = evaluate_genes(run, genes, labels=training.config.labels)
+    wall_s += time.perf_counter() - started
+    write_json(run.path / "metrics.json", {**metrics, **measured, "wall_s": wall_s})
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -330,39 +382,40 @@ def _train_baseline(baseline: "Baseline", genes: "Genes") -> dict[str, Any]:
     return {"genes_per_second": genes_per_second}
 
 
-def _train_variant(
-    model: "keras.Model",
-    arguments: dict[str, Any],
-    config: FitConfig,
-    genes: "dict[str, Genes]",
-    run: "Run",
-) -> dict[str, Any]:
+def _train_variant(training: Training, run: "Run") -> dict[str, Any]:
     """Train a variant; what was measured on the way."""
+    from keras_chrome.layers.implementation import use_recurrence
     from keras_chrome.models import build_model, logit_model
     from keras_chrome.training import train
 
+    config, model, genes = training.config, training.model, training.genes
     precision = _resolve_precision(config.precision)
     trainee = model
     if precision != "float32":
         print(f"training in {precision}")
         with _dtype_policy(precision):
-            trainee = build_model(config.model, **arguments)
-    history = train(
-        logit_model(trainee),
-        model,
-        genes["train"],
-        genes["valid"],
-        run=run,
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        clip_norm=config.clip_norm or None,
-        patience=config.patience,
-        seed=config.seed,
-        resume=config.resume,
-    )
+            trainee = build_model(config.model, **training.arguments)
+    with use_recurrence(config.recurrence):
+        history = train(
+            logit_model(trainee),
+            model,
+            genes["train"],
+            genes["valid"],
+            run=run,
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            clip_norm=config.clip_norm or None,
+            patience=config.patience,
+            seed=config.seed,
+            resume=config.resume,
+        )
+    return {"training_precision": precision, **measured_in_training(history)}
+
+
+def measured_in_training(history: "pd.DataFrame") -> dict[str, Any]:
+    """What `metrics.json` says of a training, from its history."""
     return {
-        "training_precision": precision,
         "genes_per_second": float(history["genes_per_second"].median()),
         "epochs_run": len(history),
         "best_epoch": 1 + int(history["val_auroc"].argmax()),

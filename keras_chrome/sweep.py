@@ -24,7 +24,8 @@ from typing import IO, TYPE_CHECKING, Any
 from keras_chrome.command_line import add_options, option, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.fit import PRESETS, FitConfig, changed_options
-from keras_chrome.run_directory import open_run
+from keras_chrome.fit_bank import fits_bank
+from keras_chrome.run_directory import open_run, write_json
 from keras_chrome.vocabulary import LABELS
 
 if TYPE_CHECKING:
@@ -55,7 +56,12 @@ class SweepConfig:
     out_dir: str = option("folder to write runs, logs and the leaderboard to")
     seeds: tuple[int, ...] = option("seeds of weights and shuffling", default=(0,))
     labels: tuple[str, ...] = option("label rules", default=("median",), choices=LABELS)
-    jobs: int = option("runs at the same time", default=1)
+    jobs: int = option("processes at the same time", default=1)
+    bank: int = option(
+        "runs of recurrent variants that a process trains at once; several times faster than one "
+        "after the other, but a run that was broken off is begun anew",
+        default=1,
+    )
     overwrite: bool = option("redo the runs that were made with other options", default=False)
     fit_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -66,8 +72,9 @@ class SweepConfig:
                 raise InputError(
                     f"Expected each of {name} once, and at least one. Received: {name}={values}"
                 )
-        if self.jobs < 1:
-            raise InputError(f"Expected at least 1. Received: jobs={self.jobs}")
+        for name in ("jobs", "bank"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"Expected at least 1. Received: {name}={value}")
         if len({_epigenome(d) for d in self.datasets}) < len(self.datasets):
             raise InputError(
                 "Expected datasets of different names, which the run directories take. "
@@ -103,7 +110,8 @@ class SweepConfig:
 def sweep(config: SweepConfig) -> "Leaderboard":
     """Train every model on every dataset, label rule and seed, and rank the models.
 
-    Each run is a process of its own: one that crashes ends no other. A finished run is never
+    Each run is a process of its own: one that crashes ends no other. With a bank, recurrent
+    variants share processes, each of which trains several runs at once. A finished run is never
     repeated, an unfinished one is gone on with. A line is printed for each run that ends, and the
     leaderboard at last; it is also written into the sweep's folder.
 
@@ -138,7 +146,8 @@ def sweep(config: SweepConfig) -> "Leaderboard":
         to_do = _to_do(runs, overwrite=config.overwrite)
         num_done = len(runs) - len(to_do)
         print(f"runs: {len(runs)}; finished before: {num_done}", flush=True)
-        failed = _run_all(to_do, out_dir / "logs", config.jobs, lock, num_done=num_done)
+        processes = _processes(to_do, out_dir / "logs", jobs=config.jobs, bank=config.bank)
+        failed = _run_all(processes, config.jobs, lock, num_done=num_done)
         if finished := [run.run_dir for name, run in runs.items() if name not in failed]:
             board = leaderboard(finished)
             write_leaderboard(board, out_dir)
@@ -239,13 +248,43 @@ def _changed_options(config: FitConfig) -> list[str]:
     return changed_options(config, earlier, free={"run_dir", "data_dir", "resume", "overwrite"})
 
 
+def _processes(
+    runs: Mapping[str, FitConfig], logs: Path, *, jobs: int, bank: int
+) -> "list[_RunProcess]":
+    """The processes to start: one a run, and for the runs that fit a bank one a job."""
+    banked = [name for name, config in runs.items() if bank > 1 and fits_bank(config)]
+    alone = [
+        _RunProcess(
+            {name: config},
+            ["keras_chrome.fit", *_arguments(config)],
+            logs / f"{name}.log",
+        )
+        for name, config in runs.items()
+        if name not in banked
+    ]
+    shared = []
+    for number in range(min(jobs, len(banked))):
+        of_job = {name: runs[name] for name in banked[number::jobs]}
+        file = logs / f"bank-{number}.json"
+        logs.mkdir(parents=True, exist_ok=True)
+        options = {
+            # A bank keeps no checkpoint to resume from.
+            name: dataclasses.asdict(config) | {"resume": False, "overwrite": True}
+            for name, config in of_job.items()
+        }
+        write_json(file, options)
+        command = ["keras_chrome.fit_bank", str(file), f"--places={bank}"]
+        shared.append(_RunProcess(of_job, command, logs / f"bank-{number}.log"))
+    return [*shared, *alone]
+
+
 def _run_all(
-    runs: Mapping[str, FitConfig], logs: Path, jobs: int, lock: IO[str], *, num_done: int
+    processes: "Sequence[_RunProcess]", jobs: int, lock: IO[str], *, num_done: int
 ) -> set[str]:
-    """Run all, `jobs` at the same time, and print a line for each that ends.
+    """Run all, `jobs` at the same time, and print a line for each run that ends.
 
     Returns:
-        The names of those that failed.
+        The names of the runs that failed.
     """
     environment = {
         **os.environ,
@@ -253,44 +292,49 @@ def _run_all(
         # Or the first run takes the whole memory of a GPU.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
     }
-    num_all = num_done + len(runs)
+    num_all = num_done + sum(len(process.runs) for process in processes)
     failed = set()
-    waiting = deque(runs.items())
+    waiting = deque(processes)
     running: list[_RunProcess] = []
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                name, config = waiting.popleft()
-                running.append(_RunProcess(name, config, logs / f"{name}.log", environment, lock))
+                running.append(waiting.popleft())
+                running[-1].start(environment, lock)
             time.sleep(_POLL_S)
-            for run in [r for r in running if r.process.poll() is not None]:
-                running.remove(run)
-                num_done += 1
-                if run.process.returncode:
-                    failed.add(run.name)
-                print(f"[{num_done}/{num_all}] {run.name}: {run.outcome()}", flush=True)
+            for process in tuple(running):
+                has_ended = process.has_ended()  # Asked before what it has finished.
+                for name, outcome in process.outcomes(has_ended):
+                    num_done += 1
+                    if outcome.startswith("failed"):
+                        failed.add(name)
+                    print(f"[{num_done}/{num_all}] {name}: {outcome}", flush=True)
+                if has_ended:
+                    running.remove(process)
     finally:
-        for run in running:
-            run.process.terminate()
-        for run in running:
-            run.process.wait()
+        for process in running:
+            process.process.terminate()
+        for process in running:
+            process.process.wait()
     return failed
 
 
 class _RunProcess:
-    """A `fit` under way in a process of its own."""
+    """A process that makes one run or several."""
 
-    def __init__(
-        self, name: str, config: FitConfig, log: Path, environment: Mapping[str, str], lock: IO[str]
-    ) -> None:
-        self.name = name
-        self.config = config
+    def __init__(self, runs: Mapping[str, FitConfig], command: Sequence[str], log: Path) -> None:
+        self.runs = runs
+        self.command = command
         self.log = log
-        self.started = time.perf_counter()
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as file:
+        self.unfinished = dict(runs)
+
+    def start(self, environment: Mapping[str, str], lock: IO[str]) -> None:
+        """Start it."""
+        self.started = time.time()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "keras_chrome.fit", *_arguments(config)],
+                [sys.executable, "-m", *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -298,16 +342,33 @@ class _RunProcess:
                 pass_fds=[lock.fileno()],
             )
 
-    def outcome(self) -> str:
-        """How it ended, in a line."""
-        wall_s = time.perf_counter() - self.started
+    def has_ended(self) -> bool:
+        """Whether the process is gone."""
+        return self.process.poll() is not None
+
+    def outcomes(self, has_ended: bool) -> Iterator[tuple[str, str]]:
+        """The runs that have ended since it was last asked, each with how, in a line."""
+        wall_s = time.time() - self.started
+        for name, config in tuple(self.unfinished.items()):
+            metrics = Path(config.run_dir, "metrics.json")  # `fit` writes it last.
+            if metrics.is_file() and metrics.stat().st_mtime >= self.started:
+                auroc = json.loads(metrics.read_text())["test"]["auroc"]
+                outcome = f"test AUROC {auroc:.4f}, {wall_s:.0f} s"
+            elif has_ended:
+                outcome = f"failed with {self._exit()} after {wall_s:.0f} s: {self._reason(name)}"
+            else:
+                continue
+            del self.unfinished[name]
+            yield name, outcome
+
+    def _exit(self) -> str:
         code = self.process.returncode
-        if code == 0:
-            metrics = json.loads(Path(self.config.run_dir, "metrics.json").read_text())
-            return f"test AUROC {metrics['test']['auroc']:.4f}, {wall_s:.0f} s"
-        how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
-        last_line = self.log.read_text(errors="replace").rstrip().rpartition("\n")[-1]
-        return f"failed with {how} after {wall_s:.0f} s: {last_line or 'no output'}"
+        return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+
+    def _reason(self, name: str) -> str:
+        """What the log says last, of this run if it names it."""
+        lines = self.log.read_text(errors="replace").rstrip().splitlines() or ["no output"]
+        return next((line for line in reversed(lines) if f"{name}: " in line), lines[-1])
 
 
 def _arguments(config: FitConfig) -> Iterator[str]:

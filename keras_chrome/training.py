@@ -15,6 +15,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from keras_chrome.data import Genes
 from keras_chrome.errors import InputError
+from keras_chrome.layers.implementation import recurrence_in_use
 from keras_chrome.prediction import batch_predictor, predict_batches
 from keras_chrome.run_directory import Run, atomic_path, write_csv
 from keras_chrome.sharding import split_batch
@@ -35,6 +36,11 @@ class ShardedTrainer(keras.Model):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.mean_loss = keras.metrics.Mean("loss")
+        # XLA cannot compile cuDNN.
+        is_cudnn = recurrence_in_use() == "stock" and tf.config.list_physical_devices("GPU")
+        self._gradients = tf.function(
+            self._loss_and_gradients, jit_compile=not is_cudnn, autograph=False
+        )
 
     @property
     def metrics(self) -> list[keras.Metric]:
@@ -53,8 +59,9 @@ class ShardedTrainer(keras.Model):
         self.mean_loss.update_state(scale * tf.add_n(losses))
         return {"loss": self.mean_loss.result()}
 
-    @tf.function(jit_compile=True, autograph=False)
-    def _gradients(self, signal: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def _loss_and_gradients(
+        self, signal: tf.Tensor, label: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
             loss = self.compute_loss(y=label, y_pred=self(signal, training=True))
             # Float16 gradients underflow unless the loss is scaled; `apply` scales them back.
@@ -109,10 +116,11 @@ def train(
         trainee, steps=steps, learning_rate=learning_rate, clip_norm=clip_norm
     )
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    course = _Course(model, valid_genes, run, epoch_variable, patience, steps * batch_size)
-    course.set_model(trainer)
+    course = Course(run, valid_genes.label, patience, steps * batch_size)
+    between_epochs = _BetweenEpochs(course, model, valid_genes.signal, epoch_variable)
+    between_epochs.set_model(trainer)
     if resume:
-        course.restore()
+        between_epochs.restore()
     if course.num_epochs < epochs and not course.has_stalled:
         trainer.fit(
             epoch_of_batches(train_genes, batch_size, seed, epoch_variable),
@@ -120,9 +128,9 @@ def train(
             epochs=epochs,
             shuffle=False,
             verbose=int(sys.stdout.isatty()),
-            callbacks=[course, *_tensorboard(run.path / "logs")],
+            callbacks=[between_epochs, *_tensorboard(run.path / "logs")],
         )
-    course.keep_best()
+    model.set_weights(course.best_weights)
     return course.table()
 
 
@@ -147,11 +155,9 @@ def epoch_of_batches(
     """Batches of one epoch, shuffled anew whenever `epoch` has changed."""
     signal = tf.constant(genes.signal)
     label = tf.constant(genes.label[:, np.newaxis], tf.float32)
-    positions = tf.range(len(genes), dtype=tf.int64)
 
     def shuffled(_: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(positions, [seed, epoch])
-        return tf.data.Dataset.from_tensor_slices(order)
+        return tf.data.Dataset.from_tensor_slices(order_of_genes(len(genes), seed, epoch))
 
     # The thread that tunes a pipeline makes the end of an epoch wait for its next look, up to
     # five seconds.
@@ -168,31 +174,37 @@ def epoch_of_batches(
     )
 
 
-class _Course(keras.callbacks.Callback):
-    """What happens between epochs: validation, history, checkpoint, the decision to stop."""
+def order_of_genes(num_genes: int, seed: int, epoch: int | tf.Variable) -> tf.Tensor:
+    """The order in which an epoch, counted from 0, visits the training genes: int64 positions."""
+    positions = tf.range(num_genes, dtype=tf.int64)
+    return tf.random.experimental.stateless_shuffle(positions, [seed, epoch])
+
+
+class Course:
+    """How a training goes, epoch by epoch: its history, its best weights, when to stop.
+
+    Args:
+        run: The run, where `history.csv` is written.
+        label: Labels of the validation genes.
+        patience: Epochs without a better validation AUROC after which training stops.
+        genes_an_epoch: Genes that an epoch trains on.
+        name: What the printed lines begin with.
+    """
 
     def __init__(
-        self,
-        float32_model: keras.Model,
-        valid_genes: Genes,
-        run: Run,
-        epoch_variable: tf.Variable,
-        patience: int,
-        genes_an_epoch: int,
+        self, run: Run, label: np.ndarray, patience: int, genes_an_epoch: int, name: str = ""
     ) -> None:
-        super().__init__()
-        self.float32_model = float32_model
-        self.predictor = batch_predictor(float32_model)
-        self.valid_genes = valid_genes
         self.run = run
-        self.epoch_variable = epoch_variable
+        self.label = label
         self.patience = patience
         self.genes_an_epoch = genes_an_epoch
+        self.name = name
         self.history: list[dict[str, float]] = []
         self.best_weights: list[np.ndarray] = []
 
     @property
     def num_epochs(self) -> int:
+        """Epochs trained so far."""
         return len(self.history)
 
     @property
@@ -206,88 +218,138 @@ class _Course(keras.callbacks.Callback):
         return bool(self.history) and self.num_epochs - self.best_epoch >= self.patience
 
     def table(self) -> pd.DataFrame:
+        """One row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s."""
         return pd.DataFrame(self.history)
 
-    def keep_best(self) -> None:
-        self.float32_model.set_weights(self.best_weights)
+    def check_loss(self, loss: float) -> None:
+        """See that the loss is finite.
+
+        Raises:
+            InputError: If it is not.
+        """
+        if not math.isfinite(loss):
+            raise InputError(
+                f"Expected a finite loss. Received: loss={loss} in epoch {self.num_epochs + 1}. "
+                "Lower --learning-rate, set --clip-norm, or use --precision float32"
+            )
+
+    def end_epoch(
+        self,
+        *,
+        loss: float,
+        wall_s: float,
+        probability: np.ndarray,
+        weights: list[np.ndarray],
+        verbose: bool,
+    ) -> dict[str, float]:
+        """Take note of an epoch, write the history, and print a line if `verbose`.
+
+        Args:
+            loss: Mean training loss.
+            wall_s: What the training took, without the validation.
+            probability: Of high expression, for the validation genes.
+            weights: The model's after the epoch.
+            verbose: Whether to print.
+
+        Returns:
+            The epoch's row of the history.
+        """
+        row = {
+            "epoch": self.num_epochs + 1,
+            "loss": loss,
+            "val_loss": float(log_loss(self.label, probability, labels=[0, 1])),
+            "val_auroc": float(roc_auc_score(self.label, probability)),
+            "genes_per_second": self.genes_an_epoch / wall_s,
+            "wall_s": wall_s,
+        }
+        self.history.append(row)
+        is_best = self.best_epoch == self.num_epochs
+        if is_best:
+            self.best_weights = weights
+        write_csv(self.run.path / "history.csv", self.table())
+        if verbose:
+            best = " (best)" if is_best else ""
+            print(
+                f"{self.name}epoch {self.num_epochs}: loss {loss:.4f}, "
+                f"validation loss {row['val_loss']:.4f}, AUROC {row['val_auroc']:.4f}{best}, "
+                f"{wall_s:.1f} s",
+                flush=True,
+            )
+        return row
+
+
+class _BetweenEpochs(keras.callbacks.Callback):
+    """Validation, checkpoint and the decision to stop, as Keras calls for them."""
+
+    def __init__(
+        self,
+        course: Course,
+        float32_model: keras.Model,
+        valid_signal: np.ndarray,
+        epoch_variable: tf.Variable,
+    ) -> None:
+        super().__init__()
+        self.course = course
+        self.float32_model = float32_model
+        self.predictor = batch_predictor(float32_model)
+        self.valid_signal = valid_signal
+        self.epoch_variable = epoch_variable
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self.epoch_variable.assign(epoch)
         self.started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if not math.isfinite(loss := (logs or {})["loss"]):
-            raise InputError(
-                f"Expected a finite loss. Received: loss={loss} in epoch {self.num_epochs + 1}. "
-                "Lower --learning-rate, set --clip-norm, or use --precision float32"
-            )
+        self.course.check_loss((logs or {})["loss"])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = {} if logs is None else logs
         wall_s = time.perf_counter() - self.started
         self.float32_model.set_weights(self.model.get_weights())
-        probability = predict_batches(
-            self.predictor, self.valid_genes.signal, _VALIDATION_BATCH_SIZE
-        )["probability"]
-        label = self.valid_genes.label
-        # TensorBoard's callback comes next and writes what it finds in the logs.
-        logs["val_loss"] = float(log_loss(label, probability, labels=[0, 1]))
-        logs["val_auroc"] = float(roc_auc_score(label, probability))
-        self.history.append(
-            {
-                "epoch": epoch + 1,
-                "loss": logs["loss"],
-                "val_loss": logs["val_loss"],
-                "val_auroc": logs["val_auroc"],
-                "genes_per_second": self.genes_an_epoch / wall_s,
-                "wall_s": wall_s,
-            }
+        answers = predict_batches(self.predictor, self.valid_signal, _VALIDATION_BATCH_SIZE)
+        row = self.course.end_epoch(
+            loss=logs["loss"],
+            wall_s=wall_s,
+            probability=answers["probability"],
+            weights=self.float32_model.get_weights(),
+            # On a terminal Keras's progress bar says the same.
+            verbose=not sys.stdout.isatty(),
         )
-        is_best = self.best_epoch == self.num_epochs
-        if is_best:
-            self.best_weights = self.float32_model.get_weights()
-        write_csv(self.run.path / "history.csv", self.table())
+        # TensorBoard's callback comes next and writes what it finds in the logs.
+        logs["val_loss"], logs["val_auroc"] = row["val_loss"], row["val_auroc"]
         self._save()
-        if not sys.stdout.isatty():  # On a terminal Keras's progress bar says the same.
-            best = " (best)" if is_best else ""
-            print(
-                f"epoch {epoch + 1}: loss {logs['loss']:.4f}, "
-                f"validation loss {logs['val_loss']:.4f}, AUROC {logs['val_auroc']:.4f}{best}, "
-                f"{wall_s:.1f} s",
-                flush=True,
-            )
-        self.model.stop_training = self.has_stalled
+        self.model.stop_training = self.course.has_stalled
 
     def _state(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _save(self) -> None:
-        arrays: dict[str, Any] = {"history": np.array(json.dumps(self.history))}
+        arrays: dict[str, Any] = {"history": np.array(json.dumps(self.course.history))}
         arrays |= {f"state_{i}": np.asarray(v) for i, v in enumerate(self._state())}
-        arrays |= {f"best_{i}": w for i, w in enumerate(self.best_weights)}
-        with atomic_path(self.run.checkpoint_path) as temporary:
+        arrays |= {f"best_{i}": w for i, w in enumerate(self.course.best_weights)}
+        with atomic_path(self.course.run.checkpoint_path) as temporary:
             np.savez(temporary, **arrays)
 
     def restore(self) -> None:
         """Take up the checkpoint, if there is one."""
-        if not self.run.checkpoint_path.is_file():
+        path = self.course.run.checkpoint_path
+        if not path.is_file():
             return
-        with np.load(self.run.checkpoint_path) as arrays:
-            self.history = json.loads(str(arrays["history"]))
+        with np.load(path) as arrays:
             state = self._state()
             if [v.shape for v in state] != [
                 arrays[name].shape for name in arrays.files if name.startswith("state_")
             ]:
                 raise InputError(
-                    "Expected a checkpoint of the same model and precision. Received: "
-                    f"{self.run.checkpoint_path}"
+                    f"Expected a checkpoint of the same model and precision. Received: {path}"
                 )
+            self.course.history = json.loads(str(arrays["history"]))
             for i, variable in enumerate(state):
                 variable.assign(arrays[f"state_{i}"])
-            self.best_weights = [
+            self.course.best_weights = [
                 arrays[f"best_{i}"] for i in range(len(self.float32_model.weights))
             ]
-        print(f"resuming after epoch {self.num_epochs}")
+        print(f"resuming after epoch {self.course.num_epochs}")
 
 
 def _tensorboard(logs_path: Path) -> list[keras.callbacks.Callback]:

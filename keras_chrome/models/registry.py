@@ -23,6 +23,14 @@ VARIANTS = {
     "cnn_alpha_beta": "keras_chrome.models.convolutional:cnn_alpha_beta",
 }
 
+BANKS = {
+    "attentive_chrome": "keras_chrome.models.bank:attentive_chrome",
+    "lstm_alpha": "keras_chrome.models.bank:lstm_alpha",
+    "lstm_attn": "keras_chrome.models.bank:lstm_attn",
+    "lstm": "keras_chrome.models.bank:lstm",
+}
+"""The variants that can be trained in a bank, each with its function likewise."""
+
 
 def build_model(
     variant: str,
@@ -59,8 +67,7 @@ def build_model(
     """
     if variant not in VARIANTS:
         raise InputError(f"Expected one of {sorted(VARIANTS)}. Received: model={variant!r}")
-    module, function = VARIANTS[variant].split(":")
-    variant_function = getattr(import_module(module), function)
+    variant_function = _function(VARIANTS[variant])
     _, *known = inspect.signature(variant_function).parameters
     if unknown := {name: value for name, value in options.items() if name not in known}:
         raise InputError(
@@ -80,6 +87,38 @@ def build_model(
     return keras.Model(signal, outputs, name=variant)
 
 
+def build_bank(
+    variant: str, num_models: int, *, num_marks: int, num_bins: int, **options: Any
+) -> "keras.Model":
+    """Build a bank: several untrained models of a variant as one model, side by side.
+
+    Args:
+        variant: A name in `BANKS`.
+        num_models: Number of models.
+        num_marks: Number of marks of each.
+        num_bins: Number of bins of a gene region.
+        **options: The variant's own options, the same for all.
+
+    Returns:
+        A functional model from the signals, transformed, `(batch, bins, models * marks)`, to the
+        logits `(batch, models)`. Each of its weights has the values of the first model's weight
+        first, then the second's.
+
+    Raises:
+        InputError: If the variant cannot be trained in a bank.
+    """
+    if variant not in BANKS:
+        raise InputError(f"Expected one of {sorted(BANKS)}. Received: model={variant!r}")
+    import keras
+
+    signal = keras.Input((num_bins, num_models * num_marks), name="signal")
+    gene_embeddings = _function(BANKS[variant])(signal, num_models, **options)
+    logit = keras.layers.EinsumDense("bki,kio->bko", (num_models, 1), bias_axes="ko", name="logit")(
+        gene_embeddings
+    )
+    return keras.Model(signal, logit[..., 0], name=f"bank_of_{variant}")
+
+
 def logit_model(model: "keras.Model") -> "keras.Model":
     """The same layers and weights, from signal to logit `(batch, 1)`.
 
@@ -89,3 +128,8 @@ def logit_model(model: "keras.Model") -> "keras.Model":
     import keras
 
     return keras.Model(model.input, model.get_layer("logit").output, name=f"{model.name}_logit")
+
+
+def _function(path: str) -> Any:
+    module, function = path.split(":")
+    return getattr(import_module(module), function)

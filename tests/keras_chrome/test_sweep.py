@@ -180,6 +180,24 @@ def test_a_run_that_fails_leaves_the_others(
     assert pd.read_csv(finished / "leaderboard.csv")["labels"].tolist() == ["median"]
 
 
+def test_a_bank_makes_recurrent_variants_in_one_process(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = small(data_dir, tmp_path, models=["lstm", "logistic_regression"], seeds=[0, 1], bank=2)
+    board = sweep(config)
+    assert board.models["num_runs"].sum() == 4
+    assert sorted(p.name for p in (tmp_path / "logs").glob("*.log")) == ["bank-0.log"]
+    assert "median/small/lstm/seed-1: epoch 2" in (tmp_path / "logs" / "bank-0.log").read_text()
+    assert len(list((tmp_path / "logs").rglob("seed-*.log"))) == 2
+    printed = capsys.readouterr().out
+    assert "[4/4]" in printed
+    assert "lstm/seed-1: test AUROC" in printed
+    before = times(tmp_path)
+    sweep(config)
+    assert "finished before: 4" in capsys.readouterr().out
+    assert times(tmp_path) == before
+
+
 def test_a_crash_ends_one_run_and_a_kill_all(data_dir: Path, tmp_path: Path) -> None:
     out_dir = tmp_path / "sweep"
     started = Background(
