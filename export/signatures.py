@@ -5,6 +5,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from keras_chrome.layers.implementation import use_recurrence
+
 # The key under which the model's description, a JSON text, is served and stored.
 DESCRIPTION_KEY = "description"
 
@@ -74,10 +76,12 @@ def build_servable(model: keras.Model, description: str) -> Servable:
         saliency: signal_spec,
         describe: query_spec,
     }
-    signatures = {
-        function.__name__: tf.function(function, autograph=False).get_concrete_function(spec)
-        for function, spec in specs.items()
-    }
+    # Without XLA this is the fastest, and what `stock` needs beside weights cannot be saved.
+    with use_recurrence("block"):
+        signatures = {
+            function.__name__: tf.function(function, autograph=False).get_concrete_function(spec)
+            for function, spec in specs.items()
+        }
     used = {id(v) for function in signatures.values() for v in function.graph.variables}
     module = tf.Module()
     # The variables alone: the Keras model would bring its layers and seed generators with it.

@@ -59,6 +59,16 @@ class ShardedTrainer(keras.Model):
         self.mean_loss.update_state(scale * tf.add_n(losses))
         return {"loss": self.mean_loss.result()}
 
+    def compile_step(self, data: tuple[tf.Tensor, tf.Tensor]) -> float:
+        """Let XLA compile the gradients for batches of this shape; the seconds it takes."""
+        started = time.perf_counter()
+        state = [variable.numpy() for variable in self.non_trainable_variables]
+        signal, label = (split_batch(part)[0] for part in data)
+        self._gradients(signal, label)
+        for variable, value in zip(self.non_trainable_variables, state, strict=True):
+            variable.assign(value)  # Dropout's random state has moved on.
+        return time.perf_counter() - started
+
     def _loss_and_gradients(
         self, signal: tf.Tensor, label: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -122,8 +132,11 @@ def train(
     if resume:
         between_epochs.restore()
     if course.num_epochs < epochs and not course.has_stalled:
+        batches = epoch_of_batches(train_genes, batch_size, seed, epoch_variable)
+        compile_s = trainer.compile_step(next(iter(batches)))
+        print(f"compiled in {compile_s:.1f} s", flush=True)
         trainer.fit(
-            epoch_of_batches(train_genes, batch_size, seed, epoch_variable),
+            batches,
             initial_epoch=course.num_epochs,
             epochs=epochs,
             shuffle=False,

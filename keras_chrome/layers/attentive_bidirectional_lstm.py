@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_chrome.layers import recurrence
 from keras_chrome.layers.attention_pooling import AttentionPooling
+from keras_chrome.layers.block_lstm import attentive_block_lstm
 from keras_chrome.layers.implementation import recurrence_in_use
 from keras_chrome.layers.markwise_bidirectional_lstm import MarkwiseBidirectionalLSTM
 
@@ -53,10 +54,12 @@ class AttentiveBidirectionalLSTM(keras.layers.Layer):
 
     def call(self, inputs: Any) -> tuple[Any, Any]:
         """Encode every mark's bins and sum them."""
-        if recurrence_in_use() == "stock":
+        in_use = recurrence_in_use()
+        if in_use == "stock":
             return self.attention(self.lstm(inputs))
+        attentive_lstm = attentive_block_lstm if in_use == "block" else recurrence.attentive_lstm
         marks = inputs.shape[2]
-        embeddings, alpha = recurrence.attentive_lstm(
+        embeddings, alpha = attentive_lstm(
             self.lstm.lanes(inputs),
             self.lstm.lane_weights(marks),
             ops.reshape(self.attention.context_vector, (2 * marks, self.lstm.units)),

@@ -1,8 +1,9 @@
-"""Which code runs the LSTMs: one fused recurrence, or stock Keras.
+"""Which code runs the LSTMs: one fused recurrence, stock Keras, or TensorFlow's own operation.
 
-Both compute the same from the same weights; a saved model knows nothing of it. `fused` is the
-faster one on a CPU. On a GPU `stock` is cuDNN, one call a mark and direction; which one is faster
-there depends on the card and the batch (`benchmarks/gpu.py` measures it).
+All compute the same from the same weights; a saved model knows nothing of it. `fused` is the
+fastest one on a CPU with XLA. On a GPU `stock` is cuDNN, one call a mark and direction; which one
+is faster there depends on the card and the batch (`benchmarks/gpu.py` measures it). `block` is the
+fastest one without XLA, which cannot compile it: the export traces with it, and no option names it.
 """
 
 import os
@@ -18,29 +19,31 @@ _chosen: list[str] = []
 
 
 def recurrence_in_use() -> str:
-    """`fused` or `stock`: the innermost `use_recurrence`, else the environment's, else fused.
+    """What the innermost `use_recurrence` says, else the environment, else `fused`.
 
     Raises:
         InputError: If the environment names another.
     """
-    return _chosen[-1] if _chosen else _known(os.environ.get(ENVIRONMENT_VARIABLE) or "fused")
+    if _chosen:
+        return _chosen[-1]
+    return _known(os.environ.get(ENVIRONMENT_VARIABLE) or "fused", RECURRENCES)
 
 
 @contextmanager
 def use_recurrence(name: str) -> Iterator[None]:
-    """Trace what is traced inside with `fused` or `stock`.
+    """Trace what is traced inside with `fused`, `stock` or `block`.
 
     Raises:
-        InputError: If `name` is neither.
+        InputError: If `name` is none of them.
     """
-    _chosen.append(_known(name))
+    _chosen.append(_known(name, (*RECURRENCES, "block")))
     try:
         yield
     finally:
         _chosen.pop()
 
 
-def _known(name: str) -> str:
-    if name not in RECURRENCES:
-        raise InputError(f"Expected one of {RECURRENCES}. Received: recurrence={name!r}")
+def _known(name: str, known: tuple[str, ...]) -> str:
+    if name not in known:
+        raise InputError(f"Expected one of {known}. Received: recurrence={name!r}")
     return name

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_chrome.layers import recurrence
+from keras_chrome.layers.block_lstm import block_lstm
 from keras_chrome.layers.implementation import recurrence_in_use
 from keras_chrome.layers.stock_lstm import stock_lstm
 from keras_chrome.vocabulary import MARK_WEIGHTS
@@ -80,6 +81,8 @@ class MarkwiseBidirectionalLSTM(keras.layers.Layer):
         """Encode every mark's bins."""
         steps, marks = inputs.shape[1:3]
         lanes = self.lanes(inputs)
+        if recurrence_in_use() == "block":
+            return self._join(block_lstm(lanes, self.lane_weights(marks)), inputs)
         if recurrence_in_use() == "stock":
             weights = (self._of_lanes(w, marks) for w in self._weights())
             hidden = stock_lstm(lanes, *weights)
@@ -88,6 +91,19 @@ class MarkwiseBidirectionalLSTM(keras.layers.Layer):
         hidden = ops.reshape(hidden, (steps, marks, 2, ops.shape(inputs)[0], self.units))
         ahead, back = hidden[:, :, 0], ops.flip(hidden[:, :, 1], axis=0)
         return ops.transpose(ops.concatenate([ahead, back], axis=-1), (2, 0, 1, 3))
+
+    def _join(self, hidden: list[Any], inputs: Any) -> Any:
+        """Hidden states of each lane, (steps, batch, units), as `call` returns them.
+
+        Separate lanes are stacked in their place at once. Cutting them out of one tensor would
+        have a gradient as large as all of them for each cut.
+        """
+        bins, marks = inputs.shape[1:3]
+        in_order = [ops.flip(h, axis=0) if i % 2 else h for i, h in enumerate(hidden)]
+        hidden = ops.reshape(
+            ops.stack(in_order, axis=2), (bins, ops.shape(inputs)[0], marks, 2 * self.units)
+        )
+        return ops.transpose(hidden, (1, 0, 2, 3))
 
     def lanes(self, inputs: Any) -> Any:
         """Inputs as the recurrence takes them, (steps, lanes, batch, channels).

@@ -34,6 +34,12 @@ def stock_lstm(inputs: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> An
 @functools.lru_cache
 def _layer(units: int, steps: int, channels: int, dtype: str) -> keras.layers.LSTM:
     """A layer whose own weights are never used."""
-    layer = keras.layers.LSTM(units, return_sequences=True, dtype=dtype)
+    layer = keras.layers.LSTM(
+        units,
+        return_sequences=True,
+        # TensorFlow draws no orthogonal matrix in bfloat16.
+        recurrent_initializer="zeros",
+        dtype=dtype,
+    )
     layer.build((None, steps, channels))
     return layer

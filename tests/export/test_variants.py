@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from export import export_run
 from keras_chrome.models import VARIANTS
@@ -13,6 +14,16 @@ from keras_chrome.run_directory import Run
 
 # What keeps a variant whose filters are wider than the tests' eight bins small.
 SIZES = {"deep_chrome": {"filter_bins": 3, "pool_bins": 2}}
+WITHOUT_LSTM = {"deep_chrome", "cnn_attn", "cnn_alpha_beta"}
+
+
+def operations(model_dir: Path) -> set[str]:
+    """Kinds of operations in a SavedModel."""
+    text = (model_dir / "saved_model.pb").read_bytes()
+    graphs = [m.graph_def for m in saved_model_pb2.SavedModel.FromString(text).meta_graphs]
+    functions = [function for graph in graphs for function in graph.library.function]
+    nodes = [*(n for g in graphs for n in g.node), *(n for f in functions for n in f.node_def)]
+    return {node.op for node in nodes}
 
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
@@ -27,3 +38,15 @@ def test_saved_model_parity(
     assert set(received) == set(expected)
     for name, values in expected.items():
         np.testing.assert_allclose(received[name], values, atol=1e-5)
+    # A loop over the bins would be several times as slow.
+    used = operations(model_dir)
+    assert not {"While", "StatelessWhile"} & used
+    assert ("BlockLSTM" in used) == (variant not in WITHOUT_LSTM)
+
+
+def test_exports_whatever_else_runs_the_lstms(
+    make_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_CHROME_RECURRENCE", "stock")
+    run = make_run(tmp_path / "run", "lstm")
+    assert "BlockLSTM" in operations(export_run(run.path, tmp_path / "models", "lstm"))
