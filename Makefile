@@ -1,7 +1,9 @@
 # make demo: install, then run the whole main job on simulated genes, in some minutes.
 # make test: what has to pass before a commit.
+# make bench: measure speed beside its peers, for about half an hour, and write docs/benchmarks.md.
 PYTHON ?= python3
 PORT ?= 8500
+DATA ?= data
 BIN := .venv/bin
 GENE := SIM00000001914
 
@@ -46,9 +48,11 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/pytest
 
+# Options for it: make bench BENCH='--skip accuracy'
 bench: install
-	$(BIN)/pip install --quiet --disable-pip-version-check '.[bench]'
-	$(BIN)/python benchmarks/training.py
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	test -d $(DATA)/remc/E012 || $(BIN)/python -m tfds_remc --config E012 --data_dir $(DATA)
+	$(BIN)/python benchmarks/speed.py --data-dir $(DATA) $(BENCH)
 
 clean:
 	rm -rf .venv demo

@@ -1,0 +1,87 @@
+"""Train the PyTorch reference design as the paper does, and print the AUROC after every epoch.
+
+It does what `python -m keras_chrome.fit --preset paper` does, and prints it in the same form.
+
+    pip install 'keras-chrome[bench]'
+    python benchmarks/pytorch_reference.py --dataset remc/E012
+"""
+
+import argparse
+import copy
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BATCH_SIZE, PREDICTION_BATCH_SIZE = 16, 512
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--dataset", default="remc/E012")
+    parser.add_argument("--data-dir")
+    parser.add_argument("--epochs", type=int, default=30)
+    given = parser.parse_args()
+
+    started = time.perf_counter()
+    from keras_chrome.data import load_genes, open_dataset
+
+    dataset = open_dataset(given.dataset, given.data_dir)
+    train, valid, test = (
+        load_genes(dataset, split, labels="published") for split in ("train", "valid", "test")
+    )
+    # TensorFlow reads the records; its start is no fault of PyTorch's.
+    print(f"read {dataset.name} in {time.perf_counter() - started:.1f} s", flush=True)
+
+    import torch
+    from pytorch_models import ReferenceDesign
+    from pytorch_sides import train_step
+    from sides import LEARNING_RATE
+    from sklearn.metrics import roc_auc_score
+
+    torch.manual_seed(0)
+    torch.set_num_threads(os.cpu_count() or 1)
+    model = ReferenceDesign(train.signal.shape[2])
+    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE)
+    signal = torch.from_numpy(train.signal)
+    label = torch.from_numpy(train.label.astype(np.float32))
+    best_auroc, best_state = 0.0, model.state_dict()
+    for epoch in range(1, given.epochs + 1):
+        started = time.perf_counter()
+        order = torch.randperm(len(train))
+        last = len(order) - BATCH_SIZE + 1
+        losses = [
+            train_step(model, optimizer, signal[rows], label[rows])
+            for rows in (order[start : start + BATCH_SIZE] for start in range(0, last, BATCH_SIZE))
+        ]
+        wall_s = time.perf_counter() - started
+        auroc = roc_auc_score(valid.label, predict(model, valid.signal))
+        best = ""
+        if auroc > best_auroc:
+            best_auroc, best_state, best = auroc, copy.deepcopy(model.state_dict()), " (best)"
+        print(
+            f"epoch {epoch}: loss {np.mean(losses):.4f}, validation AUROC {auroc:.4f}{best}, "
+            f"{wall_s:.1f} s",
+            flush=True,
+        )
+    model.load_state_dict(best_state)
+    print(f"test AUROC {roc_auc_score(test.label, predict(model, test.signal)):.4f}")
+
+
+def predict(model: "nn.Module", signal: np.ndarray) -> Any:
+    """Logits of all genes."""
+    import torch
+
+    with torch.inference_mode():
+        batches = torch.from_numpy(signal).split(PREDICTION_BATCH_SIZE)
+        return torch.cat([model(batch)[0] for batch in batches]).numpy()
+
+
+if __name__ == "__main__":
+    main()
