@@ -217,13 +217,17 @@ class Training(NamedTuple):
     model: "keras.Model | Baseline"
 
 
-def prepare(config: FitConfig) -> Training:
+def prepare(config: FitConfig, data: "tuple[Dataset, dict[str, Genes]] | None" = None) -> Training:
     """Load and check all that a training needs, and build the model.
+
+    Args:
+        config: The options.
+        data: What `load` answers for these options, if that is at hand.
 
     Raises:
         InputError: As `fit` raises it before it trains.
     """
-    dataset, genes = _load(config)
+    dataset, genes = data or load(config)
     _check_run_directory(config, dataset)
     arguments = _model_arguments(config, dataset, genes["train"])
     return Training(config, dataset, genes, arguments, _build(config, arguments))
@@ -302,8 +306,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"\nrun directory: {run.path}")
 
 
-def _load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
-    """The dataset and its three splits, each checked to have both classes."""
+def load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
+    """The dataset and its three splits, each checked to have both classes.
+
+    Raises:
+        InputError: If the dataset is missing or lacks a mark, or a split has not both classes.
+    """
     import numpy as np
 
     from keras_chrome.data import check_classes, load_genes, open_dataset

@@ -5,6 +5,8 @@ options of each run by its name.
 """
 
 import argparse
+import dataclasses
+import functools
 import json
 import time
 from collections import defaultdict, deque
@@ -19,6 +21,7 @@ from keras_chrome.fit import (
     FitConfig,
     Training,
     finish,
+    load,
     measured_in_training,
     prepare,
     training_run,
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from keras_chrome.bank_training import Bank
+    from keras_chrome.data import Dataset, Genes
 
 
 def fits_bank(config: FitConfig) -> bool:
@@ -69,7 +73,7 @@ def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str
     sizes: dict[str, tuple[int, int]] = {}
     for name, config in runs.items():
         try:
-            training = prepare(config)
+            training = prepare(config, _data(config))
             if len(training.genes["train"]) < config.batch_size:
                 raise InputError(
                     f"Expected a batch of training genes at least. Received: "
@@ -103,6 +107,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     import_tensorflow_quietly()
     if failures := fit_bank(runs, num_places=args.places):
         raise InputError("\n".join(f"{name}: {why}" for name, why in failures.items()))
+
+
+def _data(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
+    """The data of a run; those of several seeds of one dataset are read once."""
+    seed = config.seed if config.permute_labels else 0
+    return _load_once(dataclasses.replace(config, run_dir="", seed=seed))
+
+
+_load_once = functools.lru_cache(maxsize=1)(load)
 
 
 def _shape(training: Training) -> tuple[Any, ...]:
@@ -195,7 +208,7 @@ class _Seat:
 
         self.name = name
         self.config = config
-        self.training = prepare(config)
+        self.training = prepare(config, _data(config))
         self.model: Any = self.training.model
         self.context = runs.enter_context(ExitStack())
         self.run = self.context.enter_context(training_run(self.training))
