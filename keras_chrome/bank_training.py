@@ -5,7 +5,6 @@ number of steps, and no number of it depends on the other places. All places tak
 together, in one XLA program a CPU core: what one model alone leaves of a core, eight share.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_chrome.models.registry import build_bank
+from keras_chrome.sharding import num_programs
 
 # Adam's, as Keras has them.
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
@@ -51,16 +51,15 @@ class Bank:
         clip_norm: float | None,
         options: Mapping[str, Any],
     ) -> None:
-        num_parts = 1 if tf.config.list_physical_devices("GPU") else os.cpu_count() or 1
+        num_parts = min(num_programs(), num_places)
         self._parts = []
         self._part_of: list[tuple[_Part, int]] = []
-        for places in np.array_split(np.arange(num_places), min(num_parts, num_places)):
+        for places in np.array_split(np.arange(num_places), num_parts):
             part = _Part(
                 build_bank(variant, len(places), num_marks=num_marks, num_bins=num_bins, **options),
                 len(places),
                 num_train=num_train,
                 num_valid=num_valid,
-                batch_size=batch_size,
                 learning_rate=learning_rate,
                 clip_norm=clip_norm,
             )
@@ -88,15 +87,14 @@ class Bank:
         """
         part, place = self._part_of[place]
         part.theta[place].assign(np.concatenate([weight.ravel() for weight in weights]))
+        for variable in (part.moment_1, part.moment_2, part.steps):
+            variable[place].assign(tf.zeros(variable.shape[1:]))
         for variable, values in (
-            (part.moment_1, 0.0),
-            (part.moment_2, 0.0),
-            (part.steps, 0.0),
-            (part.train_signal, _padded(train_signal, part.train_signal)),
-            (part.train_label, _padded(train_label.astype(np.float32), part.train_label)),
-            (part.valid_signal, _padded(valid_signal, part.valid_signal)),
+            (part.train_signal, train_signal),
+            (part.train_label, train_label.astype(np.float32)),
+            (part.valid_signal, valid_signal),
         ):
-            variable[place].assign(tf.broadcast_to(values, variable.shape[1:]))
+            variable[place].assign(_padded(values, variable.shape[1]))
 
     def weights(self, place: int, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
         """The weights of a model now, for its `set_weights`; `shapes` are theirs."""
@@ -120,8 +118,8 @@ class Bank:
         for start in range(0, steps, _STEPS_A_CALL):
             chunk = [part[start : start + _STEPS_A_CALL] for part in of_parts]
             num_steps = len(chunk[0])
-            chunk = [_padded(part, np.empty((_STEPS_A_CALL, *part.shape[1:]))) for part in chunk]
-            losses = self._advance([tf.constant(c, tf.int32) for c in chunk], num_steps)
+            chunk = [tf.constant(_padded(part, _STEPS_A_CALL), tf.int32) for part in chunk]
+            losses = self._advance(chunk, num_steps)
             loss += np.concatenate([of_part.numpy() for of_part in losses])
         return loss / steps
 
@@ -153,7 +151,6 @@ class _Part:
         *,
         num_train: int,
         num_valid: int,
-        batch_size: int,
         learning_rate: float,
         clip_norm: float | None,
     ) -> None:
@@ -242,9 +239,8 @@ class _Part:
         return logit
 
 
-def _padded(values: np.ndarray, like: Any) -> np.ndarray:
-    """Values with zeros behind, up to the length of a place of `like`, or of `like` itself."""
-    length = like.shape[1] if isinstance(like, tf.Variable) else like.shape[0]
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    """Values with zeros behind, up to a length."""
     padded = np.zeros((length, *values.shape[1:]), values.dtype)
     padded[: len(values)] = values
     return padded

@@ -228,7 +228,7 @@ def prepare(config: FitConfig, data: "tuple[Dataset, dict[str, Genes]] | None" =
         InputError: As `fit` raises it before it trains.
     """
     dataset, genes = data or load(config)
-    _check_run_directory(config, dataset)
+    check_run_directory(config, dataset)
     arguments = _model_arguments(config, dataset, genes["train"])
     return Training(config, dataset, genes, arguments, _build(config, arguments))
 
@@ -430,7 +430,7 @@ def measured_in_training(history: "pd.DataFrame") -> dict[str, Any]:
     }
 
 
-def _check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
+def check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
     """See that the run directory is free, or holds the very run to resume.
 
     Raises:

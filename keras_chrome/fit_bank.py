@@ -19,7 +19,7 @@ from keras_chrome.command_line import import_tensorflow_quietly, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.fit import (
     FitConfig,
-    Training,
+    check_run_directory,
     finish,
     load,
     measured_in_training,
@@ -73,17 +73,18 @@ def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str
     sizes: dict[str, tuple[int, int]] = {}
     for name, config in runs.items():
         try:
-            training = prepare(config, _data(config))
-            if len(training.genes["train"]) < config.batch_size:
+            dataset, genes = _data(config)
+            check_run_directory(config, dataset)
+            if len(genes["train"]) < config.batch_size:
                 raise InputError(
                     f"Expected a batch of training genes at least. Received: "
-                    f"{len(training.genes['train'])} genes, batch_size={config.batch_size}"
+                    f"{len(genes['train'])} genes, batch_size={config.batch_size}"
                 )
         except InputError as error:
             failures[name] = str(error)
             continue
-        sizes[name] = len(training.genes["train"]), len(training.genes["valid"])
-        groups[_shape(training)].append(name)
+        sizes[name] = len(genes["train"]), len(genes["valid"])
+        groups[_shape(config, dataset)].append(name)
     for names in groups.values():
         num_train, num_valid = (max(sizes[name][i] for name in names) for i in (0, 1))
         of_group = {name: runs[name] for name in names}
@@ -118,13 +119,12 @@ def _data(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
 _load_once = functools.lru_cache(maxsize=1)(load)
 
 
-def _shape(training: Training) -> tuple[Any, ...]:
+def _shape(config: FitConfig, dataset: "Dataset") -> tuple[Any, ...]:
     """What runs of one bank have in common."""
-    config = training.config
     return (
         config.model,
         len(config.marks),
-        training.dataset.num_bins,
+        dataset.num_bins,
         config.batch_size,
         config.learning_rate,
         config.clip_norm,

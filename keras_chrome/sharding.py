@@ -24,7 +24,12 @@ def num_shards(batch_size: int) -> int:
     """Number of equal shards of a batch: at least one a core, if they are large enough."""
     if tf.config.list_physical_devices("GPU"):
         return 1
-    least = max(os.cpu_count() or 1, math.ceil(batch_size / _MAX_SHARD_SIZE))
+    least = max(num_programs(), math.ceil(batch_size / _MAX_SHARD_SIZE))
     most = max(1, batch_size // _MIN_SHARD_SIZE)
     divisors = [n for n in range(1, most + 1) if batch_size % n == 0]
     return next((n for n in divisors if n >= least), divisors[-1])
+
+
+def num_programs() -> int:
+    """Number of XLA programs that keep the machine busy: one a core, and one on a GPU."""
+    return 1 if tf.config.list_physical_devices("GPU") else os.cpu_count() or 1

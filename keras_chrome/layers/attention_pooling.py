@@ -54,11 +54,15 @@ class AttentionPooling(keras.layers.Layer):
         scores = ops.sum(
             ops.cast(inputs, "float32") * ops.cast(self.context_vector, "float32"), axis=-1
         )
-        # Not ops.softmax, which warns of a single mark.
-        powers = ops.exp(scores - ops.max(scores, axis=1, keepdims=True))
-        return powers / ops.sum(powers, axis=1, keepdims=True)
+        return softmax(scores, axis=1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[tuple[int | None, ...], ...]:
         """Shapes of the sums and of the weights."""
         batch, steps, *rest = tuple(input_shape)
         return (batch, *rest), (batch, *rest[:-1], steps)
+
+
+def softmax(scores: Any, axis: int) -> Any:
+    """Weights that sum to one over an axis. `ops.softmax` warns where it is of length one."""
+    powers = ops.exp(scores - ops.max(scores, axis=axis, keepdims=True))
+    return powers / ops.sum(powers, axis=axis, keepdims=True)

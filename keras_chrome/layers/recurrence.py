@@ -23,6 +23,7 @@ import numpy as np
 from keras import ops
 from keras.backend import standardize_dtype
 
+from keras_chrome.layers.attention_pooling import softmax
 from keras_chrome.layers.backend import Arrays, scan, with_gradient
 
 
@@ -73,7 +74,7 @@ def attentive_lstm(inputs: Any, weights: Any, context: Any) -> tuple[Any, Any]:
         states, scores = _forward(
             inputs, weights, lambda hidden: ops.sum(_float32(hidden) * of_lane, axis=-1)
         )
-        attention = _softmax(_both_directions(scores))
+        attention = softmax(_both_directions(scores), axis=0)
         pooled = _sum_over_steps(states, _to_lanes(attention))
 
         def backward(d_pooled: Any, d_attention: Any) -> Arrays:
@@ -197,12 +198,6 @@ def _float32(tensor: Any) -> Any:
     """At least float32: half precision is widened, float64 stays."""
     dtype = standardize_dtype(tensor.dtype)
     return ops.cast(tensor, "float32") if dtype in ("float16", "bfloat16") else tensor
-
-
-def _softmax(scores: Any) -> Any:
-    """Over the steps. Not `ops.softmax`, which warns of a single mark."""
-    powers = ops.exp(scores - ops.max(scores, axis=0))
-    return powers / ops.sum(powers, axis=0)
 
 
 # A step's hidden state is kept as what the next step joins: `joined[t + 1]`, and at last
