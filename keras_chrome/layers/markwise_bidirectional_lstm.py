@@ -81,13 +81,12 @@ class MarkwiseBidirectionalLSTM(keras.layers.Layer):
         """Encode every mark's bins."""
         steps, marks = inputs.shape[1:3]
         lanes = self.lanes(inputs)
-        if recurrence_in_use() == "block":
-            return self._join(block_lstm(lanes, self.lane_weights(marks)), inputs)
-        if recurrence_in_use() == "stock":
-            weights = (self._of_lanes(w, marks) for w in self._weights())
-            hidden = stock_lstm(lanes, *weights)
-        else:
-            hidden = recurrence.lstm(lanes, self.lane_weights(marks))
+        weights = self.lane_weights(marks)
+        in_use = recurrence_in_use()
+        if in_use != "fused":
+            lstm = block_lstm if in_use == "block" else stock_lstm
+            return self._join(lstm(lanes, weights), inputs)
+        hidden = recurrence.lstm(lanes, weights)
         hidden = ops.reshape(hidden, (steps, marks, 2, ops.shape(inputs)[0], self.units))
         ahead, back = hidden[:, :, 0], ops.flip(hidden[:, :, 1], axis=0)
         return ops.transpose(ops.concatenate([ahead, back], axis=-1), (2, 0, 1, 3))
@@ -119,19 +118,12 @@ class MarkwiseBidirectionalLSTM(keras.layers.Layer):
 
     def lane_weights(self, marks: int) -> Any:
         """Weights as the recurrence takes them, (lanes, units + channels + 1, 4 * units)."""
-        kernel, recurrent_kernel, bias = self._weights()
-        joined = ops.concatenate([recurrent_kernel, kernel, bias[..., None, :]], axis=-2)
-        return self._of_lanes(joined, marks)
-
-    def _weights(self) -> tuple[Any, Any, Any]:
         weights = (self.kernel, self.recurrent_kernel, self.bias)
         kernel, recurrent_kernel, bias = (ops.convert_to_tensor(weight) for weight in weights)
-        return kernel, recurrent_kernel, bias
-
-    def _of_lanes(self, weight: Any, marks: int) -> Any:
-        """Weights (sets, 2, ...) as one a lane, (marks * 2, ...)."""
-        weight = ops.broadcast_to(weight, (marks, *weight.shape[1:]))
-        return ops.reshape(weight, (2 * marks, *weight.shape[2:]))
+        joined = ops.concatenate([recurrent_kernel, kernel, bias[..., None, :]], axis=-2)
+        # (sets, 2, ...) -> one a lane
+        joined = ops.broadcast_to(joined, (marks, *joined.shape[1:]))
+        return ops.reshape(joined, (2 * marks, *joined.shape[2:]))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """Shape `(batch, bins, marks, 2 * units)`."""

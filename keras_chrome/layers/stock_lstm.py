@@ -7,28 +7,28 @@ import keras
 from keras import ops
 
 
-def stock_lstm(inputs: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def stock_lstm(inputs: Any, weights: Any) -> list[Any]:
     """What `recurrence.lstm` computes, with `keras.layers.LSTM`: on a GPU that is cuDNN.
 
     Args:
-        inputs: Float tensor of shape `(steps, lanes, batch, channels)`.
-        kernel: Float tensor of shape `(lanes, channels, 4 * units)`.
-        recurrent_kernel: Float tensor of shape `(lanes, units, 4 * units)`.
-        bias: Float tensor of shape `(lanes, 4 * units)`.
+        inputs: As of `recurrence.lstm`, `(steps, lanes, batch, channels)`.
+        weights: Likewise, `(lanes, units + channels + 1, 4 * units)`.
 
     Returns:
-        Hidden states of shape `(steps, lanes, batch, units)`.
+        Hidden states of each lane, `(steps, batch, units)`.
     """
-    lanes, units = recurrent_kernel.shape[:2]
-    dtype = keras.backend.standardize_dtype(inputs.dtype)
-    layer = _layer(units, inputs.shape[0], inputs.shape[3], dtype)
+    steps, lanes, _, channels = inputs.shape
+    units = weights.shape[2] // 4
+    layer = _layer(units, steps, channels, keras.backend.standardize_dtype(inputs.dtype))
     hidden = []
     for lane in range(lanes):
-        weights = [kernel[lane], recurrent_kernel[lane], bias[lane]]
+        recurrent_kernel, kernel, bias = ops.split(weights[lane], [units, units + channels])
         batch_first = ops.transpose(inputs[:, lane], (1, 0, 2))
-        answer, _ = layer.stateless_call(weights, layer.non_trainable_variables, batch_first)
+        answer, _ = layer.stateless_call(
+            [kernel, recurrent_kernel, bias[0]], layer.non_trainable_variables, batch_first
+        )
         hidden.append(ops.transpose(answer, (1, 0, 2)))
-    return ops.stack(hidden, axis=1)
+    return hidden
 
 
 @functools.lru_cache

@@ -17,8 +17,8 @@ def test_equals_the_recurrence(dtype: str, atol: float) -> None:
         keras.ops.convert_to_tensor(rng.normal(scale=0.5, size=shape), dtype)
         for shape in [(8, 4, 3, 2), (4, 2, 20), (4, 5, 20), (4, 20)]
     )
-    hidden = stock_lstm(inputs, kernel, recurrent_kernel, bias)
     joined = keras.ops.concatenate([recurrent_kernel, kernel, bias[:, None]], axis=1)
+    hidden = keras.ops.stack(stock_lstm(inputs, joined), axis=1)
     assert keras.backend.standardize_dtype(hidden.dtype) == dtype
     np.testing.assert_allclose(
         *(keras.ops.cast(h, "float32") for h in (hidden, recurrence.lstm(inputs, joined))),
