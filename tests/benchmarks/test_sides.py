@@ -18,7 +18,11 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 from pytorch_models import OneRecurrence, ReferenceDesign  # noqa: E402
 from pytorch_sides import to_arrays  # noqa: E402
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # PyTorch looks for a GPU before its first gradient, and warns where there is none to be had.
+    pytest.mark.filterwarnings("ignore:CUDA initialization:UserWarning"),
+]
 
 GENES, BINS, MARKS = 6, 20, ("H3K27me3", "H3K4me1", "H3K4me3")
 # Where a layer keeps which of the weights.
