@@ -1,13 +1,12 @@
 """A local stand-in for TensorFlow Serving, for tests and for trying out an exported model.
 
-It speaks TensorFlow Serving's gRPC interface (`Predict`, `GetModelMetadata`, `GetModelStatus`)
-and answers faults with the same status codes and messages: it runs the same TensorFlow session on
-the same graph, so what a graph refuses, it refuses in the same words. It is not TensorFlow
-Serving: no REST, no batching of requests, no reload. Use the container of `compose.yaml` for work.
+It speaks TensorFlow Serving's gRPC and REST interfaces and answers faults with the same status
+codes and messages: it runs the same TensorFlow session on the same graph, so what a graph refuses,
+it refuses in the same words. It batches requests, serves several models and versions by policy and
+label, notices new versions, speaks TLS, and tells Prometheus how it fares, from the same
+configuration files. It is not TensorFlow Serving: one process in Python, for one machine.
 
-Layout of a models folder: `MODELS/NAME/VERSION/saved_model.pb`. Every version is loaded; a request
-without a version gets the highest. TensorFlow Serving loads the highest alone unless its
-`model_version_policy` says otherwise.
+The folder of models stands for the container's `/models`: `MODELS/NAME/VERSION/saved_model.pb`.
 
     python -m serving.local --models models --port 8500
 
@@ -15,16 +14,23 @@ or, from Python:
 
     with LocalServer("models") as server, Client(server.target, "e012") as client:
         client.predict(signal)
+
+Where it differs from TensorFlow Serving on purpose: a full queue is RESOURCE_EXHAUSTED, where that
+says UNAVAILABLE; messages are limited to 64 MiB, where that takes 2 GiB; a model lies in the folder
+of models, or is refused; operations that could reach files or the network are refused, unless
+`--allow-unsafe-ops`. Classify, Regress and MultiInference are not there.
 """
 
 import argparse
+import asyncio
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -35,52 +41,101 @@ from serving.errors import InputError
 from serving.quiet import import_tensorflow_quietly
 
 if TYPE_CHECKING:
-    import numpy as np
-    from tensorflow_serving.apis import predict_pb2
+    import uvicorn
 
-# What TensorFlow Serving's own server accepts, in bytes: the largest int32.
-MAX_MESSAGE_BYTES = 2**31 - 1
+    from serving.stand_in.batching import BatchingParameters
 
-# TensorFlow Serving cuts a longer status message.
-_MAX_STATUS_CHARACTERS = 1024
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
+MAX_MESSAGE_BYTES = 64 * 2**20
+# Each may hold a message: more at once are refused before they are read.
+MAX_CONCURRENT_REQUESTS = 2048
+
+_logger = logging.getLogger("serving.local")
 
 
 class LocalServer:
     """The stand-in, serving as long as its context is open.
 
     Args:
-        models_dir: Folder of served models, `NAME/VERSION/saved_model.pb`.
+        models_dir: Folder of served models, `NAME/VERSION/saved_model.pb`, which stands for the
+            container's `/models`. Without `model_config_file` every model in it is served, and of
+            each the highest version.
         host: Address to listen on; the default is reachable from this machine alone.
-        port: Port to listen on; 0 takes a free one.
+        port: Port for gRPC; 0 takes a free one.
+        rest_port: Port for REST and for Prometheus; 0 takes a free one, None leaves it closed.
+            It is never encrypted.
+        model_config_file: ModelServerConfig in protobuf's text format, as TensorFlow Serving takes
+            it: names, versions and labels. Read again at each poll.
+        batching: How requests are batched, or a file of TensorFlow Serving's BatchingParameters.
+        ssl_config_file: TensorFlow Serving's SSLConfig: certificate and key of the server, and
+            whether clients need one.
+        poll_wait_s: Seconds between two looks at the folder and the file.
+        max_message_bytes: Most bytes of a request.
+        allow_unsafe_ops: Also load models that may reach files or the network.
 
     Attributes:
-        target: `host:port`, as a client wants it.
-        models: The versions served, for each model's name.
+        target: `host:port` of gRPC, as a client wants it.
+        rest_url: `http://host:port` of REST, or None.
 
     Raises:
-        InputError: If there is nothing to serve, or a SavedModel cannot be loaded.
-        OSError: If the port cannot be had.
+        InputError: If there is nothing to serve, a SavedModel cannot be loaded, or a file of
+            configuration does not hold what it should.
+        OSError: If a port cannot be had.
     """
 
-    def __init__(self, models_dir: str | Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        _check_free(host, port)
-        servables = _load_all(Path(models_dir))
-        self.models = {name: sorted(versions) for name, versions in servables.items()}
-        # Without the last option a second server could share the port of the first.
-        options = [
-            ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-            ("grpc.so_reuseport", 0),
-        ]
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=4), options=options)
-        _register(self._server, servables)
-        self.target = f"{host}:{self._server.add_insecure_port(f'{host}:{port}')}"
-        self._server.start()
+    def __init__(
+        self,
+        models_dir: str | Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        rest_port: int | None = None,
+        model_config_file: str | Path | None = None,
+        batching: "BatchingParameters | str | Path | None" = None,
+        ssl_config_file: str | Path | None = None,
+        poll_wait_s: float = 1.0,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        allow_unsafe_ops: bool = False,
+    ) -> None:
+        from serving.stand_in.batching import BatchingParameters
+        from serving.stand_in.metrics import Metrics
+        from serving.stand_in.model_store import ModelStore
+
+        for wanted in (port, rest_port):
+            if wanted is not None:
+                _check_free(host, wanted)
+        if not poll_wait_s > 0:
+            raise InputError(f"Expected a positive number. Received: poll_wait_s={poll_wait_s}")
+        if batching is None or isinstance(batching, str | Path):
+            batching = BatchingParameters.from_file(batching) if batching else BatchingParameters()
+        credentials = _credentials(ssl_config_file) if ssl_config_file else None
+        self._host = host
+        self._model_config_file = model_config_file
+        self._poll_wait_s = poll_wait_s
+        self._max_message_bytes = max_message_bytes
+        self._models = ModelStore(Path(models_dir), allow_unsafe_ops=allow_unsafe_ops)
+        self._metrics = Metrics(lambda: self._batcher.num_waiting, self._models.available)
+        self._rest: uvicorn.Server | None = None
+        self.rest_url: str | None = None
+
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="server", daemon=True)
+        self._thread.start()
+        try:
+            self.target = self._do(self._start(batching, port, rest_port, credentials))
+        except BaseException:
+            self._end_loop()
+            raise
+
+    @property
+    def models(self) -> dict[str, list[int]]:
+        """The versions that answer, for each model's name."""
+        return self._models.available()
 
     def close(self, grace_s: float = 5.0) -> None:
         """Stop accepting requests, and wait at most `grace_s` seconds for those under way."""
-        self._server.stop(grace_s).wait()
+        if self._thread.is_alive():
+            self._do(self._stop(grace_s))
+            self._end_loop()
 
     def __enter__(self) -> "LocalServer":
         return self
@@ -93,84 +148,150 @@ class LocalServer:
     ) -> None:
         self.close()
 
+    def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-class _RequestError(Exception):
-    """A request that is answered with a status code instead of a result."""
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
-    def __init__(self, code: grpc.StatusCode, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    async def _start(
+        self,
+        batching: "BatchingParameters",
+        port: int,
+        rest_port: int | None,
+        credentials: grpc.ServerCredentials | None,
+    ) -> str:
+        from serving.stand_in.batching import Batcher
+        from serving.stand_in.grpc_api import GrpcApi
+        from serving.stand_in.service import Service
 
-
-class _Servable:
-    """One loaded version of a model."""
-
-    def __init__(self, path: Path, version: int) -> None:
-        import tensorflow as tf
-
-        self.version = version
-        self._session = tf.compat.v1.Session(graph=tf.Graph())
-        with self._session.graph.as_default():
-            meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
-        self.signatures = dict(meta_graph.signature_def)
-        self._callables: dict[tuple[str, tuple[str, ...]], Callable[..., list[np.ndarray]]] = {}
-
-    def predict(
-        self, signature_name: str, inputs: dict[str, "np.ndarray"], output_filter: Sequence[str]
-    ) -> dict[str, "np.ndarray"]:
-        """Run a signature; raises `_RequestError` or TensorFlow's own errors."""
-        from tensorflow.core.protobuf import config_pb2
-
-        if signature_name not in self.signatures:
-            raise _RequestError(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                f'Serving signature key "{signature_name}" not found.',
-            )
-        signature = self.signatures[signature_name]
-        sent, known = sorted(inputs), sorted(signature.inputs)
-        if sent != known:
-            raise _invalid(_wrong_inputs(sent, known))
-        outputs = tuple(output_filter) or tuple(sorted(signature.outputs))
-        for number, output in enumerate(outputs):
-            if output not in signature.outputs:
-                raise _invalid(
-                    f"output tensor alias not found in signature: {output} Outputs expected to be "
-                    f"in the set {{{','.join(sorted(signature.outputs))}}}."
-                )
-            if output in outputs[:number]:
-                raise _invalid(f"duplicate output tensor alias: {output}")
-        key = (signature_name, outputs)
-        if key not in self._callables:
-            # The public ways check the inputs in Python, in other words; this one leaves it to the
-            # C++ session, as TensorFlow Serving does.
-            self._callables[key] = self._session._make_callable_from_options(
-                config_pb2.CallableOptions(
-                    feed=[signature.inputs[name].name for name in known],
-                    fetch=[signature.outputs[output].name for output in outputs],
-                )
-            )
-        values = self._callables[key](*(inputs[name] for name in known))
-        return dict(zip(outputs, values, strict=True))
-
-
-def _wrong_inputs(sent: list[str], known: list[str]) -> str:
-    extra = [name for name in sent if name not in known]
-    missing = [name for name in known if name not in sent]
-    if len(sent) == len(known):
-        return (
-            f"Signature input alias: {missing[0]} not found in request and no default value "
-            f"provided. Inputs expected to be in the request {{{','.join(sent)}}}, or default "
-            "input alias set: "
+        await self._load_models()
+        self._batcher = Batcher(batching, self._metrics.batch_ran, self._metrics.request_waited)
+        service = Service(self._models, self._batcher, self._max_message_bytes)
+        self._grpc = grpc.aio.server(
+            maximum_concurrent_rpcs=MAX_CONCURRENT_REQUESTS,
+            options=[
+                ("grpc.max_receive_message_length", self._max_message_bytes),
+                ("grpc.max_send_message_length", -1),
+                # Without this a second server could share the port of the first.
+                ("grpc.so_reuseport", 0),
+                # A client that has vanished without a word is noticed.
+                ("grpc.keepalive_time_ms", 60_000),
+            ],
         )
-    return (
-        f"input size does not match signature: {len(sent)}!={len(known)} "
-        f"len({{{','.join(sent)}}}) != len({{{','.join(known)}}}). "
-        f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+        api = self._api = GrpcApi(self._grpc, service, self._metrics)
+        address = f"{self._host}:{port}"
+        bound = (
+            self._grpc.add_secure_port(address, credentials)
+            if credentials
+            else self._grpc.add_insecure_port(address)
+        )
+        await self._grpc.start()
+        if rest_port is not None:
+            await self._start_rest(service, rest_port)
+        await api.set_health(True)
+        self._polling = asyncio.create_task(self._poll_again_and_again())
+        return f"{self._host}:{bound}"
+
+    async def _start_rest(self, service: Any, port: int) -> None:
+        import uvicorn
+
+        from serving.stand_in.rest_api import rest_api
+
+        listening = socket.create_server((self._host, port))
+        self.rest_url = f"http://{self._host}:{listening.getsockname()[1]}"
+        application = rest_api(service, self._metrics, self._max_message_bytes)
+        config = uvicorn.Config(
+            application, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=60
+        )
+        self._rest = uvicorn.Server(config)
+        # Not `serve`, which would take over the signals of the process.
+        self._rest_ended = asyncio.create_task(self._rest._serve([listening]))
+        while not self._rest.started:
+            await asyncio.sleep(0.01)
+
+    async def _stop(self, grace_s: float) -> None:
+        await self._api.set_health(False)
+        self._polling.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._polling
+        if self._rest:
+            self._rest.config.timeout_graceful_shutdown = max(1, round(grace_s))
+            self._rest.should_exit = True
+        await self._grpc.stop(grace_s)
+        if self._rest:
+            await self._rest_ended
+        self._batcher.close()
+        self._models.close()
+
+    async def _load_models(self) -> None:
+        from serving.stand_in.servable import RequestError
+
+        config = self._read_config()
+        if not config.model_config_list.config:
+            raise InputError(
+                f"Expected models as {self._models.models_dir}/NAME/VERSION/saved_model.pb. "
+                "Received: none. Export one: python -m export RUN --to "
+                f"{self._models.models_dir} --name NAME"
+            )
+        try:
+            await self._models.apply(config)
+        except RequestError as error:
+            for path, reason in self._models.failures().items():
+                raise InputError(
+                    f"Expected a SavedModel. Received: {path}, which cannot be loaded ({reason}). "
+                    "Export it again, or take it away"
+                ) from error
+            raise InputError(f"Expected models that can be served. Received: {error}") from error
+
+    def _read_config(self) -> Any:
+        from tensorflow_serving.config import model_server_config_pb2
+
+        from serving.messages import read_text_proto
+
+        if self._model_config_file is None:
+            return self._models.config_of_folder()
+        message = model_server_config_pb2.ModelServerConfig()
+        return read_text_proto(self._model_config_file, message)
+
+    async def _poll_again_and_again(self) -> None:
+        from serving.stand_in.servable import RequestError
+
+        last_fault = ""
+        while True:
+            await asyncio.sleep(self._poll_wait_s)
+            fault = ""
+            try:
+                await self._models.apply(self._read_config())
+            except (InputError, RequestError) as error:
+                # What answers goes on answering.
+                fault = str(error)
+            except Exception:
+                _logger.exception("looking for models")
+            if fault and fault != last_fault:
+                _logger.warning("%s", fault)
+            last_fault = fault
+
+
+def _credentials(path: str | Path) -> grpc.ServerCredentials:
+    from serving.messages import SSLConfig, read_text_proto
+
+    config: Any = read_text_proto(path, SSLConfig())
+    for name in ("server_key", "server_cert"):
+        if "-----BEGIN " not in getattr(config, name):
+            raise InputError(f"Expected PEM text. Received: {path}: {name}, which has none")
+    if config.client_verify and not config.custom_ca:
+        raise InputError(
+            "Expected custom_ca, which may vouch for clients. Received: "
+            f"{path}: client_verify without it"
+        )
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        config.custom_ca.encode() or None,
+        require_client_auth=config.client_verify,
     )
-
-
-def _invalid(message: str) -> _RequestError:
-    return _RequestError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
 def _check_free(host: str, port: int) -> None:
@@ -185,188 +306,83 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
-def _load_all(models_dir: Path) -> dict[str, dict[int, _Servable]]:
-    import tensorflow as tf
-
-    if not models_dir.is_dir():
-        raise InputError(
-            f"Expected a folder of models. Received: models={models_dir}, which is none. Export "
-            f"one: python -m export RUN --to {models_dir} --name NAME"
-        )
-    servables: dict[str, dict[int, _Servable]] = {}
-    for path in sorted(models_dir.glob("*/*")):
-        # A hidden folder is an export under way; a version that is no number is never served.
-        if path.parent.name.startswith(".") or not path.name.isdecimal():
-            continue
-        try:
-            servable = _Servable(path, int(path.name))
-            _replay_warmup(servable, path)
-        except (OSError, ValueError, RuntimeError, tf.errors.OpError, _RequestError) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(
-                f"Expected a SavedModel. Received: {path}, which cannot be loaded ({reason}). "
-                "Export it again, or take it away"
-            ) from error
-        servables.setdefault(path.parent.name, {})[servable.version] = servable
-    if not servables:
-        raise InputError(
-            f"Expected models as {models_dir}/NAME/VERSION/saved_model.pb. Received: none. Export "
-            f"one: python -m export RUN --to {models_dir} --name NAME"
-        )
-    return servables
-
-
-def _replay_warmup(servable: _Servable, path: Path) -> None:
-    import tensorflow as tf
-    from tensorflow_serving.apis import prediction_log_pb2
-
-    records = path / "assets.extra" / "tf_serving_warmup_requests"
-    if records.is_file():
-        for record in tf.data.TFRecordDataset(str(records)).as_numpy_iterator():
-            log = prediction_log_pb2.PredictionLog.FromString(record)
-            _predict(servable, log.predict_log.request)
-
-
-def _predict(
-    servable: _Servable, request: "predict_pb2.PredictRequest"
-) -> "predict_pb2.PredictResponse":
-    import tensorflow as tf
-    from tensorflow_serving.apis import predict_pb2
-
-    inputs = {}
-    for name, tensor in request.inputs.items():
-        try:
-            inputs[name] = tf.make_ndarray(tensor)
-        except (TypeError, ValueError) as error:
-            raise _invalid(f"tensor parsing error: {name}") from error
-    signature_name = request.model_spec.signature_name or "serving_default"
-    outputs = servable.predict(signature_name, inputs, request.output_filter)
-    response = predict_pb2.PredictResponse()
-    response.model_spec.name = request.model_spec.name
-    response.model_spec.version.value = servable.version
-    response.model_spec.signature_name = signature_name
-    for name, value in outputs.items():
-        response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
-    return response
-
-
-def _register(server: grpc.Server, servables: dict[str, dict[int, _Servable]]) -> None:
-    import tensorflow as tf
-    from tensorflow_serving.apis import (
-        get_model_metadata_pb2,
-        get_model_status_pb2,
-        model_service_pb2_grpc,
-        prediction_service_pb2_grpc,
-    )
-
-    def find(request: Any) -> _Servable:
-        spec = request.model_spec
-        if not request.HasField("model_spec"):
-            raise _invalid("Missing ModelSpec")
-        if not spec.name:
-            raise _invalid("ModelSpec has no name specified.")
-        if spec.WhichOneof("version_choice") == "version_label":
-            raise _invalid(f"Unrecognized servable version label: {spec.version_label}")
-        versions = servables.get(spec.name, {})
-        wanted = spec.version.value if spec.HasField("version") else max(versions, default=None)
-        if wanted not in versions:
-            asked = f"Latest({spec.name})"
-            if spec.HasField("version"):
-                asked = f"Specific({spec.name}, {wanted})"
-            raise _RequestError(
-                grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {asked}"
-            )
-        return versions[wanted]
-
-    def answering(method: Callable[[Any], Any]) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
-        """A service method that answers faults with their status code."""
-
-        def answer(_: Any, request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                return method(request)
-            except _RequestError as fault:
-                code, message = fault.code, str(fault)
-            except tf.errors.OpError as error:
-                code, message = _CODES[error.error_code], error.message
-            if len(message) > _MAX_STATUS_CHARACTERS:
-                message = f"{message[:_MAX_STATUS_CHARACTERS]}...TRUNCATED"
-            return context.abort(code, message)  # which raises
-
-        return answer
-
-    def get_model_metadata(request: Any) -> Any:
-        fields = list(request.metadata_field)
-        if not fields:
-            raise _invalid("GetModelMetadataRequest must specify at least one metadata_field")
-        for field in fields:
-            if field != "signature_def":
-                raise _invalid(f"Metadata field {field} is not supported")
-        servable = find(request)
-        signatures = get_model_metadata_pb2.SignatureDefMap()
-        for name, signature in servable.signatures.items():
-            signatures.signature_def[name].CopyFrom(signature)
-        response = get_model_metadata_pb2.GetModelMetadataResponse()
-        response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = servable.version
-        response.metadata["signature_def"].Pack(signatures)
-        return response
-
-    def get_model_status(request: Any) -> Any:
-        if not request.HasField("model_spec"):
-            raise _invalid("Missing ModelSpec")
-        spec = request.model_spec
-        versions: Iterable[int] = servables.get(spec.name, {})
-        if spec.HasField("version"):
-            versions = [v for v in versions if v == spec.version.value]
-            missing = f"Could not find version {spec.version.value} of model {spec.name}"
-        else:
-            missing = f"Could not find any versions of model {spec.name}"
-        if not versions:
-            raise _RequestError(grpc.StatusCode.NOT_FOUND, missing)
-        response = get_model_status_pb2.GetModelStatusResponse()
-        for version in sorted(versions, reverse=True):
-            status = response.model_version_status.add()
-            status.version = version
-            status.state = get_model_status_pb2.ModelVersionStatus.AVAILABLE
-            status.status.error_code = tf.errors.OK
-        return response
-
-    class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-        Predict = answering(lambda request: _predict(find(request), request))
-        GetModelMetadata = answering(get_model_metadata)
-
-    class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-        GetModelStatus = answering(get_model_status)
-
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(), server)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(), server)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Serve until interrupted or terminated."""
     parser = argparse.ArgumentParser(
         prog="python -m serving.local",
-        description="A local stand-in for TensorFlow Serving: its gRPC interface, for tests and "
-        "for trying out. Stops on SIGINT and SIGTERM.",
+        description="A local stand-in for TensorFlow Serving, for tests and for trying out: its "
+        "gRPC and REST interfaces and its files of configuration. Stops on SIGINT and SIGTERM, "
+        "once what is under way is answered.",
     )
-    parser.add_argument("--models", required=True, help="folder of models, NAME/VERSION inside")
+    parser.add_argument(
+        "--models",
+        required=True,
+        help="folder of models, NAME/VERSION inside; stands for the container's /models",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8500, help="port, 0 for any (%(default)s)")
+    parser.add_argument(
+        "--rest-port", type=int, metavar="N", help="port of REST and Prometheus (default: closed)"
+    )
+    parser.add_argument(
+        "--model-config-file",
+        metavar="FILE",
+        help="models, versions and labels, as TensorFlow Serving reads them; read again and again "
+        "(default: every model in the folder, its highest version)",
+    )
+    parser.add_argument(
+        "--batching-parameters-file",
+        metavar="FILE",
+        help="how requests are batched, as TensorFlow Serving reads it",
+    )
+    parser.add_argument(
+        "--ssl-config-file",
+        metavar="FILE",
+        help="certificates, as TensorFlow Serving reads them (default: not encrypted)",
+    )
+    parser.add_argument(
+        "--poll-wait-s", type=float, default=1.0, help="between looks at the files (%(default)s)"
+    )
+    parser.add_argument(
+        "--grace-s",
+        type=float,
+        default=30.0,
+        help="for requests under way at the end (%(default)s)",
+    )
+    parser.add_argument(
+        "--allow-unsafe-ops",
+        action="store_true",
+        help="load models that may reach files, the network or other code",
+    )
     args = parser.parse_args(argv)
     # A GPU stays with whoever trains on it.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
         import_tensorflow_quietly()
-        with LocalServer(args.models, host=args.host, port=args.port) as server:
-            served = ", ".join(f"{name} {versions}" for name, versions in server.models.items())
-            print(f"Local stand-in for TensorFlow Serving on {server.target}: {served}", flush=True)
-            stopping.wait()
+        server = LocalServer(
+            args.models,
+            host=args.host,
+            port=args.port,
+            rest_port=args.rest_port,
+            model_config_file=args.model_config_file,
+            batching=args.batching_parameters_file,
+            ssl_config_file=args.ssl_config_file,
+            poll_wait_s=args.poll_wait_s,
+            allow_unsafe_ops=args.allow_unsafe_ops,
+        )
     except (InputError, OSError) as error:
         print(f"python -m serving.local: {error}", file=sys.stderr)
         return 2
+    served = ", ".join(f"{name} {versions}" for name, versions in server.models.items())
+    print(f"Local stand-in for TensorFlow Serving on {server.target}: {served}", flush=True)
+    if server.rest_url:
+        print(f"REST and Prometheus on {server.rest_url}", flush=True)
+    stopping.wait()
+    server.close(args.grace_s)
     return 0
 
 

@@ -70,7 +70,7 @@ def to_array(proto: "tensor_pb2.TensorProto", max_bytes: int | None = None) -> n
     if max_bytes is not None and math.prod(shape) * item_bytes > max_bytes:
         raise TensorError(f"{shape} of {np.dtype(dtype).name}, more than {max_bytes} bytes")
     if proto.dtype == types_pb2.DT_FLOAT and len(proto.float_val) > 1:
-        content = PackedFloats.FromString(proto.SerializeToString()).float_val  # type: ignore[attr-defined]
+        content = PackedFloats.FromString(proto.SerializeToString()).float_val
         array = np.frombuffer(content, np.float32)
     else:
         try:

@@ -13,9 +13,23 @@ from keras_chrome.models import build_model
 from keras_chrome.run_directory import new_run
 from serving.client import Client
 from serving.local import LocalServer
+from serving.stand_in.batching import BatchingParameters
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 NUM_BINS = 8
+MODELS_CONFIG = """
+model_config_list {
+  config {
+    name: "tiny"
+    base_path: "/models/tiny"
+    model_platform: "tensorflow"
+    model_version_policy { all {} }
+    version_labels { key: "stable" value: 3 }
+    version_labels { key: "canary" value: 12 }
+  }
+  config { name: "foreign" base_path: "/models/foreign" model_platform: "tensorflow" }
+}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +45,7 @@ def model() -> keras.Model:
 
 @pytest.fixture(scope="session")
 def models_dir(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Versions 3 and 12 of `tiny`, and `foreign`, which knows no marks."""
+    """Versions 3 (stable) and 12 (canary) of `tiny`, and `foreign`, which knows no marks."""
     folder = tmp_path_factory.mktemp("serving")
     with new_run(
         folder / "run",
@@ -54,12 +68,19 @@ def models_dir(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> 
     signatures = foreign.double.get_concrete_function(spec)
     tf.saved_model.save(foreign, str(folder / "models/foreign/1"), signatures)
     (folder / "models/.tiny-being-exported").mkdir()
+    (folder / "models/models.config").write_text(MODELS_CONFIG)
     return folder / "models"
 
 
 @pytest.fixture(scope="session")
 def server(models_dir: Path) -> Iterator[LocalServer]:
-    with LocalServer(models_dir) as server:
+    with LocalServer(
+        models_dir,
+        rest_port=0,
+        model_config_file=models_dir / "models.config",
+        # Requests of tiny genes, as many as make up a message of some MB.
+        batching=BatchingParameters(max_batch_size=50_000),
+    ) as server:
         yield server
 
 

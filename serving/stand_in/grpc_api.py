@@ -1,0 +1,120 @@
+"""The stand-in's gRPC interface: TensorFlow Serving's services, and gRPC's own health service."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from serving.stand_in.metrics import Metrics
+from serving.stand_in.servable import RequestError
+from serving.stand_in.service import Service
+
+# TensorFlow Serving cuts a longer status message.
+_MAX_STATUS_CHARACTERS = 1024
+_PACKAGE = "tensorflow.serving"
+_logger = logging.getLogger("serving.local")
+
+
+class GrpcApi:
+    """Registers the services with a server.
+
+    Args:
+        server: A server of `grpc.aio` that has not started.
+        service: What answers.
+        metrics: What counts.
+    """
+
+    def __init__(self, server: grpc.aio.Server, service: Service, metrics: Metrics) -> None:
+        from tensorflow_serving.apis import (
+            get_model_metadata_pb2,
+            get_model_status_pb2,
+            model_management_pb2,
+            predict_pb2,
+        )
+
+        self._service = service
+        self._metrics = metrics
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+
+        async def get_model_metadata(request: Any) -> Message:
+            return service.get_model_metadata(request)
+
+        async def get_model_status(request: Any) -> Message:
+            return service.get_model_status(request)
+
+        requests: dict[str, dict[str, tuple[Any, Callable[[Any], Awaitable[Message]]]]] = {
+            "PredictionService": {
+                "Predict": (predict_pb2.PredictRequest, self._counted(service.predict)),
+                "GetModelMetadata": (
+                    get_model_metadata_pb2.GetModelMetadataRequest,
+                    get_model_metadata,
+                ),
+            },
+            "ModelService": {
+                "GetModelStatus": (get_model_status_pb2.GetModelStatusRequest, get_model_status),
+                "HandleReloadConfigRequest": (
+                    model_management_pb2.ReloadConfigRequest,
+                    service.reload_config,
+                ),
+            },
+        }
+        server.add_generic_rpc_handlers(
+            tuple(
+                grpc.method_handlers_generic_handler(
+                    f"{_PACKAGE}.{name}",
+                    {
+                        method: grpc.unary_unary_rpc_method_handler(_answering(kind, answer))
+                        for method, (kind, answer) in methods.items()
+                    },
+                )
+                for name, methods in requests.items()
+            )
+        )
+
+    async def set_health(self, is_serving: bool) -> None:
+        """Tell whether requests should come here: the whole server, and each service."""
+        states = health_pb2.HealthCheckResponse
+        state = states.SERVING if is_serving else states.NOT_SERVING
+        for name in ("", f"{_PACKAGE}.PredictionService", f"{_PACKAGE}.ModelService"):
+            await self._health.set(name, state)
+
+    def _counted(
+        self, answer: Callable[[Any], Awaitable[Message]]
+    ) -> Callable[[Any], Awaitable[Message]]:
+        async def counted(request: Any) -> Message:
+            name = request.model_spec.name
+            with self._metrics.request(lambda: self._service.models.known(name), "GRPC"):
+                return await answer(request)
+
+        return counted
+
+
+def _answering(
+    kind: Any, answer: Callable[[Any], Awaitable[Message]]
+) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+    """A service method, from bytes to bytes, that answers faults with their status code."""
+
+    async def method(content: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        try:
+            request = kind.FromString(content)
+        except DecodeError:
+            # As a server written in C++ does; gRPC for Python would log a traceback each time.
+            await context.abort(grpc.StatusCode.INTERNAL, f"Failed to parse a {kind.__name__}")
+        try:
+            return (await answer(request)).SerializeToString()
+        except RequestError as fault:
+            code, message = fault.code, str(fault)
+        except Exception as error:
+            # A bug of ours must not end the server, nor tell strangers where its files lie.
+            _logger.exception("%s", kind.__name__)
+            code, message = grpc.StatusCode.INTERNAL, type(error).__name__
+        if len(message) > _MAX_STATUS_CHARACTERS:
+            message = f"{message[:_MAX_STATUS_CHARACTERS]}...TRUNCATED"
+        await context.abort(code, message)
+        raise AssertionError  # abort has raised
+
+    return method
