@@ -63,20 +63,17 @@ def to_array(proto: "tensor_pb2.TensorProto", max_bytes: int | None = None) -> n
     if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
         raise TensorError(f"a shape that is not known: {shape}")
     try:
-        dtype = tf.as_dtype(proto.dtype).as_numpy_dtype
+        dtype = np.dtype(tf.as_dtype(proto.dtype).as_numpy_dtype)
     except (TypeError, KeyError) as error:
         raise TensorError(f"a type that is not known: {proto.dtype}") from error
-    item_bytes = _BYTES_A_TEXT if dtype in (np.object_, np.str_) else np.dtype(dtype).itemsize
-    if max_bytes is not None and math.prod(shape) * item_bytes > max_bytes:
-        raise TensorError(f"{shape} of {np.dtype(dtype).name}, more than {max_bytes} bytes")
-    if proto.dtype == types_pb2.DT_FLOAT and len(proto.float_val) > 1:
+    size = math.prod(shape)
+    item_bytes = _BYTES_A_TEXT if dtype.hasobject else dtype.itemsize
+    if max_bytes is not None and size * item_bytes > max_bytes:
+        raise TensorError(f"{shape} of {dtype.name}, more than {max_bytes} bytes")
+    if proto.dtype == types_pb2.DT_FLOAT and size == len(proto.float_val):
         content = PackedFloats.FromString(proto.SerializeToString()).float_val
-        array = np.frombuffer(content, np.float32)
-    else:
-        try:
-            return tf.make_ndarray(proto)
-        except (TypeError, ValueError, IndexError) as error:
-            raise TensorError(str(error)) from error
-    if array.size != math.prod(shape):
-        raise TensorError(f"{array.size} numbers for the shape {shape}")
-    return array.reshape(shape)
+        return np.frombuffer(content, np.float32).reshape(shape)
+    try:
+        return tf.make_ndarray(proto)
+    except (TypeError, ValueError, IndexError) as error:
+        raise TensorError(str(error)) from error
