@@ -264,10 +264,13 @@ class LocalServer:
             await asyncio.sleep(self._poll_wait_s)
             fault = ""
             try:
-                await self._models.apply(self._read_config())
-            except (InputError, RequestError) as error:
-                # What answers goes on answering.
-                fault = str(error)
+                try:
+                    await self._models.apply(self._read_config())
+                except (InputError, RequestError) as error:
+                    # The configuration of before is still good, and its folders may have changed:
+                    # a label may be waiting for a version.
+                    fault = str(error)
+                    await self._models.poll()
             except Exception:
                 _logger.exception("looking for models")
             if fault and fault != last_fault:
