@@ -145,6 +145,8 @@ class Batcher:
             RequestError: If it cannot be batched or the queue is full.
             tensorflow.errors.OpError: If the graph refuses it.
         """
+        if not arrays:
+            raise invalid("Batching session Run() must have at least one input tensor.")
         if any(array.ndim == 0 for array in arrays):
             raise invalid("Batching session Run() input tensors must have at least one dimension.")
         if len({len(array) for array in arrays}) > 1:

@@ -9,6 +9,8 @@ import numpy as np
 
 from serving.stand_in.operations import unsafe_operations
 
+_METHODS = tuple(f"tensorflow/serving/{kind}" for kind in ("predict", "classify", "regress"))
+
 
 class RequestError(Exception):
     """A request that is answered with a status code instead of a result."""
@@ -105,6 +107,13 @@ class Servable:
                 f'Serving signature key "{signature_name}" not found.',
             )
         signature = self.signatures[signature_name]
+        if signature.method_name not in _METHODS:
+            # Such as the one that the loader runs, which no client should.
+            raise RequestError(
+                grpc.StatusCode.INTERNAL,
+                "Expected prediction signature method_name to be one of "
+                f"{{{', '.join(_METHODS)}}}. Was: {signature.method_name}",
+            )
         sent, known = sorted(inputs), sorted(signature.inputs)
         if sent != known:
             raise invalid(_wrong_inputs(sent, known))

@@ -161,6 +161,7 @@ def test_a_failed_run_fails_those_who_asked_and_no_others(held: Held) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
+        ([], "must have at least one input tensor"),
         ([np.float32(1)], "must have at least one dimension"),
         ([np.ones(2), np.ones(3)], "must have equal 0th-dimension size"),
         ([np.ones(9)], "Task size 9 is larger than maximum input batch size 8"),
