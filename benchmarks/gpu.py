@@ -23,7 +23,6 @@ No figures from a GPU have been taken yet: it has run on CPUs only.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from machine import cpu_model
 
 # Many processes share the device: none may take all of its memory at once.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
@@ -284,7 +284,7 @@ def make_side(arrays: Arrays, setting: Setting) -> Side:
 
 
 def cpu_name() -> str:
-    return f"{os.cpu_count()} x {platform.processor() or platform.machine()} (CPU)"
+    return f"{os.cpu_count()} x {cpu_model()} (CPU)"
 
 
 def read_arrays(path: str) -> Arrays:

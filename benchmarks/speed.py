@@ -15,7 +15,6 @@ import contextlib
 import datetime
 import json
 import os
-import platform
 import re
 import shlex
 import subprocess
@@ -27,6 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from machine import cpu_model
 from sides import OURS, REFERENCE, SIDES, Setting
 from speed_text import document
 
@@ -243,14 +243,6 @@ def circumstances(part: str, options: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "versions": {name: version(name) for name in PACKAGES},
     }
-
-
-def cpu_model() -> str:
-    """The name of the CPU."""
-    cpuinfo = Path("/proc/cpuinfo")
-    text = cpuinfo.read_text() if cpuinfo.is_file() else ""
-    found = re.search(r"model name\s*: (.+)", text)
-    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def main() -> None:
