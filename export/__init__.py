@@ -1,8 +1,16 @@
-"""From a run directory to a SavedModel that TensorFlow Serving loads.
+"""From run directories to SavedModels that TensorFlow Serving loads.
 
 `python -m export RUN --to MODELS --name NAME`, or `export.export_run(run_dir, models_dir, name)`.
 """
 
-from export.run import export_run
+from export.all_runs import export_all
+from export.models_config import read_models_config, write_models_config
+from export.run import export_run, export_runs
 
-__all__ = ["export_run"]
+__all__ = [
+    "export_all",
+    "export_run",
+    "export_runs",
+    "read_models_config",
+    "write_models_config",
+]

@@ -1,6 +1,6 @@
 """What an exported model must hold before anybody may serve it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -9,12 +9,18 @@ import tensorflow as tf
 from tensorflow.core.framework import node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
+# TensorFlow has no public way to ask which devices an operation runs on.
+from tensorflow.python.framework import kernels
+
 from export.signatures import DESCRIPTION_KEY
 from keras_chrome.errors import InputError
 from keras_chrome.models import logit_model
 
-# Operations that only a GPU build or a compiler has; a TensorFlow Serving on a CPU has neither.
+# Operations of a GPU library and of a compiler. Builds of TensorFlow differ in whether those of the
+# compiler have a kernel for the CPU.
 _FORBIDDEN_PREFIXES = ("Cudnn", "Xla")
+# A kernel for the default device runs on every one.
+_CPU_DEVICES = {"CPU", "DEFAULT"}
 _TOLERANCE = 1e-5
 
 
@@ -23,10 +29,11 @@ class ExportError(InputError):
 
 
 def check_portable(model_dir: Path) -> None:
-    """Refuse a SavedModel that only a GPU or only XLA can run.
+    """Refuse a SavedModel that a TensorFlow on a CPU, without XLA, cannot run.
 
     Raises:
-        ExportError: If an operation or a function of the graph needs either.
+        ExportError: If an operation has no kernel for the CPU, or one or a function needs a GPU or
+            XLA.
     """
     saved_model = saved_model_pb2.SavedModel.FromString((model_dir / "saved_model.pb").read_bytes())
     faults = sorted({fault for graph in saved_model.meta_graphs for fault in _faults(graph)})
@@ -45,74 +52,81 @@ def _faults(meta_graph: tf.compat.v1.MetaGraphDef) -> Iterator[str]:
         if function.attr["_XlaMustCompile"].b:
             yield f"_XlaMustCompile of {function.signature.name}"
     for node in nodes:
-        if node.op.startswith(_FORBIDDEN_PREFIXES):
-            yield node.op
         if node.attr["_XlaMustCompile"].b:
             yield f"_XlaMustCompile of {node.name}"
         if "GPU" in node.device:
             yield f"device {node.device}"
+    for operation in {node.op for node in nodes}:
+        registered = kernels.get_registered_kernels_for_op(operation).kernel
+        if operation.startswith(_FORBIDDEN_PREFIXES) or _CPU_DEVICES.isdisjoint(
+            kernel.device_type for kernel in registered
+        ):
+            yield operation
 
 
 def check_parity(
-    model: keras.Model, model_dir: Path, signal: np.ndarray, description: str
+    models: Sequence[keras.Model],
+    signal: np.ndarray,
+    description: str,
+    answers: Mapping[str, np.ndarray],
 ) -> dict[str, float]:
-    """Load a SavedModel and compare every signature with the Keras model.
+    """Compare what a SavedModel answered with what the Keras models do.
 
     Args:
-        model: The model that was exported.
-        model_dir: The SavedModel.
-        signal: Float32 array `(n, bins, marks)`, n > 1: compared at n genes and at one.
+        models: The model that was exported, or the members of the ensemble.
+        signal: Float32 array `(n, bins, marks)`, n > 1.
         description: What `describe` must answer.
+        answers: What each signature answered for all n genes and for the first alone, as
+            `FreshProcess.answers` gives it.
 
     Returns:
-        The largest absolute difference of each output; of the gradient, relative to its largest
-        value.
+        The largest absolute difference of each output, by `signature.output`; of the gradient,
+        relative to its largest value.
 
     Raises:
         ExportError: If a difference is larger than 1e-5, or an output is missing or not finite.
     """
-    signatures = tf.saved_model.load(str(model_dir)).signatures
-    expected = {
-        "serving_default": _as_arrays(model(signal, training=False)),
-        "saliency": _saliency(model, signal),
-    }
-    expected["predict"] = {"probability": expected["serving_default"]["probability"]}
     differences: dict[str, float] = {}
-    for signature, outputs in expected.items():
+    for name, expected in _expected(models, signal).items():
+        scale = max(1e-30, np.abs(expected).max()) if name == "saliency.gradient" else 1.0
         for num_genes in (len(signal), 1):
-            received = _as_arrays(signatures[signature](signal=tf.constant(signal[:num_genes])))
-            for key, value in outputs.items():
-                scale = max(1e-30, np.abs(value).max()) if key == "gradient" else 1.0
-                # A missing output or one of another shape fails here as a difference would.
-                got = received.get(key, np.array(np.nan))
-                difference = float(np.abs(got - value[:num_genes]).max() / scale)
-                if got.shape != value[:num_genes].shape or not difference <= _TOLERANCE:
-                    raise ExportError(
-                        f"Expected the SavedModel to answer as the Keras model, to {_TOLERANCE:g}. "
-                        f"Received: {signature}.{key} of shape {got.shape}, difference "
-                        f"{difference:g}. Are the weights of the run finite?"
-                    )
-                name = f"{signature}.{key}"
-                differences[name] = max(difference, differences.get(name, 0.0))
-    answer = signatures["describe"](query=tf.zeros(2))[DESCRIPTION_KEY]
-    if answer.numpy().tolist() != [description.encode()] * 2:
-        raise ExportError(f"Expected the description of the model. Received: describe={answer}")
+            # A missing output or one of another shape fails here as a difference would.
+            got = answers.get(f"{name}.{num_genes}", np.array(np.nan))
+            difference = float(np.abs(got - expected[:num_genes]).max() / scale)
+            if got.shape != expected[:num_genes].shape or not difference <= _TOLERANCE:
+                raise ExportError(
+                    f"Expected the SavedModel to answer as the Keras model, to {_TOLERANCE:g}. "
+                    f"Received: {name} of shape {got.shape}, difference {difference:g}. Are the "
+                    "weights of the run finite?"
+                )
+            differences[name] = max(difference, differences.get(name, 0.0))
+    for num_genes in (len(signal), 1):
+        answer = answers.get(f"describe.{DESCRIPTION_KEY}.{num_genes}", np.array([]))
+        if answer.tolist() != [description.encode()] * num_genes:
+            raise ExportError(f"Expected the description of the model. Received: describe={answer}")
     return differences
 
 
-def _as_arrays(outputs: Mapping[str, tf.Tensor]) -> dict[str, np.ndarray]:
-    return {key: np.asarray(value) for key, value in outputs.items()}
+def _expected(models: Sequence[keras.Model], signal: np.ndarray) -> dict[str, np.ndarray]:
+    """What each output is by the Keras models, on the CPU, where a server may run too."""
+    with tf.device("/CPU:0"):
+        outputs = [model(signal, training=False) for model in models]
+        gradients = [_gradient_of_logit(model, signal) for model in models]
+    expected = {}
+    for key in outputs[0]:
+        values = np.stack([np.asarray(of_member[key]) for of_member in outputs])
+        expected[f"serving_default.{key}"] = values.mean(axis=0)
+        if len(models) > 1:
+            expected[f"serving_default.{key}_sd"] = values.std(axis=0)
+    expected["predict.probability"] = expected["serving_default.probability"]
+    expected["saliency.probability"] = expected["serving_default.probability"]
+    expected["saliency.gradient"] = np.mean(gradients, axis=0)
+    return expected
 
 
-def _saliency(model: keras.Model, signal: np.ndarray) -> dict[str, np.ndarray]:
-    to_logit = logit_model(model)
+def _gradient_of_logit(model: keras.Model, signal: np.ndarray) -> np.ndarray:
     watched = tf.constant(signal)
     with tf.GradientTape() as tape:
         tape.watch(watched)
-        logit = to_logit(watched, training=False)
-    return _as_arrays(
-        {
-            "gradient": tape.gradient(logit, watched),
-            "probability": tf.sigmoid(tf.reshape(logit, [-1])),
-        }
-    )
+        logit = logit_model(model)(watched, training=False)
+    return tape.gradient(logit, watched).numpy()

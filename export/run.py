@@ -1,20 +1,24 @@
-"""Export of a run: what goes into the SavedModel, and where the SavedModel goes."""
+"""Export of runs: what goes into the SavedModel, and where the SavedModel goes."""
 
 import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from export.description import SIDECAR_FILE, describe
+from export.fresh_process import FreshProcess
+from export.models_config import (
+    CANARY,
+    STABLE,
+    labels_text,
+    read_models_config,
+    write_models_config,
+)
 from keras_chrome.errors import InputError
-
-if TYPE_CHECKING:
-    from keras_chrome.run_directory import Run
-
-SIDECAR_FILE = Path("assets") / "keras_chrome.json"
+from keras_chrome.run_directory import Run, open_run
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -27,31 +31,63 @@ def export_run(
 ) -> Path:
     """Write a run's model as a SavedModel that TensorFlow Serving loads.
 
+    See `export_runs`, of which this is the case of one run.
+
+    Example:
+        >>> export.export_run("runs/e012", "models", "e012")
+        PosixPath('models/e012/1')
+    """
+    return export_runs([run_dir], models_dir, name, version)
+
+
+def export_runs(
+    run_dirs: Sequence[str | Path],
+    models_dir: str | Path,
+    name: str,
+    version: int | None = None,
+    *,
+    stable: bool = False,
+    base_path: str | None = None,
+    fresh_process: FreshProcess | None = None,
+) -> Path:
+    """Write the model of a run, or the ensemble of several, as a SavedModel.
+
+    An ensemble answers the mean of its members and how far they lie apart: see
+    `export.signatures.build_servable`.
+
     The model appears in one step, complete and checked: it is built under a hidden name in
-    `models_dir`, compared with the Keras model, and renamed. A server that watches the folder sees
-    all of it or nothing, and a failed export leaves nothing.
+    `models_dir`, loaded in a process without our code, compared there with the Keras model, and
+    renamed. A server that watches the folder sees all of it or nothing, and a failed export leaves
+    nothing.
 
     Beside the graph the SavedModel holds `assets/keras_chrome.json`, which says what the model
     expects and answers (the `describe` signature answers the same text), and warm-up requests.
+    `models_dir/models.config` then names the version: as stable if it is the first one, else as
+    canary, see `write_models_config`.
 
     Args:
-        run_dir: A run directory, as `keras_chrome.fit` writes it.
+        run_dirs: Run directories, as `keras_chrome.fit` writes them. Members of an ensemble differ
+            in their weights alone.
         models_dir: Folder of served models; made if it is missing.
         name: Name of the served model.
         version: Version of the served model, at least 1; by default one more than the highest
             that is there.
+        stable: Make the version stable at once.
+        base_path: Where a server finds `models_dir`, see `write_models_config`.
+        fresh_process: The process to compare in, for several exports; by default one of its own.
 
     Returns:
         The SavedModel, `models_dir/name/version`.
 
     Raises:
-        InputError: If `run_dir` is not a run of this version or is one of a baseline, the name or
-            the version cannot be used, or `models_dir` cannot be written.
-        ExportError: If the SavedModel does not answer as the Keras model does.
+        InputError: If a run is not one of this version or is one of a baseline, runs are the same
+            or not of one kind, the name or the version cannot be used, or `models_dir` or its
+            `models.config` cannot be read and written.
+        ExportError: If the SavedModel does not answer as the Keras models do.
 
     Example:
-        >>> export.export_run("runs/e012", "models", "e012")
-        PosixPath('models/e012/1')
+        >>> export.export_runs(["runs/seed-0", "runs/seed-1"], "models", "e012")
+        PosixPath('models/e012/2')
     """
     if not _NAME.fullmatch(name):
         raise InputError(
@@ -59,14 +95,41 @@ def export_run(
             f"starting with '.' or '-'. Received: name={name!r}"
         )
     model_dir = Path(models_dir) / name / str(_checked_version(Path(models_dir) / name, version))
+    _check_differ(run_dirs)
+    read_models_config(models_dir)  # refused now rather than after the work
 
-    # Only now: opening a run imports TensorFlow, which takes seconds.
-    from keras_chrome.run_directory import open_run
-
-    run = open_run(run_dir)
-    with _appearing_at(model_dir) as staging_dir:
-        _write(run, staging_dir, name)
+    runs = [open_run(run_dir) for run_dir in run_dirs]
+    description = json.dumps(describe(runs), indent=2)
+    with nullcontext(fresh_process) if fresh_process else FreshProcess() as process:
+        labels = {name: {STABLE if stable else CANARY: int(model_dir.name)}}
+        with _appearing_at(
+            model_dir, lambda: write_models_config(models_dir, labels, base_path=base_path)
+        ) as staging_dir:
+            _write(runs, staging_dir, name, description, process)
     return model_dir
+
+
+def export_line(model_dir: Path, num_runs: int) -> str:
+    """What a command prints of an export."""
+    (labels,) = (
+        dict(entry.version_labels)
+        for entry in read_models_config(model_dir.parent.parent).model_config_list.config
+        if entry.name == model_dir.parent.name
+    )
+    what = "exported" if num_runs == 1 else f"exported an ensemble of {num_runs}"
+    return f"{model_dir}: {what}; answers as Keras does; {labels_text(labels)}"
+
+
+def _check_differ(run_dirs: Sequence[str | Path]) -> None:
+    seen = set()
+    for run_dir in run_dirs:
+        if (resolved := Path(run_dir).resolve()) in seen:
+            raise InputError(
+                f"Expected each run of an ensemble once. Received: {run_dir} twice. Name it once"
+            )
+        seen.add(resolved)
+    if not seen:
+        raise InputError("Expected at least one run. Received: run_dirs=[]. Name one")
 
 
 def _checked_version(versions_dir: Path, version: int | None) -> int:
@@ -85,59 +148,60 @@ def _checked_version(versions_dir: Path, version: int | None) -> int:
 
 
 @contextmanager
-def _appearing_at(target: Path) -> Iterator[Path]:
-    """A new hidden folder that becomes `target` at the end, or vanishes with all that it made."""
+def _appearing_at(target: Path, announce: Callable[[], object]) -> Iterator[Path]:
+    """A new hidden folder that becomes `target` at the end, or vanishes with all that it made.
+
+    Once it is there, `announce` is called; if that fails, `target` vanishes too.
+    """
     made = [folder for folder in target.parents if not folder.exists()]
     # Beside the served models, not beside the versions: TensorFlow Serving never looks here.
-    staging = target.parent.parent / f".{target.parent.name}-{uuid.uuid4().hex}"
+    ours = target.parent.parent / f".{target.parent.name}-{uuid.uuid4().hex}"
     try:
         try:
-            staging.mkdir(parents=True)
+            ours.mkdir(parents=True)
         except OSError as error:
             raise InputError(
                 "Expected a folder of models that can be written. Received: "
-                f"{staging.parent} ({error.strerror}). Name another with --to"
+                f"{ours.parent} ({error.strerror}). Name another with --to"
             ) from error
-        yield staging
+        yield ours
         target.parent.mkdir(exist_ok=True)
         # Renaming onto a version that another export has just made fails: it is not empty.
-        staging.rename(target)
+        ours = ours.rename(target)
+        announce()
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(ours, ignore_errors=True)
         for folder in made:
             with suppress(OSError):  # never made, or no longer ours alone
                 folder.rmdir()
         raise
 
 
-def _write(run: "Run", model_dir: Path, name: str) -> None:
+def _write(
+    runs: Sequence[Run], model_dir: Path, name: str, description: str, process: FreshProcess
+) -> None:
     import keras
     import numpy as np
     import tensorflow as tf
 
-    from export.checks import check_parity, check_portable
+    from export.checks import ExportError, check_parity, check_portable
     from export.signatures import build_servable
     from export.warmup import write_warmup
 
-    model = run.load_model()
-    if not isinstance(model, keras.Model):
-        raise InputError(
-            f"Expected a run of a Keras model. Received: {run.path}, a run of the baseline "
-            f"{run.model_name}, which has no graph to serve"
-        )
-    _, num_bins, num_marks = model.input_shape
+    models: list[keras.Model] = [run.load_model() for run in runs]
+    _, num_bins, num_marks = models[0].input_shape
     # Counts as a ChIP-seq experiment gives: overdispersed, many zeros.
     random = np.random.default_rng(0)
     signal = random.negative_binomial(1, 0.2, (4, num_bins, num_marks)).astype(np.float32)
-    description = json.dumps(describe(run.config), indent=2)
-    servable = build_servable(model, description)
+    query = np.zeros(len(signal), np.float32)
+    servable = build_servable(models, description)
     try:
         tf.saved_model.save(servable.module, str(model_dir), servable.signatures)
         sidecar = model_dir / SIDECAR_FILE
         sidecar.parent.mkdir(exist_ok=True)
         sidecar.write_text(description)
         warmup = {key: ("signal", signal[:1]) for key in servable.signatures if key != "describe"}
-        write_warmup(model_dir, name, {**warmup, "describe": ("query", np.zeros(1, np.float32))})
+        write_warmup(model_dir, name, {**warmup, "describe": ("query", query[:1])})
     except (OSError, tf.errors.OpError) as error:
         # Without the name of the operation, which TensorFlow puts first.
         reason = str(error).splitlines()[0].rpartition("}} ")[2]
@@ -146,32 +210,11 @@ def _write(run: "Run", model_dir: Path, name: str) -> None:
             "name another folder with --to"
         ) from error
     check_portable(model_dir)
-    check_parity(model, model_dir, signal, description)
-
-
-def describe(config: dict[str, Any]) -> dict[str, Any]:
-    """What a client must know of a model, from the config of its run.
-
-    Returns:
-        The contents of `assets/keras_chrome.json`, which `serving.client` reads as well.
-    """
-    from importlib.metadata import version
-
-    model, dataset = config["model"], config["dataset"]
-    labels = config["options"].get("labels")
-    # A run with imported weights knows less of its data than one that was trained here.
-    known = {key: dataset.get(key) for key in ("bin_bp", "flank_bp", "oriented", "genome")}
-    return {
-        "format": 1,
-        "variant": model["variant"],
-        "marks": list(model["marks"]),
-        "num_bins": model["num_bins"],
-        "transform": model["transform"],
-        "probability_of": "high expression",
-        "label_rule": "as published" if labels == "published" else dataset.get("label_rule"),
-        "dataset": dataset.get("name"),
-        **known,
-        "versions": {
-            package: version(package) for package in ("keras-chrome", "tensorflow", "keras")
-        },
-    }
+    try:
+        answers = process.answers(model_dir, {"signal": signal, "query": query})
+    except RuntimeError as error:
+        raise ExportError(
+            "Expected a SavedModel that loads and answers without our code. Received: "
+            f"{model_dir} ({error}). This is a fault of the export: report it"
+        ) from error
+    check_parity(models, signal, description, answers)

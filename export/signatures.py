@@ -1,5 +1,6 @@
 """The signatures of an exported model, as plain TensorFlow functions."""
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import keras
@@ -18,11 +19,13 @@ class Servable(NamedTuple):
     signatures: dict[str, tf.types.experimental.ConcreteFunction]
 
 
-def build_servable(model: keras.Model, description: str) -> Servable:
-    """Trace the signatures of a model.
+def build_servable(models: Sequence[keras.Model], description: str) -> Servable:
+    """Trace the signatures of a model, or of an ensemble, which answers the mean of its members.
 
     - `serving_default`: signal `(n, bins, marks)` to all that the variant has: probability `(n,)`,
-      alpha `(n, marks, bins)`, beta `(n, marks)`.
+      alpha `(n, marks, bins)`, beta `(n, marks)`. An ensemble also answers how far its members
+      lie apart, their population standard deviation, in the same shapes: `probability_sd`,
+      `alpha_sd`, `beta_sd`.
     - `predict`: signal to probability alone, without the layers that only attention needs.
     - `saliency`: signal to gradient `(n, bins, marks)` and probability. The gradient is that of the
       logit, the class score before it is normalised (Simonyan et al., Deep Inside Convolutional
@@ -39,30 +42,34 @@ def build_servable(model: keras.Model, description: str) -> Servable:
     the wrong shape would fail deep inside the network, or not at all.
 
     Args:
-        model: A functional model from the signal to a dict of outputs, with a layer `logit`.
+        models: Functional models, at least one, from the same signal to a dict of the same
+            outputs, each with a layer `logit`.
         description: The text that `describe` answers.
 
     Returns:
         A module that holds the variables that the signatures use and nothing else, and the
         signatures.
     """
-    (signal_input,) = model.inputs
-    shape = (None, *signal_input.shape[1:])
-    probability = model.output["probability"]
-    probability_model = keras.Model(signal_input, probability)
-    logit_model = keras.Model(signal_input, (model.get_layer("logit").output, probability))
+    shape = models[0].input_shape
+    probability_models = [keras.Model(m.input, m.output["probability"]) for m in models]
+    saliency_models = [
+        keras.Model(m.input, (m.get_layer("logit").output, m.output["probability"])) for m in models
+    ]
 
     def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(model(tf.ensure_shape(signal, shape), training=False))
+        signal = tf.ensure_shape(signal, shape)
+        return _mean_and_spread([model(signal, training=False) for model in models])
 
     def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probability": probability_model(tf.ensure_shape(signal, shape), training=False)}
+        signal = tf.ensure_shape(signal, shape)
+        return {"probability": _mean([m(signal, training=False) for m in probability_models])}
 
     def saliency(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         signal = tf.ensure_shape(signal, shape)
         with tf.GradientTape() as tape:
             tape.watch(signal)
-            logit, probability = logit_model(signal, training=False)
+            answers = [m(signal, training=False) for m in saliency_models]
+            logit, probability = map(_mean, zip(*answers, strict=True))
         return {"gradient": tape.gradient(logit, signal), "probability": probability}
 
     def describe(query: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -83,7 +90,22 @@ def build_servable(model: keras.Model, description: str) -> Servable:
             for function, spec in specs.items()
         }
     used = {id(v) for function in signatures.values() for v in function.graph.variables}
+    variables = [v.value for model in models for v in model.variables]
     module = tf.Module()
     # The variables alone: the Keras model would bring its layers and seed generators with it.
-    module.weights = [v.value for v in model.variables if id(v.value) in used]
+    module.weights = [v for v in variables if id(v) in used]
     return Servable(module, signatures)
+
+
+def _mean_and_spread(outputs: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
+    """The members' mean of each output and, of more than one member, the standard deviation."""
+    by_key = {key: [member[key] for member in outputs] for key in outputs[0]}
+    answer = {key: _mean(values) for key, values in by_key.items()}
+    if len(outputs) > 1:
+        spread = {f"{key}_sd": tf.math.reduce_std(values, 0) for key, values in by_key.items()}
+        answer.update(spread)
+    return answer
+
+
+def _mean(values: Sequence[tf.Tensor]) -> tf.Tensor:
+    return tf.add_n(values) / len(values)

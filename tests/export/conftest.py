@@ -1,33 +1,50 @@
-"""A tiny run and its export, made once: both take seconds."""
+"""Tiny runs and their exports, made once: all take seconds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from export import export_run
-from keras_chrome.models import build_model
+from export import export_run, export_runs
+from export.fresh_process import FreshProcess
+from keras_chrome.models import VARIANTS, build_model
 from keras_chrome.run_directory import Run, new_run
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 NUM_BINS = 8
+# What keeps a variant whose filters are wider than the tests' eight bins small.
+SIZES = {"deep_chrome": {"filter_bins": 3, "pool_bins": 2}}
 
 
-def _make_run(path: Path, variant: str = "attentive_chrome", **options: object) -> Run:
+def _make_run(
+    path: Path,
+    variant: str = "attentive_chrome",
+    *,
+    seed: int = 1,
+    labels: str = "median",
+    epigenome: str = "demo",
+    **model_options: object,
+) -> Run:
     """A run directory with an untrained model, without the rest."""
-    keras.utils.set_random_seed(1)
+    keras.utils.set_random_seed(seed)
     arguments = {"marks": list(MARKS), "num_bins": NUM_BINS, "transform": "log1p"}
-    model = build_model(variant, **arguments, dropout=0.5, **options)
+    model = build_model(variant, **arguments, dropout=0.5, **model_options)
     # Larger than at the start of training: genes then differ, and gradients are not noise.
     model.set_weights([3 * weight for weight in model.get_weights()])
     with new_run(
         path,
-        options={"labels": "median"},
+        options={
+            "dataset": f"remc/{epigenome}",
+            "model": variant,
+            "labels": labels,
+            "seed": seed,
+            "run_dir": str(path),
+        },
         model={"variant": variant, **arguments},
         dataset={
-            "name": "remc/demo",
+            "name": f"remc/{epigenome}",
             "bin_bp": 100,
             "flank_bp": 400,
             "oriented": False,
@@ -46,8 +63,49 @@ def make_run() -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
+def process() -> Iterator[FreshProcess]:
+    """One for all tests: each would take seconds to start."""
+    with FreshProcess() as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return _make_run(tmp_path_factory.mktemp("runs") / "tiny", bin_units=4, mark_units=4)
+
+
+@pytest.fixture(scope="session")
+def members(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """Runs that differ in their seed alone."""
+    folder = tmp_path_factory.mktemp("members")
+    return [
+        _make_run(folder / f"seed-{seed}", seed=seed, bin_units=4, mark_units=4)
+        for seed in (3, 4, 5)
+    ]
+
+
+@pytest.fixture(scope="session")
+def ensemble(
+    members: list[Run], process: FreshProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The export of the members."""
+    models_dir = tmp_path_factory.mktemp("models")
+    run_dirs = [member.path for member in members]
+    return export_runs(run_dirs, models_dir, "ensemble", fresh_process=process)
+
+
+@pytest.fixture(scope="session")
+def variants(
+    process: FreshProcess, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Run, Path]]:
+    """A run of each variant, and its export."""
+    folder = tmp_path_factory.mktemp("variants")
+    exports = {}
+    for variant in VARIANTS:
+        run = _make_run(folder / "runs" / variant, variant, **SIZES.get(variant, {}))
+        model_dir = export_runs([run.path], folder / "models", variant, fresh_process=process)
+        exports[variant] = (run, model_dir)
+    return exports
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,11 @@ import shutil
 import signal as signals
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,13 +17,22 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
-from export import export_run
+from export import export_run, export_runs
 from export.__main__ import main
 from export.checks import ExportError, check_parity, check_portable
+from export.fresh_process import FreshProcess
 from keras_chrome import InputError
 from keras_chrome.run_directory import Run
 
 SIGNATURES = {"serving_default", "predict", "saliency", "describe"}
+FILES = {
+    "saved_model.pb",
+    "fingerprint.pb",
+    "variables/variables.index",
+    "variables/variables.data-00000-of-00001",
+    "assets/keras_chrome.json",
+    "assets.extra/tf_serving_warmup_requests",
+}
 
 # Loads a SavedModel in both ways, in a process that cannot import our packages, and writes what
 # each signature answers.
@@ -53,18 +66,15 @@ def read_graphs(model_dir: Path) -> saved_model_pb2.SavedModel:
     return saved_model_pb2.SavedModel.FromString((model_dir / "saved_model.pb").read_bytes())
 
 
+def files_of(model_dir: Path) -> set[str]:
+    return {p.relative_to(model_dir).as_posix() for p in model_dir.rglob("*") if p.is_file()}
+
+
 def test_writes_what_tensorflow_serving_looks_for_and_nothing_else(exported: Path) -> None:
     assert (exported.parent.name, exported.name) == ("tiny", "7")
-    assert [p.name for p in exported.parent.parent.iterdir()] == ["tiny"]
-    files = {p.relative_to(exported).as_posix() for p in exported.rglob("*") if p.is_file()}
-    assert files == {
-        "saved_model.pb",
-        "fingerprint.pb",
-        "variables/variables.index",
-        "variables/variables.data-00000-of-00001",
-        "assets/keras_chrome.json",
-        "assets.extra/tf_serving_warmup_requests",
-    }
+    beside = {p.name for p in exported.parent.parent.iterdir()}
+    assert beside == {"tiny", "models.config", ".models.config.lock"}
+    assert files_of(exported) == FILES
 
 
 def test_sidecar_says_what_the_model_expects(exported: Path) -> None:
@@ -74,6 +84,8 @@ def test_sidecar_says_what_the_model_expects(exported: Path) -> None:
     assert sidecar == {
         "format": 1,
         "variant": "attentive_chrome",
+        "members": 1,
+        "seeds": [1],
         "marks": ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"],
         "num_bins": 8,
         "transform": "log1p",
@@ -163,7 +175,7 @@ def test_holds_the_weights_and_no_keras_object(exported: Path, model: keras.Mode
     assert objects <= {"_generic_user_object", "trackable_list_wrapper", "signature_map"}
 
 
-def test_warmup_asks_every_signature(exported: Path) -> None:
+def test_warmup_asks_every_signature_and_is_answered(exported: Path, model: keras.Model) -> None:
     records = tf.data.TFRecordDataset(str(exported / "assets.extra/tf_serving_warmup_requests"))
     requests = [
         prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
@@ -171,10 +183,18 @@ def test_warmup_asks_every_signature(exported: Path) -> None:
     ]
     assert {r.model_spec.signature_name for r in requests} == SIGNATURES
     assert {r.model_spec.name for r in requests} == {"tiny"}
+    signatures = tf.saved_model.load(str(exported)).signatures
     for request in requests:
+        name = request.model_spec.signature_name
         ((key, tensor),) = request.inputs.items()
-        expected = ("query", (1,)) if key == "query" else ("signal", (1, 8, 5))
-        assert (key, tf.make_ndarray(tensor).shape) == expected
+        value = tf.make_ndarray(tensor)
+        answer = signatures[name](**{key: tf.constant(value)})
+        if name == "describe":
+            assert (key, value.shape, answer["description"].shape) == ("query", (1,), (1,))
+        else:
+            assert (key, value.shape) == ("signal", (1, 8, 5))
+            expected = model(value, training=False)["probability"]
+            np.testing.assert_allclose(answer["probability"], expected, atol=1e-5)
 
 
 def test_refuses_a_graph_that_needs_xla(tmp_path: Path) -> None:
@@ -188,7 +208,13 @@ def test_refuses_a_graph_that_needs_xla(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value", "received"),
-    [("op", "CudnnRNNV3", "CudnnRNNV3"), ("device", "/device:GPU:0", "device /device:GPU:0")],
+    [
+        ("op", "CudnnRNNV3", "CudnnRNNV3"),
+        ("op", "XlaLaunch", "XlaLaunch"),  # which has a kernel for the CPU
+        ("op", "NcclAllReduce", "NcclAllReduce"),  # which has none
+        ("op", "NoSuchOperation", "NoSuchOperation"),
+        ("device", "/device:GPU:0", "device /device:GPU:0"),
+    ],
 )
 def test_refuses_a_graph_that_needs_a_gpu(
     exported: Path, tmp_path: Path, field: str, value: str, received: str
@@ -203,30 +229,39 @@ def test_refuses_a_graph_that_needs_a_gpu(
 
 
 def test_refuses_a_saved_model_with_other_weights(
-    exported: Path, model: keras.Model, signal: np.ndarray
+    exported: Path, model: keras.Model, signal: np.ndarray, process: FreshProcess
 ) -> None:
     description = (exported / "assets" / "keras_chrome.json").read_text()
-    differences = check_parity(model, exported, signal, description)
+    inputs = {"signal": signal, "query": np.zeros(len(signal), np.float32)}
+    answers = process.answers(exported, inputs)
+    differences = check_parity([model], signal, description, answers)
     assert max(differences.values()) <= 1e-5
     assert set(differences) == {
         *(f"serving_default.{key}" for key in ("probability", "alpha", "beta")),
         *("predict.probability", "saliency.gradient", "saliency.probability"),
     }
     with pytest.raises(ExportError, match="Expected the description"):
-        check_parity(model, exported, signal, "{}")
+        check_parity([model], signal, "{}", answers)
+    for name in ("serving_default.beta.1", "saliency.gradient.7"):
+        lacking = {key: value for key, value in answers.items() if key != name}
+        with pytest.raises(ExportError, match=r"Received: \w+\.\w+ of shape \(\), difference nan"):
+            check_parity([model], signal, description, lacking)
     other = keras.models.clone_model(model)
     other.set_weights([w + 0.01 for w in model.get_weights()])
     with pytest.raises(ExportError, match=r"Received: serving_default\.\w+ of shape"):
-        check_parity(other, exported, signal, description)
+        check_parity([other], signal, description, answers)
 
 
-def test_a_refused_model_leaves_nothing(run: Run, model: keras.Model, tmp_path: Path) -> None:
+def test_a_refused_model_leaves_nothing(
+    run: Run, model: keras.Model, process: FreshProcess, tmp_path: Path
+) -> None:
     shutil.copytree(run.path, tmp_path / "run")
     broken = keras.models.clone_model(model)
     broken.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
     Run(tmp_path / "run", run.config).save_model(broken)
     with pytest.raises(ExportError, match=r"difference nan\. Are the weights"):
-        export_run(tmp_path / "run", tmp_path / "new" / "models", "tiny")
+        models_dir = tmp_path / "new" / "models"
+        export_runs([tmp_path / "run"], models_dir, "tiny", fresh_process=process)
     assert not (tmp_path / "new").exists()
 
 
@@ -242,7 +277,7 @@ def test_refuses_a_version_that_cannot_be_had(run: Run, exported: Path, version:
     models_dir = exported.parent.parent
     with pytest.raises(InputError, match=f"version={version}. Take 8, or leave"):
         export_run(run.path, models_dir, "tiny", version)
-    assert [p.name for p in models_dir.iterdir()] == ["tiny"]
+    assert {p.name for p in models_dir.iterdir() if p.is_dir()} == {"tiny"}
 
 
 def test_command_refuses_a_missing_run_in_one_line(tmp_path: Path) -> None:
@@ -260,6 +295,50 @@ def test_refuses_a_models_folder_that_is_a_file(run: Run, tmp_path: Path) -> Non
     (tmp_path / "models").write_text("")
     with pytest.raises(InputError, match="Expected a folder of models that can be written"):
         main([str(run.path), "--to", str(tmp_path / "models"), "--name", "tiny"])
+
+
+def test_a_server_that_watches_the_folder_sees_whole_versions_alone(
+    run: Run, process: FreshProcess, tmp_path: Path
+) -> None:
+    versions_dir = tmp_path / "models" / "tiny"
+    (versions_dir / "notes").mkdir(parents=True)
+    is_done = threading.Event()
+    seen: list[frozenset[str]] = []
+
+    def watch() -> None:
+        is_last = False
+        while not is_last:
+            is_last = is_done.is_set()
+            versions = [path for path in versions_dir.iterdir() if path.name.isdecimal()]
+            seen.append(frozenset().union(*map(files_of, versions)))
+            if versions:
+                assert read_graphs(versions[0]).meta_graphs
+            time.sleep(0.001)
+
+    with ThreadPoolExecutor() as pool:
+        watching = pool.submit(watch)
+        export_runs([run.path], tmp_path / "models", "tiny", fresh_process=process)
+        is_done.set()
+        watching.result()
+    assert set(seen) == {frozenset(), frozenset(FILES)}
+    assert len(seen) > 50
+
+
+def test_a_models_config_spoilt_meanwhile_refuses_the_export(
+    run: Run, process: FreshProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models_dir = tmp_path / "models"
+    answers = process.answers
+
+    def meanwhile(*args: Any) -> dict[str, np.ndarray]:
+        (models_dir / "models.config").write_text("{")
+        return answers(*args)
+
+    monkeypatch.setattr(process, "answers", meanwhile)
+    with pytest.raises(InputError, match="Expected a list of models"):
+        export_runs([run.path], models_dir, "tiny", fresh_process=process)
+    assert {p.name for p in models_dir.iterdir()} == {"models.config", ".models.config.lock"}
+    assert (models_dir / "models.config").read_text() == "{"
 
 
 def test_refuses_a_full_disk_and_leaves_nothing(run: Run, tmp_path: Path) -> None:

@@ -8,12 +8,11 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from export import export_run
+from export import export_runs
+from export.fresh_process import FreshProcess
 from keras_chrome.models import VARIANTS
 from keras_chrome.run_directory import Run
 
-# What keeps a variant whose filters are wider than the tests' eight bins small.
-SIZES = {"deep_chrome": {"filter_bins": 3, "pool_bins": 2}}
 WITHOUT_LSTM = {"deep_chrome", "cnn_attn", "cnn_alpha_beta"}
 
 
@@ -28,10 +27,9 @@ def operations(model_dir: Path) -> set[str]:
 
 @pytest.mark.parametrize("variant", sorted(VARIANTS))
 def test_saved_model_parity(
-    variant: str, make_run: Callable[..., Run], tmp_path: Path, signal: np.ndarray
+    variant: str, variants: dict[str, tuple[Run, Path]], signal: np.ndarray
 ) -> None:
-    run = make_run(tmp_path / "run", variant, **SIZES.get(variant, {}))
-    model_dir = export_run(run.path, tmp_path / "models", variant)
+    run, model_dir = variants[variant]
     signatures = tf.saved_model.load(str(model_dir)).signatures
     expected = run.load_model()(signal, training=False)
     received = signatures["serving_default"](signal=tf.constant(signal))
@@ -45,8 +43,12 @@ def test_saved_model_parity(
 
 
 def test_exports_whatever_else_runs_the_lstms(
-    make_run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_run: Callable[..., Run],
+    process: FreshProcess,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KERAS_CHROME_RECURRENCE", "stock")
     run = make_run(tmp_path / "run", "lstm")
-    assert "BlockLSTM" in operations(export_run(run.path, tmp_path / "models", "lstm"))
+    model_dir = export_runs([run.path], tmp_path / "models", "lstm", fresh_process=process)
+    assert "BlockLSTM" in operations(model_dir)

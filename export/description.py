@@ -1,0 +1,78 @@
+"""What a client must know of an exported model: its sidecar."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from keras_chrome.errors import InputError
+from keras_chrome.run_directory import Run
+
+SIDECAR_FILE = Path("assets") / "keras_chrome.json"
+
+
+def describe(runs: Sequence[Run]) -> dict[str, Any]:
+    """Describe the model of a run, or the ensemble of several.
+
+    Args:
+        runs: Runs of Keras models, at least one.
+
+    Returns:
+        The contents of `assets/keras_chrome.json`, which `serving.client` reads as well.
+
+    Raises:
+        InputError: If a run is one of a baseline, or what is said of one run does not hold for
+            another: only the weights of an ensemble's members may differ.
+    """
+    for run in runs:
+        if "baseline" in run.config["model"]:
+            raise InputError(
+                f"Expected a run of a Keras model. Received: {run.path}, a run of the baseline "
+                f"{run.model_name}, which has no graph to serve"
+            )
+    _check_alike(runs)
+    config = runs[0].config
+    model, dataset = config["model"], config["dataset"]
+    labels = config["options"].get("labels")
+    # A run with imported weights knows less of its data than one that was trained here.
+    known = {key: dataset.get(key) for key in ("bin_bp", "flank_bp", "oriented", "genome")}
+    return {
+        "format": 1,
+        "variant": model["variant"],
+        "members": len(runs),
+        "seeds": [run.config["options"].get("seed") for run in runs],
+        "marks": list(model["marks"]),
+        "num_bins": model["num_bins"],
+        "transform": model["transform"],
+        "probability_of": "high expression",
+        "label_rule": "as published" if labels == "published" else dataset.get("label_rule"),
+        "dataset": dataset.get("name"),
+        **known,
+        "versions": {
+            package: version(package) for package in ("keras-chrome", "tensorflow", "keras")
+        },
+    }
+
+
+def _check_alike(runs: Sequence[Run]) -> None:
+    first, *others = runs
+    expected = _shared_by_members(first)
+    for run in others:
+        for key, received in _shared_by_members(run).items():
+            if received != expected[key]:
+                raise InputError(
+                    f"Expected an ensemble of runs with the same {key}. Received: "
+                    f"{first.path} ({expected[key]!r}) and {run.path} ({received!r}). Export "
+                    "them under names of their own"
+                )
+
+
+def _shared_by_members(run: Run) -> dict[str, Any]:
+    model, dataset = run.config["model"], run.config["dataset"]
+    return {
+        **{key: model[key] for key in ("variant", "marks", "num_bins", "transform")},
+        "labels": run.config["options"].get("labels"),
+        "dataset": dataset.get("name"),
+        "dataset contents": dataset.get("fingerprint"),
+        **{key: dataset.get(key) for key in ("bin_bp", "flank_bp", "oriented", "genome")},
+    }

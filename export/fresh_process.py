@@ -1,0 +1,128 @@
+"""A process that knows a SavedModel and nothing of our code, as a server does.
+
+This file is a script too: the process runs it by its path, since to import it as a module of this
+package would be to import the package.
+"""
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_MAX_REASON_CHARACTERS = 500
+
+
+class FreshProcess:
+    """A process that answers with SavedModels, on the CPU, as long as its context is open.
+
+    It can import neither Keras nor our packages. It starts in the background, for importing
+    TensorFlow takes seconds, and answers for one SavedModel after the other.
+    """
+
+    def __enter__(self) -> "FreshProcess":
+        self._log = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            # -P: or the modules beside this file could stand for others of their names.
+            [sys.executable, "-P", __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._log.close()
+
+    def answers(
+        self, model_dir: Path, inputs: Mapping[str, "np.ndarray"]
+    ) -> "dict[str, np.ndarray]":
+        """Load a SavedModel and ask its signatures, for all rows of the inputs and for one.
+
+        Args:
+            model_dir: The SavedModel.
+            inputs: A value for each input that a signature has, by its name; the first axis is
+                the batch.
+
+        Returns:
+            Each output, by `signature.output.rows`, such as `predict.probability.1`.
+
+        Raises:
+            RuntimeError: If the SavedModel cannot be loaded or does not answer; the message is
+                the reason.
+        """
+        import numpy as np
+
+        with tempfile.TemporaryDirectory() as folder:
+            files = [str(Path(folder, name)) for name in ("inputs.npz", "answers.npz")]
+            np.savez(files[0], **inputs)  # type: ignore[arg-type]
+            reason = self._ask([str(model_dir.absolute()), *files])
+            if reason:
+                raise RuntimeError(reason)
+            with np.load(files[1]) as answers:
+                return dict(answers)
+
+    def _ask(self, request: list[str]) -> str:
+        """What went wrong; empty if nothing did."""
+        assert self._process.stdin and self._process.stdout
+        with suppress(BrokenPipeError):
+            print(json.dumps(request), file=self._process.stdin, flush=True)
+        if answer := self._process.stdout.readline():
+            return json.loads(answer)
+        code = self._process.wait()
+        self._log.seek(0)
+        last_line = self._log.read().decode(errors="replace").rstrip().rpartition("\n")[2]
+        # A model that ends the process is not to end it for the next one.
+        self.__exit__()
+        self.__enter__()
+        return f"the process ended with exit code {code}: {last_line}"
+
+
+def _answers(model_dir: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    import tensorflow as tf
+
+    answers = {}
+    for name, signature in tf.saved_model.load(model_dir).signatures.items():
+        keys = signature.structured_input_signature[1]
+        for num_rows in {1, *(len(inputs[key]) for key in keys)}:
+            rows = {key: tf.constant(inputs[key][:num_rows]) for key in keys}
+            for output, value in signature(**rows).items():
+                # Text as bytes of a fixed length: arrays of objects would be pickled.
+                array = value.numpy().astype("S") if value.dtype == tf.string else value.numpy()
+                answers[f"{name}.{output}.{num_rows}"] = array
+    return answers
+
+
+def _run() -> None:
+    # Whatever needs one of these fails now, as it would in a server.
+    for package in ("keras", "keras_chrome", "export", "serving", "tfds_remc"):
+        sys.modules[package] = None  # type: ignore[assignment]
+    import numpy as np
+
+    for line in sys.stdin:
+        model_dir, inputs_file, answers_file = json.loads(line)
+        try:
+            with np.load(inputs_file) as inputs:
+                np.savez(answers_file, **_answers(model_dir, inputs))
+            reason = ""
+        except Exception as error:  # Whatever it is, the other side reports it.
+            # In one line: TensorFlow's messages have many.
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:_MAX_REASON_CHARACTERS]
+        gc.collect()  # A loaded SavedModel is full of cycles: it would stay for long.
+        print(json.dumps(reason), flush=True)
+
+
+if __name__ == "__main__":
+    _run()
