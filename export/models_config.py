@@ -1,4 +1,4 @@
-"""`MODELS/models.config`: the models that a TensorFlow Serving loads, and the labels of their versions.
+"""`MODELS/models.config`: the models that TensorFlow Serving loads, and labels of their versions.
 
 Format: TensorFlow Serving's `ModelServerConfig` in protobuf's text format, for
 `--model_config_file`. A client asks for the version that has a label, `stable` or `canary`,

@@ -10,7 +10,6 @@ Everything but the run itself happens in the event loop of the server: no lock i
 
 import asyncio
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,8 @@ from serving.stand_in.servable import Call, RequestError, Servable, invalid
 class BatchingParameters:
     """How requests are batched; names and meaning are TensorFlow Serving's.
 
+    The defaults are those of `serving/container/batching.config`.
+
     Attributes:
         max_batch_size: Most genes (rows) in a batch, and in one request.
         batch_timeout_micros: How long a request may wait for others while a thread is free.
@@ -43,7 +44,7 @@ class BatchingParameters:
     max_batch_size: int = 1024
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 100
-    num_batch_threads: int = os.cpu_count() or 1
+    num_batch_threads: int = 2
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -1,0 +1,1 @@
+"""The official TensorFlow Serving container: image, compose files, Kubernetes, TLS, monitoring."""

@@ -1,0 +1,239 @@
+"""What verify.sh checks, and verify.sh itself, with a stand-in for Docker."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serving.container.verification import (
+    VerificationError,
+    add_version,
+    compare_tables,
+    main,
+    make_signal,
+    read_models,
+    wait_available,
+    write_genes,
+)
+from serving.errors import InputError
+from serving.genes import read_csv
+
+VERIFY = Path(__file__).parents[3] / "serving" / "container" / "verify.sh"
+SIDECAR = '{"marks": ["H3K4me3", "H3K9me3"], "num_bins": 3}'
+CONFIG = """\
+model_config_list {
+  config {
+    name: "e012"
+    base_path: "/models/e012"
+    model_platform: "tensorflow"
+    model_version_policy { all {} }
+    version_labels { key: "stable" value: 10 }
+  }
+  config { name: "e003" base_path: "/models/e003" model_platform: "tensorflow" }
+}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two models, of which only names and descriptions matter."""
+    for version in ("e012/9", "e012/10", "e003/1"):
+        (tmp_path / version / "assets").mkdir(parents=True)
+        (tmp_path / version / "saved_model.pb").write_text(version)
+        (tmp_path / version / "assets" / "keras_chrome.json").write_text(SIDECAR)
+    (tmp_path / "e012" / "11").mkdir()  # an export that has not arrived
+    (tmp_path / "models.config").write_text(CONFIG)
+    return tmp_path
+
+
+def test_models_and_versions_are_those_of_the_file(folder: Path) -> None:
+    assert read_models(folder) == {"e012": [9, 10], "e003": [1]}
+
+
+def test_the_first_model_is_verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "--models", str(folder)]) == 0
+    assert capsys.readouterr().out == "e012 10\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file"),
+        ("model_config_lst {}", "no field named"),
+        ("model_config_list {}", "names none"),
+        (CONFIG.replace('"e003"', '"e004"'), "Expected e004/VERSION/saved_model.pb"),
+    ],
+)
+def test_nothing_to_serve_is_told(text: str | None, message: str, folder: Path) -> None:
+    (folder / "models.config").unlink()
+    if text is not None:
+        (folder / "models.config").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_models(folder)
+
+
+def test_a_new_version_appears(folder: Path) -> None:
+    shutil.rmtree(folder / "e012" / "11")
+    assert add_version(folder, "e012") == 11
+    assert (folder / "e012" / "11" / "saved_model.pb").read_text() == "e012/10"
+    assert (folder / "models.config").read_text() == CONFIG
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_genes_are_written_as_the_client_reads_them(folder: Path, tmp_path: Path) -> None:
+    signal = make_signal(folder / "e003" / "1", num_genes=4)
+    assert signal.shape == (4, 3, 2)
+    np.testing.assert_array_equal(signal, make_signal(folder / "e012" / "9", num_genes=4))
+    write_genes(tmp_path / "genes.csv", signal)
+    genes = read_csv(tmp_path / "genes.csv", 3, ("H3K4me3", "H3K9me3"))
+    np.testing.assert_array_equal(genes.signal, signal)
+    assert list(genes.gene_id) == ["GENE00", "GENE01", "GENE02", "GENE03"]
+
+
+@pytest.fixture
+def compare(tmp_path: Path) -> Callable[[pd.DataFrame], float]:
+    """Compare a table with the golden one of two genes."""
+    golden = pd.DataFrame({"gene_id": ["A", "B"], "probability": [0.25, 0.5], "beta_X": [1.0, 0.0]})
+
+    def compare(**columns: list) -> float:
+        golden.to_csv(tmp_path / "golden.csv", index=False)
+        table = golden.assign(**columns)
+        table = table.drop(columns=[name for name, values in columns.items() if not values])
+        table.to_csv(tmp_path / "table.csv", index=False)
+        return compare_tables(tmp_path / "table.csv", tmp_path / "golden.csv")
+
+    return compare
+
+
+def test_rounding_is_no_difference(compare) -> None:
+    assert compare(probability=[0.250004, 0.5], top_mark=["X", "X"]) == pytest.approx(4e-6)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"probability": [0.25, 0.5001]}, "Expected probability=0.5 of gene B. Received: 0.5001"),
+        ({"beta_X": [float("nan"), 0.0]}, "Expected beta_X=1.0 of gene A. Received: nan"),
+        ({"gene_id": ["B", "A"]}, "Expected 2 genes from A"),
+        ({"beta_X": None}, "without beta_X"),
+    ],
+)
+def test_a_difference_is_told(columns: dict, message: str, compare) -> None:
+    with pytest.raises(VerificationError, match=message):
+        compare(**columns)
+
+
+def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(VerificationError, match=r"e012 3 to be AVAILABLE in 0 s.*refused"):
+        wait_available("http://127.0.0.1:1", "e012", 3, 0)
+
+
+@pytest.fixture
+def verify(
+    find_program, models_dir: Path, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run verify.sh on an exported model, with the stand-in for Docker."""
+    find_program("openssl")
+    compose = Path(find_program("docker-compose"))
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    stand_in = Path(__file__).with_name("docker_stand_in.py")
+    docker.write_text(f'#!/bin/bash\nexec "{sys.executable}" "{stand_in}" "$@"\n')
+    docker.chmod(0o755)
+    (tmp_path / "state").mkdir()
+    models = tmp_path / "models"
+    shutil.copytree(models_dir / "tiny" / "12", models / "tiny" / "12")
+    (models / "models.config").write_text(
+        'model_config_list { config { name: "tiny" base_path: "/models/tiny" model_platform: '
+        '"tensorflow" model_version_policy { all {} } '
+        'version_labels { key: "stable" value: 12 } } }\n'
+    )
+
+    def verify(*arguments: str) -> subprocess.CompletedProcess[str]:
+        places = [str(docker.parent), str(compose.parent), os.environ["PATH"]]
+        return subprocess.run(
+            ["bash", str(VERIFY), *(arguments or ("--models", str(models)))],
+            env={
+                **os.environ,
+                "PATH": os.pathsep.join(places),
+                "PYTHON": sys.executable,
+                "DOCKER_STAND_IN_STATE": str(tmp_path / "state"),
+                "TMPDIR": str(tmp_path),
+            },
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    return verify
+
+
+def _is_running(state: Path) -> bool:
+    return any(state.glob("*.pid"))
+
+
+@pytest.mark.slow
+@pytest.mark.serving
+def test_verify_finds_all_well(verify, tmp_path: Path) -> None:
+    result = verify()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert [line.split(". ")[0].strip() for line in lines[:-1]] == [
+        str(number + 1) for number in range(len(lines) - 1)
+    ]
+    assert lines[-1] == "all is well"
+    for said in (
+        "it runs as user 10001:10001",
+        "gRPC: the same predictions as the SavedModel by itself",
+        "REST: the same predictions as the SavedModel by itself",
+        "Prometheus reads the server, and has 4 rules",
+        "tiny 13 was put beside 12, and answers without a restart",
+        "stopped at SIGTERM",
+        "clients without TLS or without a certificate are refused",
+        "REST, which has no TLS, is closed",
+    ):
+        assert said in result.stdout
+    assert not (tmp_path / "models" / "tiny" / "13").exists()  # a copy was served
+    assert not _is_running(tmp_path / "state")
+    assert not list(tmp_path.glob("tmp.*"))
+
+
+@pytest.mark.slow
+@pytest.mark.serving
+def test_verify_stops_at_a_fault_and_cleans_up(verify, tmp_path: Path) -> None:
+    """A SavedModel that its graph cannot be read from: the container never gets healthy."""
+    model = tmp_path / "models" / "tiny" / "12" / "saved_model.pb"
+    content = model.read_bytes()
+    # After the golden predictions were made, and before the server starts.
+    docker = tmp_path / "bin" / "docker"
+    script = docker.read_text().partition("\n")[2]
+    docker.write_text(
+        "#!/bin/bash\n"
+        '[[ "$*" == *" build" ]] && head -c 100 "$MODELS_DIR/tiny/12/saved_model.pb" '
+        '>"$MODELS_DIR/.cut" && mv "$MODELS_DIR/.cut" "$MODELS_DIR/tiny/12/saved_model.pb"\n'
+        f"{script}"
+    )
+    result = verify()
+    assert result.returncode == 1
+    assert "it does not get healthy" in result.stderr
+    assert "all is well" not in result.stdout
+    assert model.read_bytes() == content
+    assert "down --volumes" in (tmp_path / "state" / "commands").read_text()
+    assert not _is_running(tmp_path / "state")
+    assert not list(tmp_path.glob("tmp.*"))
+
+
+@pytest.mark.parametrize("arguments", [("--models",), ("--modles", "/"), ("a", "b", "c")])
+def test_verify_says_how_it_is_used(arguments: tuple[str, ...]) -> None:
+    result = subprocess.run(
+        ["bash", str(VERIFY), *arguments], check=False, capture_output=True, text=True
+    )
+    assert result.returncode == 2
+    assert result.stderr == "usage: verify.sh --models MODELS | --run RUN_DIR\n"
