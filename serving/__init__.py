@@ -1,8 +1,10 @@
-"""Asking an exported model over gRPC, and a local stand-in for TensorFlow Serving.
+"""Asking an exported model, and serving it.
 
-- `serving.client`: `Client`, and a command that predicts the genes of a file.
-- `serving.local`: `LocalServer`, the stand-in, for tests and trying out.
-- `serving/compose.yaml`: the official TensorFlow Serving container.
+- `serving.client`: `Client`, and a command that predicts the genes of a file;
+  `serving.async_client` and `serving.rest_client` ask in other ways.
+- `serving.local`: `LocalServer`, a local stand-in for TensorFlow Serving.
+- `serving.web`: a web page.
+- `serving/container`: TensorFlow Serving itself, in a container.
 
 Nothing here imports the package that trains the model: a SavedModel says all that is needed.
 """

@@ -1,16 +1,26 @@
-"""Genes to predict, from a CSV file in the published layout or from a built dataset."""
+"""Genes to predict, from a CSV file in the published layout, a built dataset or a NumPy file.
 
-from collections.abc import Mapping, Sequence
+All are read in chunks, so that no file has to fit in memory.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
-import pandas as pd
 
 from serving.errors import InputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 # Order of the columns of the published CSV files.
 CSV_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+# 2 MB of 100 bins and 5 marks.
+CHUNK_GENES = 1024
 
 
 class Genes(NamedTuple):
@@ -18,7 +28,7 @@ class Genes(NamedTuple):
 
     Attributes:
         gene_id: Text array `(genes,)`, as the input names them.
-        signal: Float32 array `(genes, bins, marks)`, as measured.
+        signal: Floating-point array `(genes, bins, marks)`, as measured.
         marks: Names of the marks, in the order of the last axis.
     """
 
@@ -43,6 +53,28 @@ class Genes(NamedTuple):
 
 
 def read_csv(path: str | Path, num_bins: int, marks: Sequence[str] = CSV_MARKS) -> Genes:
+    """All genes that `iter_csv` reads."""
+    return _join(iter_csv(path, num_bins, marks))
+
+
+def read_dataset(
+    dataset_dir: str | Path, split: str, agreeing_with: Mapping[str, Any] | None = None
+) -> Genes:
+    """All genes that `iter_dataset` reads."""
+    return _join(iter_dataset(dataset_dir, split, agreeing_with))
+
+
+def _join(chunks: Iterable[Genes]) -> Genes:
+    gene_id, signal, marks = zip(*chunks, strict=True)
+    return Genes(np.concatenate(gene_id), np.concatenate(signal), marks[0])
+
+
+def iter_csv(
+    path: str | Path,
+    num_bins: int,
+    marks: Sequence[str] = CSV_MARKS,
+    chunk_genes: int = CHUNK_GENES,
+) -> Iterator[Genes]:
     """Read genes from a CSV file in the published layout.
 
     No header; a row a bin, the bins of a gene together and in order. Columns: gene id, bin (from
@@ -53,69 +85,108 @@ def read_csv(path: str | Path, num_bins: int, marks: Sequence[str] = CSV_MARKS) 
         path: The file; may be compressed, as its ending says.
         num_bins: Number of bins that a gene must have.
         marks: Names of the marks, in the order of the columns.
+        chunk_genes: Most genes at a time.
 
     Raises:
         InputError: At the first fault, with the line and the gene; if the file cannot be read.
     """
+    import pandas as pd
+
+    first_row = 0
     try:
         # Text stays text, so that a gene id keeps its zeros and a fault can be shown as it is.
-        table = pd.read_csv(path, header=None, dtype=str, skip_blank_lines=False, na_filter=False)
-    except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        with pd.read_csv(
+            path,
+            header=None,
+            dtype=str,
+            skip_blank_lines=False,
+            na_filter=False,
+            chunksize=chunk_genes * num_bins,
+        ) as tables:
+            for table in tables:
+                yield _read_rows(path, table, first_row, num_bins, marks)
+                first_row += len(table)
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        pd.errors.EmptyDataError,
+        pd.errors.ParserError,
+        UnicodeDecodeError,
+    ) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise InputError(
             f"Expected a CSV file in the published layout. Received: {path} ({reason})"
         ) from error
+
+
+def _read_rows(
+    path: str | Path, table: "pd.DataFrame", first_row: int, num_bins: int, marks: Sequence[str]
+) -> Genes:
     if table.shape[1] - len(marks) not in (2, 3):
         raise InputError(
             f"Expected {2 + len(marks)} columns (gene id, bin, {', '.join(marks)}), or one more "
             f"with the label. Received: {path}: {table.shape[1]} columns"
         )
     gene_id = table[0].to_numpy(dtype=str)
-    _check_bins(path, gene_id, table[1].to_numpy(dtype=str), num_bins)
-    values = [_numbers(path, gene_id, table[2 + i], mark) for i, mark in enumerate(marks)]
+    _check_bins(path, first_row, gene_id, table[1].to_numpy(dtype=str), num_bins)
+    values = [
+        _numbers(path, first_row, gene_id, table[2 + i], mark) for i, mark in enumerate(marks)
+    ]
     signal = np.stack(values, axis=-1).reshape(-1, num_bins, len(marks))
     return Genes(gene_id[::num_bins], signal, tuple(marks))
 
 
-def _check_bins(path: str | Path, gene_id: np.ndarray, bins: np.ndarray, num_bins: int) -> None:
+def _check_bins(
+    path: str | Path, first_row: int, gene_id: np.ndarray, bins: np.ndarray, num_bins: int
+) -> None:
     rows = np.arange(len(gene_id))
-    first_row = rows - rows % num_bins
+    gene_row = rows - rows % num_bins
     expected = (rows % num_bins + 1).astype(str)
-    faults = np.flatnonzero((bins != expected) | (gene_id != gene_id[first_row]) | (gene_id == ""))
+    faults = np.flatnonzero((bins != expected) | (gene_id != gene_id[gene_row]) | (gene_id == ""))
     if len(faults):
         row = faults[0]
         raise InputError(
-            f"Expected bin {expected[row]} of gene {gene_id[first_row[row]]}, {num_bins} bins a "
-            f"gene. Received: {path}, line {row + 1}: gene {gene_id[row]}, bin={bins[row]}"
+            f"Expected bin {expected[row]} of gene {gene_id[gene_row[row]]}, {num_bins} bins a "
+            f"gene. Received: {path}, line {first_row + row + 1}: gene {gene_id[row]}, "
+            f"bin={bins[row]}"
         )
     if len(gene_id) % num_bins:
         raise InputError(
-            f"Expected {num_bins} bins a gene. Received: {path}, line {len(gene_id)}: the file "
-            f"ends at bin {bins[-1]} of gene {gene_id[-1]}"
+            f"Expected {num_bins} bins a gene. Received: {path}, line {first_row + len(gene_id)}: "
+            f"the file ends at bin {bins[-1]} of gene {gene_id[-1]}"
         )
 
 
-def _numbers(path: str | Path, gene_id: np.ndarray, column: pd.Series, mark: str) -> np.ndarray:
+def _numbers(
+    path: str | Path, first_row: int, gene_id: np.ndarray, column: "pd.Series", mark: str
+) -> np.ndarray:
+    import pandas as pd
+
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float32)
     faults = np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 0)))
     if len(faults):
         row = faults[0]
         raise InputError(
             f"Expected a read count or depth, a number that is not negative. Received: {path}, "
-            f"line {row + 1}, gene {gene_id[row]}: {mark}={column.iloc[row]!r}"
+            f"line {first_row + row + 1}, gene {gene_id[row]}: {mark}={column.iloc[row]!r}"
         )
     return numbers
 
 
-def read_dataset(
-    dataset_dir: str | Path, split: str, agreeing_with: Mapping[str, Any] | None = None
-) -> Genes:
+def iter_dataset(
+    dataset_dir: str | Path,
+    split: str,
+    agreeing_with: Mapping[str, Any] | None = None,
+    chunk_genes: int = CHUNK_GENES,
+) -> Iterator[Genes]:
     """Read genes from a built dataset.
 
     Args:
         dataset_dir: Its version folder, which holds `dataset_info.json`.
         split: Name of a split.
         agreeing_with: Metadata that the dataset must have, such as `bin_bp`.
+        chunk_genes: Most genes at a time.
 
     Raises:
         InputError: If there is no such dataset or split, or its metadata differ.
@@ -144,14 +215,68 @@ def read_dataset(
                 f"Expected {key}={expected}, on which the model was trained. Received: "
                 f"{key}={metadata.get(key)} in {dataset_dir}"
             )
-    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
-        examples = list(builder.as_data_source(split))
-    else:
-        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
-    if not examples:
+    if not builder.info.splits[split].num_examples:
         raise InputError(f"Expected genes. Received: an empty split={split} of {dataset_dir}")
-    return Genes(
-        np.array([example["gene_id"] for example in examples]).astype(str),
-        np.stack([example["signal"] for example in examples]),
-        tuple(metadata["marks"]),
-    )
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        examples = iter(builder.as_data_source(split))
+    else:
+        examples = iter(tfds.as_numpy(builder.as_dataset(split=split)))
+    while chunk := list(islice(examples, chunk_genes)):
+        yield Genes(
+            np.array([example["gene_id"] for example in chunk]).astype(str),
+            np.stack([example["signal"] for example in chunk]),
+            tuple(metadata["marks"]),
+        )
+
+
+def iter_numpy(
+    path: str | Path, marks: Sequence[str] | None = None, chunk_genes: int = CHUNK_GENES
+) -> Iterator[Genes]:
+    """Read genes from a file of NumPy arrays.
+
+    Args:
+        path: An NPY file with the signal, floating-point `(genes, bins, marks)`; or an NPZ file
+            with the arrays `signal`, `marks` and, if the genes have names, `gene_id`. Genes
+            without names are called by their number, from 0.
+        marks: Names of the marks, in the order of the last axis: of an NPY file, which has none.
+        chunk_genes: Most genes at a time.
+
+    Raises:
+        InputError: If the file cannot be read or is not laid out so, or marks are missing or given
+            twice.
+    """
+    try:
+        if is_zipfile(path):
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+        else:
+            # What is not read takes no memory.
+            arrays = {"signal": np.lib.format.open_memmap(path, mode="r")}
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(
+            f"Expected arrays in an NPY or NPZ file. Received: {path} ({reason})"
+        ) from error
+    if marks is not None:
+        if "marks" in arrays:
+            raise InputError(f"Expected the marks once. Received: --marks, and marks in {path}")
+        arrays["marks"] = np.array(marks)
+    missing = [name for name in ("signal", "marks") if name not in arrays]
+    if missing:
+        raise InputError(
+            "Expected the arrays signal and marks. Received: "
+            f"{path}, without {', '.join(missing)}. Name the marks of an NPY file with --marks"
+        )
+    signal, names = np.atleast_1d(arrays["signal"]), tuple(map(str, np.ravel(arrays["marks"])))
+    gene_id = arrays["gene_id"] if "gene_id" in arrays else np.arange(len(signal))
+    if signal.ndim != 3 or signal.shape[2] != len(names) or gene_id.shape != signal.shape[:1]:
+        raise InputError(
+            "Expected signal (genes, bins, marks), a mark's name for each of its last axis and a "
+            f"gene_id for each of its first. Received: {path}: signal {signal.shape}, "
+            f"{len(names)} marks, gene_id {gene_id.shape}"
+        )
+    if not len(signal):
+        raise InputError(f"Expected genes. Received: {path}, whose signal is {signal.shape}")
+    for start in range(0, len(signal), chunk_genes):
+        part = slice(start, start + chunk_genes)
+        yield Genes(gene_id[part].astype(str), signal[part], names)

@@ -201,6 +201,8 @@ class LocalServer:
         from serving.stand_in.rest_api import rest_api
 
         listening = socket.create_server((self._host, port))
+        # The end of an answer is not to wait for the client to confirm its beginning.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest_url = f"http://{self._host}:{listening.getsockname()[1]}"
         application = rest_api(service, self._metrics, self._max_message_bytes)
         config = uvicorn.Config(

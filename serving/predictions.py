@@ -1,31 +1,40 @@
-"""What a served model says of genes, and how it is written down."""
+"""What a served model says of genes, and the tables and arrays that are made of it."""
 
-import sys
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-import pandas as pd
 
-from serving.errors import InputError
-from serving.genes import Genes
+from serving.description import ModelDescription
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
 
 
 class Prediction(NamedTuple):
     """What a model says of n genes.
 
+    Of an ensemble, `probability`, `alpha` and `beta` are means over its members, and each `_sd` is
+    the standard deviation between them.
+
     Attributes:
         probability: Of high expression, float32 `(n,)`, in [0, 1].
         alpha: Attention over the bins of each mark, float32 `(n, marks, bins)`, or None.
         beta: Attention over the marks, float32 `(n, marks)`, or None.
+        probability_sd: Float32 `(n,)`, or None.
+        alpha_sd: Float32 `(n, marks, bins)`, or None.
+        beta_sd: Float32 `(n, marks)`, or None.
+        gene_id: Text `(n,)`; None where the genes were asked for without their names.
     """
 
     probability: np.ndarray
     alpha: np.ndarray | None = None
     beta: np.ndarray | None = None
+    probability_sd: np.ndarray | None = None
+    alpha_sd: np.ndarray | None = None
+    beta_sd: np.ndarray | None = None
+    gene_id: np.ndarray | None = None
 
 
 class Saliency(NamedTuple):
@@ -34,70 +43,126 @@ class Saliency(NamedTuple):
     Attributes:
         gradient: Of the logit of high expression, float32 `(n, bins, marks)`.
         probability: Of high expression, float32 `(n,)`.
+        gene_id: Text `(n,)`; None where the genes were asked for without their names.
     """
 
     gradient: np.ndarray
     probability: np.ndarray
+    gene_id: np.ndarray | None = None
 
 
-def to_table(genes: Genes, prediction: Prediction) -> pd.DataFrame:
+_Result = TypeVar("_Result", bound=Prediction | Saliency)
+
+# Dimensions, unit and meaning of each variable in NetCDF.
+_VARIABLES = {
+    "probability": (("gene",), "1", "probability of high expression"),
+    "alpha": (("gene", "mark", "bin"), "1", "attention over the bins of a mark"),
+    "beta": (("gene", "mark"), "1", "attention over the marks"),
+    "gradient": (
+        ("gene", "mark", "bin"),
+        "1 / (unit of the signal)",
+        "gradient of the logit of high expression with respect to the signal",
+    ),
+}
+
+
+def join(parts: Iterable[_Result]) -> _Result:
+    """One result of several, at least one, in their order."""
+    results = list(parts)
+    if len(results) == 1:
+        return results[0]
+    columns: Iterable[Any] = zip(*results, strict=True)
+    joined: Iterable[Any] = (None if c[0] is None else np.concatenate(c) for c in columns)
+    return type(results[0])(*joined)
+
+
+def to_table(prediction: Prediction, marks: Sequence[str]) -> "pd.DataFrame":
     """One row a gene.
 
+    Args:
+        prediction: Of n genes.
+        marks: Names of the marks, in the model's order.
+
     Returns:
-        Columns `gene_id`, `probability`; with alpha, `top_mark` and `top_bin` (from 1), where
-        the attention is largest: alpha, times the beta of the mark where there is one; with
-        beta, `beta_MARK` for each mark.
+        Columns `gene_id` (where the prediction has it), `probability`; with alpha, `top_mark` and
+        `top_bin` (from 1), where the attention is largest: alpha, times the beta of the mark where
+        there is one; with beta, `beta_MARK` for each mark; of an ensemble, `probability_sd` after
+        `probability` and `beta_sd_MARK` for each mark.
     """
-    table = pd.DataFrame({"gene_id": genes.gene_id, "probability": prediction.probability})
+    import pandas as pd
+
+    columns: dict[str, np.ndarray | None] = {
+        "gene_id": prediction.gene_id,
+        "probability": prediction.probability,
+        "probability_sd": prediction.probability_sd,
+    }
     if prediction.alpha is not None:
         weight = prediction.alpha
         if prediction.beta is not None:
             weight = weight * prediction.beta[:, :, np.newaxis]
         num_genes, num_marks, num_bins = weight.shape
         mark, bin_ = np.divmod(weight.reshape(num_genes, -1).argmax(axis=1), num_bins)
-        if num_marks == len(genes.marks):
-            table["top_mark"] = np.array(genes.marks)[mark]
-        table["top_bin"] = bin_ + 1
-    if prediction.beta is not None:
-        for axis, name in enumerate(genes.marks):
-            table[f"beta_{name}"] = prediction.beta[:, axis]
-    return table
+        if num_marks == len(marks):
+            columns["top_mark"] = np.array(marks)[mark]
+        columns["top_bin"] = bin_ + 1
+    for name in ("beta", "beta_sd"):
+        values = getattr(prediction, name)
+        if values is not None:
+            columns |= {f"{name}_{mark}": values[:, axis] for axis, mark in enumerate(marks)}
+    return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
 
 
-def write_table(path: str | Path | None, table: pd.DataFrame) -> None:
-    """Write a table as CSV, all of it or nothing; without a path to standard output."""
-    if path is None:
-        table.to_csv(sys.stdout, index=False, float_format="%.6g")
-        return
-    with _replacing(Path(path)) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
+def to_xarray(
+    description: ModelDescription, prediction: Prediction, saliency: Saliency | None = None
+) -> "xr.Dataset":
+    """All that was answered, with its coordinates.
 
+    Args:
+        description: The model that answered.
+        prediction: Of n genes.
+        saliency: Of the same genes.
 
-def write_attention(path: str | Path, genes: Genes, prediction: Prediction) -> None:
-    """Write gene_id, marks, alpha and beta into an NPZ file, all of it or nothing.
-
-    Raises:
-        InputError: If the prediction has no attention.
+    Returns:
+        `probability` (gene) and, where they are there, `alpha` (gene, mark, bin), `beta`
+        (gene, mark), their `_sd`, and `gradient` (gene, mark, bin). Coordinates: `mark`; `bin`,
+        the start of the bin in bp relative to the TSS, or its number from 0 where the model does
+        not say how long a bin is; `gene_id` along gene. The names are those of
+        `python -m keras_chrome.attend`.
     """
-    attention = {"alpha": prediction.alpha, "beta": prediction.beta}
-    arrays = {name: array for name, array in attention.items() if array is not None}
-    if not arrays:
-        raise InputError(
-            f"Expected a model with attention. Received: attention={path}, of a model without. "
-            "Leave --attention out"
-        )
-    with _replacing(Path(path)) as temporary, temporary.open("wb") as file:
-        arrays |= {"gene_id": genes.gene_id, "marks": np.array(genes.marks)}
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    from importlib.metadata import version
+
+    import xarray as xr
+
+    arrays = prediction._asdict()
+    gene_id = arrays.pop("gene_id")
+    if saliency is not None:
+        arrays["gradient"] = saliency.gradient.transpose(0, 2, 1)
+    variables = {}
+    for name, values in arrays.items():
+        if values is not None:
+            dimensions, units, meaning = _VARIABLES[name.removesuffix("_sd")]
+            if name.endswith("_sd"):
+                meaning = f"standard deviation between the members: {meaning}"
+            variables[name] = (dimensions, values, {"units": units, "long_name": meaning})
+    coordinates: dict[str, Any] = {"mark": list(description.marks), "bin": _bins(description)}
+    if gene_id is not None:
+        coordinates["gene_id"] = ("gene", gene_id)
+    known = ("variant", "label_rule", "probability_of", "bin_bp", "members")
+    attributes = {key: description.details.get(key) for key in known}
+    attributes |= {"model": description.name, "version": description.version}
+    return xr.Dataset(
+        variables,
+        coordinates,
+        # NetCDF has no way to write None.
+        {key: value for key, value in attributes.items() if value is not None}
+        | {"source": f"keras-chrome {version('keras-chrome')}"},
+    )
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place at the end, or vanishes."""
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _bins(description: ModelDescription) -> tuple[str, np.ndarray, dict[str, str]]:
+    bin_bp, flank_bp = (description.details.get(key) for key in ("bin_bp", "flank_bp"))
+    number = np.arange(description.num_bins)
+    if bin_bp is None or flank_bp is None:
+        return "bin", number, {"units": "1", "long_name": "bin number"}
+    about = {"units": "bp", "long_name": "bin start relative to the TSS"}
+    return "bin", number * bin_bp - flank_bp, about

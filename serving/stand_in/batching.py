@@ -41,10 +41,10 @@ class BatchingParameters:
         InputError: If a number is too small.
     """
 
-    max_batch_size: int = 1024
+    max_batch_size: int = 256
     batch_timeout_micros: int = 0
     max_enqueued_batches: int = 100
-    num_batch_threads: int = 2
+    num_batch_threads: int = 1
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -1,45 +1,113 @@
-import json
+"""What the three clients do alike, each asking the stand-in over a real port."""
+
+import asyncio
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 import tensorflow as tf
-import tensorflow_datasets as tfds
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from serving.client import Client, main
+from serving.async_client import AsyncClient
+from serving.client import Client
 from serving.errors import InputError, ServerError
+from serving.genes import Genes
 from serving.local import LocalServer
+from serving.predictions import Prediction, join
+from serving.rest_client import RestClient
+from serving.retries import Backoff
+from serving.stand_in.batching import BatchingParameters
 
 pytestmark = pytest.mark.serving
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
+KINDS = ("grpc", "async", "rest")
+T = TypeVar("T")
+OpenClient = Callable[..., Any]
 
 
-def test_predicts_as_the_keras_model(
-    client: Client, model: keras.Model, signal: np.ndarray
-) -> None:
+class RunClient:
+    """`AsyncClient`, each method run to its end in one event loop."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._runner = asyncio.Runner()
+        self.client = AsyncClient(*args, **options)
+
+    def __enter__(self) -> "RunClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.run(self.client.close())
+        self._runner.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(coroutine)
+
+    @property
+    def description(self) -> Any:
+        return self.run(self.client.describe())
+
+    def predict_stream(self, *args: Any, **options: Any) -> list[Prediction]:
+        async def collect() -> list[Prediction]:
+            return [each async for each in self.client.predict_stream(*args, **options)]
+
+        return self.run(collect())
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self.client, name)
+        return lambda *args, **options: self.run(method(*args, **options))
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def open_client(kind: str, server: LocalServer) -> OpenClient:
+    """Opens a client of each kind; of the session's server unless told otherwise."""
+
+    def open_client(model: str, *args: Any, at: LocalServer = server, **options: Any) -> Any:
+        if kind == "rest":
+            return RestClient(at.rest_url or "", model, *args, **options)
+        return (Client if kind == "grpc" else RunClient)(at.target, model, *args, **options)
+
+    return open_client
+
+
+@pytest.fixture
+def client(open_client: OpenClient) -> Iterator[Any]:
+    with open_client("tiny") as client:
+        yield client
+
+
+# === Answers ===
+
+
+def test_predicts_as_the_keras_model(client: Any, model: keras.Model, signal: np.ndarray) -> None:
     prediction = client.predict(signal, marks=MARKS)
     expected = model(signal, training=False)
     assert expected["probability"].numpy().std() > 0.01
     for key in ("probability", "alpha", "beta"):
         np.testing.assert_allclose(getattr(prediction, key), expected[key], atol=1e-5)
+        assert getattr(prediction, key).dtype == np.float32
+        assert getattr(prediction, key).flags.writeable
     cheap = client.predict(signal, attention=False)
     np.testing.assert_allclose(cheap.probability, expected["probability"], atol=1e-5)
-    assert (cheap.alpha, cheap.beta) == (None, None)
+    assert cheap[1:] == (None,) * 6
 
 
 def test_saliency_is_the_gradient_of_the_logit(
-    client: Client, model: keras.Model, signal: np.ndarray
+    client: Any, model: keras.Model, signal: np.ndarray
 ) -> None:
     saliency = client.saliency(signal, marks=MARKS)
     logit_model = keras.Model(model.inputs, model.get_layer("logit").output)
@@ -51,11 +119,27 @@ def test_saliency_is_the_gradient_of_the_logit(
     np.testing.assert_allclose(saliency.probability, tf.sigmoid(logit)[:, 0], atol=1e-5)
 
 
-def test_describes_the_model(client: Client) -> None:
-    assert client.description.version == 12
-    assert client.description.marks == MARKS
-    assert client.description.num_bins == 8
-    assert client.description.details["variant"] == "attentive_chrome"
+def test_all_ways_carry_the_same_numbers(server: LocalServer) -> None:
+    """Also numbers that only their exact text gives back."""
+    signal = np.random.default_rng(1).lognormal(0, 3, (3, 8, 5)).astype(np.float32)
+    with (
+        Client(server.target, "tiny") as over_grpc,
+        RestClient(server.rest_url or "", "tiny") as over_rest,
+    ):
+        for one, other in zip(over_grpc.predict(signal), over_rest.predict(signal), strict=True):
+            np.testing.assert_array_equal(one, other)
+        np.testing.assert_array_equal(
+            over_grpc.saliency(signal).gradient, over_rest.saliency(signal).gradient
+        )
+
+
+def test_describes_the_model(client: Any) -> None:
+    description = client.description
+    assert (description.name, description.version) == ("tiny", 12)
+    assert description.marks == MARKS
+    assert description.num_bins == 8
+    assert description.details["variant"] == "attentive_chrome"
+    assert not description.is_ensemble
     assert client.status() == {3: "AVAILABLE", 12: "AVAILABLE"}
     metadata = client.metadata()
     assert set(metadata) == {"serving_default", "predict", "saliency", "describe"}
@@ -63,27 +147,156 @@ def test_describes_the_model(client: Client) -> None:
         "inputs": {"signal": ("float32", (-1, 8, 5))},
         "outputs": {"probability": ("float32", (-1,))},
     }
+    assert metadata["describe"]["outputs"] == {"description": ("string", (-1,))}
 
 
-def test_asks_the_version_it_was_given(server: LocalServer) -> None:
-    with Client(server.target, "tiny", 3) as client:
+def test_asks_the_version_it_was_given(open_client: OpenClient) -> None:
+    with open_client("tiny", 3) as client:
         assert client.description.version == 3
         assert client.status() == {3: "AVAILABLE"}
 
 
+def test_asks_the_version_that_has_the_label(open_client: OpenClient, signal: np.ndarray) -> None:
+    with open_client("tiny", label="stable") as client:
+        assert client.description.version == 3
+        assert client.status() == {3: "AVAILABLE", 12: "AVAILABLE"}
+        assert len(client.predict(signal).probability) == 7
+        assert "predict" in client.metadata()
+    with (
+        open_client("tiny", label="best") as client,
+        pytest.raises(ServerError, match="Unrecognized servable version label: best"),
+    ):
+        client.predict(signal)
+
+
+def test_genes_bring_their_marks_and_names(open_client: OpenClient, signal: np.ndarray) -> None:
+    more = np.concatenate([np.full((7, 8, 1), 9, np.float32), signal[:, :, ::-1]], axis=2)
+    gene_id = np.array([f"g{number}" for number in range(7)])
+    genes = Genes(gene_id, more, ("H3K27ac", *MARKS[::-1]))
+    with open_client("tiny", batch_size=3) as client:
+        expected = client.predict(signal)
+        prediction = client.predict(genes)
+        saliency = client.saliency(genes)
+        parts = list(client.predict_stream(genes))
+    np.testing.assert_array_equal(prediction.alpha, expected.alpha)
+    assert expected.gene_id is None
+    assert list(prediction.gene_id) == list(saliency.gene_id) == list(gene_id)
+    assert [list(part.gene_id) for part in parts] == [
+        ["g0", "g1", "g2"],
+        ["g3", "g4", "g5"],
+        ["g6"],
+    ]
+
+
+# === Streams ===
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_no_gene_is_lost_doubled_or_moved(open_client: OpenClient, concurrency: int) -> None:
+    """Whatever the sizes of chunks and requests, the result is that of one request."""
+    signal = np.random.default_rng(2).poisson(3, (57, 8, 5)).astype(np.float32)
+    gene_id = np.arange(57).astype(str)
+    with open_client("tiny") as client:
+        whole = client.predict(signal)
+    for batch_size, chunk in ((1, 57), (4, 10), (100, 13)):
+        with open_client("tiny", batch_size=batch_size, concurrency=concurrency) as client:
+            chunks = (
+                Genes(gene_id[start : start + chunk], signal[start : start + chunk], MARKS)
+                for start in range(0, 57, chunk)
+            )
+            parts = list(client.predict_stream(chunks))
+        assert all(len(part.probability) <= batch_size for part in parts)
+        joined = join(parts)
+        assert joined.gene_id is not None
+        assert list(joined.gene_id) == list(gene_id)
+        for key in ("probability", "alpha", "beta"):
+            np.testing.assert_allclose(getattr(joined, key), getattr(whole, key), atol=1e-6)
+
+
+def test_reads_no_more_than_it_sends(client: Any) -> None:
+    """An input without end is answered as it comes."""
+    num_read = 0
+
+    def endless() -> Iterator[np.ndarray]:
+        nonlocal num_read
+        while True:
+            num_read += 1
+            yield np.full((2, 8, 5), num_read % 7, np.float32)
+
+    if isinstance(client, RunClient):
+
+        async def first_ten() -> None:
+            stream = client.client.predict_stream(endless())
+            for _ in range(10):
+                await anext(stream)
+                assert num_read <= 14
+
+        client.run(first_ten())
+    else:
+        stream = client.predict_stream(endless())
+        for _ in range(10):
+            next(stream)
+        assert num_read <= 14
+        stream.close()
+    assert num_read >= 10
+
+
+def test_async_client_takes_genes_that_come_asynchronously(
+    server: LocalServer, signal: np.ndarray
+) -> None:
+    async def ask() -> list[Prediction]:
+        async def chunks() -> AsyncIterator[np.ndarray]:
+            for gene in signal:
+                await asyncio.sleep(0)
+                yield gene[np.newaxis]
+
+        async with AsyncClient(server.target, "tiny") as client:
+            return [each async for each in client.predict_stream(chunks(), marks=MARKS)]
+
+    with Client(server.target, "tiny") as client:
+        expected = client.predict(signal).probability
+    answers = asyncio.run(ask())
+    assert len(answers) == 7
+    np.testing.assert_allclose(join(answers).probability, expected, atol=1e-6)
+
+
+def test_async_client_asks_many_things_at_once(server: LocalServer, signal: np.ndarray) -> None:
+    async def ask() -> list[Prediction]:
+        async with AsyncClient(server.target, "tiny") as client:
+            return await asyncio.gather(*(client.predict(gene[np.newaxis]) for gene in signal))
+
+    with Client(server.target, "tiny") as client:
+        expected = client.predict(signal).probability
+    np.testing.assert_allclose(join(asyncio.run(ask())).probability, expected, atol=1e-6)
+
+
+def test_many_threads_may_share_a_client(server: LocalServer, signal: np.ndarray) -> None:
+    for client in (Client(server.target, "tiny"), RestClient(server.rest_url or "", "tiny")):
+        with client, ThreadPoolExecutor(8) as pool:
+            answers = list(pool.map(lambda _, c=client: c.predict(signal), range(24)))
+            expected = client.predict(signal).probability
+        for answer in answers:
+            np.testing.assert_allclose(answer.probability, expected, atol=1e-6)
+
+
+# === Sizes and numbers of requests ===
+
+
 class Proxy(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Passes requests on to the stand-in, counts them, and is unavailable when told."""
+    """Passes requests on to the stand-in, counts them, and refuses when told."""
 
     def __init__(self, target: str) -> None:
-        self.num_unavailable = 0
+        self.refusals: list[tuple[grpc.StatusCode, str]] = []
         self.genes_asked: list[int] = []
+        self.versions_asked: list[tuple[str, int, str]] = []
         self._channel = grpc.insecure_channel(target, [("grpc.max_receive_message_length", -1)])
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
 
     def Predict(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        if self.num_unavailable:
-            self.num_unavailable -= 1
-            context.abort(grpc.StatusCode.UNAVAILABLE, "restarting")
+        if self.refusals:
+            context.abort(*self.refusals.pop())
+        spec = request.model_spec
+        self.versions_asked.append((spec.signature_name, spec.version.value, spec.version_label))
         if "signal" in request.inputs:
             self.genes_asked.append(request.inputs["signal"].tensor_shape.dim[0].size)
         return self._stub.Predict(request)
@@ -92,7 +305,7 @@ class Proxy(prediction_service_pb2_grpc.PredictionServiceServicer):
 @pytest.fixture
 def proxy(server: LocalServer) -> Iterator[tuple[Proxy, str]]:
     proxy = Proxy(server.target)
-    server_ = grpc.server(ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", -1)])
+    server_ = grpc.server(ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", -1)])
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(proxy, server_)
     port = server_.add_insecure_port("127.0.0.1:0")
     server_.start()
@@ -100,14 +313,27 @@ def proxy(server: LocalServer) -> Iterator[tuple[Proxy, str]]:
     server_.stop(None).wait()
 
 
-def test_sends_large_inputs_in_batches(proxy: tuple[Proxy, str], signal: np.ndarray) -> None:
-    with Client(proxy[1], "tiny") as client:
-        whole = client.predict(signal)
-    with Client(proxy[1], "tiny", batch_size=3) as client:
-        batched = client.predict(signal)
-    assert proxy[0].genes_asked == [7, 3, 3, 1]
-    for key in ("probability", "alpha", "beta"):
-        np.testing.assert_allclose(getattr(batched, key), getattr(whole, key), atol=1e-6)
+# A first pause of next to nothing.
+AT_ONCE = Backoff(initial_s=0.001)
+
+
+@pytest.mark.parametrize("client_class", [Client, RunClient])
+def test_sends_large_inputs_in_batches(
+    proxy: tuple[Proxy, str], signal: np.ndarray, client_class: Any
+) -> None:
+    with client_class(proxy[1], "tiny", batch_size=3) as client:
+        client.predict(signal)
+        client.predict(signal[:2])
+    assert sorted(proxy[0].genes_asked) == [1, 2, 3, 3]
+
+
+def test_label_is_asked_once_and_its_version_from_then_on(
+    proxy: tuple[Proxy, str], signal: np.ndarray
+) -> None:
+    with Client(proxy[1], "tiny", label="stable") as client, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: client.predict(signal), range(8)))
+    assert proxy[0].versions_asked.count(("describe", 0, "stable")) == 1
+    assert proxy[0].versions_asked.count(("serving_default", 3, "")) == 8
 
 
 def test_keeps_requests_and_answers_under_the_limit(proxy: tuple[Proxy, str]) -> None:
@@ -117,11 +343,14 @@ def test_keeps_requests_and_answers_under_the_limit(proxy: tuple[Proxy, str]) ->
         assert len(client.saliency(signal).probability) == 40
     # A gene takes 4 * (8 * 5 + 5 + 1) = 184 bytes.
     assert proxy[0].genes_asked == [10, 10, 10, 10] * 2
+
+
+def test_needs_room_for_one_gene(open_client: OpenClient) -> None:
     with (
-        Client(proxy[1], "tiny", max_message_bytes=4096) as client,
-        pytest.raises(InputError, match="Expected room for one gene, 4280 bytes"),
+        open_client("tiny", max_message_bytes=4096) as client,
+        pytest.raises(InputError, match=r"Expected room for one gene, (4280|5568) bytes"),
     ):
-        client.predict(signal)
+        client.predict(np.ones((1, 8, 5), np.float32))
 
 
 def test_raises_grpcs_own_limit(server: LocalServer) -> None:
@@ -132,25 +361,180 @@ def test_raises_grpcs_own_limit(server: LocalServer) -> None:
     assert prediction.alpha.nbytes > 4 * 2**20
 
 
+# === Faults of the server ===
+
+
 @pytest.mark.parametrize("num_genes", [1, 4000])
+@pytest.mark.parametrize("client_class", [Client, RunClient])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (grpc.StatusCode.UNAVAILABLE, "restarting"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "The queue of this task is full"),
+    ],
+)
 def test_asks_again_while_the_server_is_unavailable(
-    proxy: tuple[Proxy, str], num_genes: int
+    proxy: tuple[Proxy, str],
+    num_genes: int,
+    client_class: Any,
+    refusal: tuple[grpc.StatusCode, str],
 ) -> None:
-    """Also with a request of more than gRPC buffers for this by default, 256 KiB."""
-    with Client(proxy[1], "tiny", batch_size=4000) as client:
+    """Oftener than gRPC does, and with more than it buffers for that, 256 KiB."""
+    with client_class(proxy[1], "tiny", batch_size=4000, backoff=AT_ONCE) as client:
         assert client.description
-        proxy[0].num_unavailable = 2
+        proxy[0].refusals = [refusal] * 7
         assert len(client.predict(np.ones((num_genes, 8, 5), np.float32)).probability) == num_genes
-    assert proxy[0].num_unavailable == 0
+    assert proxy[0].refusals == []
+    assert proxy[0].genes_asked == [num_genes]
 
 
-def test_gives_up_on_a_server_that_stays_away() -> None:
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (9 vs. 8)"),
+        (grpc.StatusCode.INTERNAL, "broken"),
+    ],
+)
+def test_what_will_not_pass_fails_at_once(
+    proxy: tuple[Proxy, str], signal: np.ndarray, refusal: tuple[grpc.StatusCode, str]
+) -> None:
+    with Client(proxy[1], "tiny", backoff=AT_ONCE) as client:
+        assert client.description
+        proxy[0].refusals = [refusal] * 2
+        with pytest.raises(ServerError, match=f"Received: {refusal[0].name}: {refusal[1][:9]}"):
+            client.predict(signal)
+    assert len(proxy[0].refusals) == 1
+
+
+def test_one_fault_ends_a_stream(proxy: tuple[Proxy, str], signal: np.ndarray) -> None:
+    with Client(proxy[1], "tiny", batch_size=1) as client:
+        assert client.description
+        proxy[0].refusals = [(grpc.StatusCode.INTERNAL, "broken")]
+        with pytest.raises(ServerError, match="INTERNAL: broken"):
+            client.predict(signal)
+
+
+def test_a_full_queue_delays_a_stream(models_dir: Path, kind: str, signal: np.ndarray) -> None:
+    """The stand-in's own refusal: one request at a time, room for one more, and six that come."""
+    batching = BatchingParameters(max_batch_size=7, max_enqueued_batches=1, num_batch_threads=1)
+    with LocalServer(models_dir, rest_port=0, batching=batching) as server:
+        options = {"batch_size": 7, "concurrency": 6, "backoff": AT_ONCE}
+        genes = np.tile(signal, (20, 1, 1))
+        client: Any
+        if kind == "rest":
+            client = RestClient(server.rest_url or "", "tiny", **options)
+        else:
+            client = (Client if kind == "grpc" else RunClient)(server.target, "tiny", **options)
+        with client:
+            assert len(client.predict(genes).probability) == 140
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+def test_finds_a_server_that_went_away_and_came_back(
+    models_dir: Path, kind: str, signal: np.ndarray
+) -> None:
+    ports = {"port": free_port(), "rest_port": free_port()}
+    with LocalServer(models_dir, **ports) as server:
+        client: Any
+        if kind == "rest":
+            client = RestClient(server.rest_url or "", "tiny", timeout_s=60)
+        else:
+            client = (Client if kind == "grpc" else RunClient)(server.target, "tiny", timeout_s=60)
+        assert client.description.version == 12
+    with client, ThreadPoolExecutor(1) as pool:
+        away = pool.submit(time.sleep, 1.5)
+        answer = pool.submit(lambda: LocalServer(models_dir, **ports))
+        prediction = client.predict(signal)
+        assert away.done()
+        answer.result().close()
+    assert len(prediction.probability) == 7
+
+
+@pytest.mark.parametrize("client_class", [Client, RunClient])
+def test_knocks_at_least_once_a_second(server: LocalServer, client_class: Any) -> None:
+    """By then gRPC by itself would let four seconds pass between two attempts to connect."""
+    port = free_port()
+    pool = ThreadPoolExecutor(2)
+    late = grpc.server(pool)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Proxy(server.target), late)
+
+    def come_late() -> None:
+        time.sleep(6.4)
+        late.add_insecure_port(f"127.0.0.1:{port}")
+        late.start()
+
+    thread = threading.Thread(target=come_late)
+    thread.start()
+    # Pauses of our own would hide those of the connection.
+    backoff = Backoff(max_s=0.2)
+    with client_class(f"127.0.0.1:{port}", "tiny", timeout_s=8.9, backoff=backoff) as client:
+        assert client.description.version == 12
+    thread.join()
+    late.stop(None).wait()
+
+
+def test_gives_up_on_a_server_that_stays_away(kind: str) -> None:
+    port = free_port()
+    client: Any
+    if kind == "rest":
+        client = RestClient(f"http://127.0.0.1:{port}", "tiny", timeout_s=0.5)
+    else:
+        client = (Client if kind == "grpc" else RunClient)(
+            f"127.0.0.1:{port}", "tiny", timeout_s=0.5
+        )
     with (
-        Client("127.0.0.1:1", "tiny") as client,
-        pytest.raises(ServerError, match=r"UNAVAILABLE.*Is the server running") as caught,
+        client,
+        pytest.raises(ServerError, match=r"UNAVAILABLE.*refused.*Is the server run") as caught,
     ):
         client.status()
     assert caught.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_says_when_the_time_is_up(kind: str, signal: np.ndarray) -> None:
+    # It takes connections and says nothing, however quick the machine.
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"127.0.0.1:{silent.getsockname()[1]}"
+        client: Any
+        if kind == "rest":
+            client = RestClient(f"http://{target}", "tiny", timeout_s=0.2)
+        else:
+            client = (Client if kind == "grpc" else RunClient)(target, "tiny", timeout_s=0.2)
+        with client, pytest.raises(ServerError, match=r"DEADLINE_EXCEEDED.*timeout_s"):
+            client.predict(signal)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "code", "message"),
+    [
+        ("none", None, "NOT_FOUND", r"Servable not found for request: Latest\(none\)"),
+        ("tiny", 4, "NOT_FOUND", r"Servable not found for request: Specific\(tiny, 4\)"),
+        ("foreign", None, "FAILED_PRECONDITION", "Expected a model that describes itself"),
+    ],
+)
+def test_says_what_the_server_refuses(
+    open_client: OpenClient,
+    kind: str,
+    signal: np.ndarray,
+    name: str,
+    version: int | None,
+    code: str,
+    message: str,
+) -> None:
+    with (
+        open_client(name, version) as client,
+        pytest.raises(ServerError, match=message) as caught,
+    ):
+        client.predict(signal)
+    # HTTP has one status for both.
+    rest_code = "INVALID_ARGUMENT" if code == "FAILED_PRECONDITION" else code
+    assert caught.value.code.name == (rest_code if kind == "rest" else code)
+
+
+# === Input that is refused before it is sent ===
 
 
 @pytest.mark.parametrize(
@@ -170,204 +554,138 @@ def test_gives_up_on_a_server_that_stays_away() -> None:
     ],
 )
 def test_refuses_what_the_model_does_not_expect(
-    client: Client, signal: np.ndarray, marks: tuple[str, ...] | None, message: str
+    client: Any, signal: np.ndarray, marks: tuple[str, ...] | None, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         client.predict(signal, marks=marks)
 
 
-def test_says_which_number_it_refuses(client: Client, signal: np.ndarray) -> None:
+def test_says_which_number_it_refuses(server: LocalServer, signal: np.ndarray) -> None:
     signal[4, 6, 3] = np.nan
-    with pytest.raises(InputError, match=r"nan \(gene 4, bin 6, mark H3K4me3"):
-        client.predict(signal)
+    with Client(server.target, "tiny", batch_size=2) as client:
+        with pytest.raises(InputError, match=r"nan \(gene 4, bin 6, mark H3K4me3"):
+            client.predict(signal)
+        with pytest.raises(InputError, match=r"nan \(gene ENSG4, bin 6, mark H3K4me3"):
+            client.predict(Genes(np.array([f"ENSG{n}" for n in range(7)]), signal, MARKS))
 
 
-@pytest.mark.parametrize(
-    ("name", "version", "code", "message"),
-    [
-        ("none", None, "NOT_FOUND", r"Servable not found for request: Latest\(none\)"),
-        ("tiny", 4, "NOT_FOUND", r"Servable not found for request: Specific\(tiny, 4\)"),
-        ("foreign", None, "FAILED_PRECONDITION", "Expected a model that describes itself"),
-    ],
-)
-def test_says_what_the_server_refuses(
-    server: LocalServer,
-    signal: np.ndarray,
-    name: str,
-    version: int | None,
-    code: str,
-    message: str,
-) -> None:
-    with (
-        Client(server.target, name, version) as client,
-        pytest.raises(ServerError, match=message) as caught,
-    ):
-        client.predict(signal)
-    assert caught.value.code.name == code
+def test_lists_of_numbers_do_as_well(client: Any, signal: np.ndarray) -> None:
+    prediction = client.predict(signal.tolist())
+    np.testing.assert_array_equal(prediction.probability, client.predict(signal).probability)
 
 
-def test_says_when_the_time_is_up(signal: np.ndarray) -> None:
-    # It takes connections and says nothing, however quick the machine.
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        Client(f"127.0.0.1:{silent.getsockname()[1]}", "tiny", timeout_s=0.2) as client,
-        pytest.raises(ServerError, match=r"DEADLINE_EXCEEDED.*timeout_s"),
-    ):
-        client.predict(signal)
-
-
-@pytest.mark.parametrize("limit", [{"timeout_s": 0}, {"batch_size": 0}])
-def test_refuses_limits_that_allow_nothing(limit: dict[str, int]) -> None:
+@pytest.mark.parametrize("limit", [{"timeout_s": 0}, {"batch_size": 0}, {"concurrency": 0}])
+@pytest.mark.parametrize("client_class", [Client, AsyncClient, RestClient])
+def test_refuses_limits_that_allow_nothing(limit: dict[str, int], client_class: Any) -> None:
     with pytest.raises(InputError, match="Expected a positive number"):
-        Client("localhost:8500", "tiny", **limit)  # type: ignore[arg-type]
+        client_class("localhost:8500", "tiny", **limit)
 
 
-def test_many_threads_may_share_a_client(client: Client, signal: np.ndarray) -> None:
-    expected = client.predict(signal).probability
-    answers: list[np.ndarray] = []
-    threads = [
-        threading.Thread(target=lambda: answers.append(client.predict(signal).probability))
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(answers) == 8
-    for answer in answers:
-        np.testing.assert_allclose(answer, expected, atol=1e-6)
+def test_refuses_a_version_with_a_label() -> None:
+    with pytest.raises(InputError, match="Received both: version=3, label=stable"):
+        Client("localhost:8500", "tiny", 3, label="stable")
 
 
-class Genes(tfds.core.GeneratorBasedBuilder):
-    """A built dataset with one mark more, and the marks in another order."""
-
-    VERSION = tfds.core.Version("1.0.0")
-    NAME = "genes"
-    MARKS = ("H3K27ac", *MARKS[::-1])
-    SIGNAL = np.random.default_rng(5).poisson(3, (4, 8, 6)).astype(np.float32)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    "signal": tfds.features.Tensor(shape=(8, 6), dtype=np.float32),
-                    "gene_id": tfds.features.Text(),
-                }
-            ),
-            metadata=tfds.core.MetadataDict(marks=list(self.MARKS), bin_bp=100, flank_bp=400),
-            disable_shuffling=True,
-        )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-        return {"test": self._generate_examples()}
-
-    def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        for number, signal in enumerate(self.SIGNAL):
-            yield number, {"signal": signal, "gene_id": f"ENSG{number:011d}"}
+# === Ensembles ===
 
 
-@pytest.fixture(scope="module", params=["tfrecord", "array_record"])
-def dataset_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    builder = Genes(data_dir=tmp_path_factory.mktemp("data"), file_format=request.param)
-    builder.download_and_prepare()
-    return Path(builder.data_dir)
-
-
-def write_csv(path: Path, signal: np.ndarray) -> Path:
-    rows = [
-        [f"{gene:06d}", bin_ + 1, *counts.astype(int), 1]
-        for gene, bins in enumerate(signal)
-        for bin_, counts in enumerate(bins)
-    ]
-    pd.DataFrame(rows).to_csv(path, header=False, index=False)
-    return path
-
-
-def run_main(server: LocalServer, *argv: str | Path, name: str = "tiny") -> int:
-    return main(["--target", server.target, "--model", name, *map(str, argv)])
-
-
-def test_command_predicts_the_genes_of_a_csv(
-    server: LocalServer, model: keras.Model, signal: np.ndarray, tmp_path: Path
-) -> None:
-    csv = write_csv(tmp_path / "genes.csv", signal)
-    out, attention = tmp_path / "out.csv", tmp_path / "attention.npz"
-    assert run_main(server, "--csv", csv, "--out", out, "--attention", attention) == 0
-    table = pd.read_csv(out, dtype={"gene_id": str})
-    expected = {key: value.numpy() for key, value in model(signal, training=False).items()}
-    assert list(table.columns[:4]) == ["gene_id", "probability", "top_mark", "top_bin"]
-    assert list(table["gene_id"]) == [f"{gene:06d}" for gene in range(7)]
-    np.testing.assert_allclose(table["probability"], expected["probability"], atol=1e-5)
-    np.testing.assert_allclose(table[[f"beta_{m}" for m in MARKS]], expected["beta"], atol=1e-5)
-    arrays = np.load(attention)
-    assert list(arrays["marks"]) == list(MARKS)
-    assert list(arrays["gene_id"]) == list(table["gene_id"])
-    np.testing.assert_allclose(arrays["alpha"], expected["alpha"], atol=1e-5)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["attention.npz", "genes.csv", "out.csv"]
-
-
-def test_command_picks_the_marks_of_a_dataset_by_name(
-    server: LocalServer,
-    model: keras.Model,
-    dataset_dir: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert run_main(server, "--dataset-dir", dataset_dir) == 0
-    lines = capsys.readouterr().out.splitlines()
-    expected = model(Genes.SIGNAL[:, :, :0:-1], training=False)["probability"].numpy()
-    assert [line.split(",")[0] for line in lines[1:]] == [f"ENSG{n:011d}" for n in range(4)]
-    np.testing.assert_allclose(
-        [float(line.split(",")[1]) for line in lines[1:]], expected, atol=1e-5
+@pytest.fixture(scope="module")
+def ensemble_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """`pair`, whose two members say 0.2 and 0.4 of everything; `liar` forgets the last gene."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    description = (
+        '{"marks": ["x", "y"], "num_bins": 3, "members": 2, "transform": "log1p", "bin_bp": 100, '
+        '"flank_bp": 150, "label_rule": "median"}'
     )
 
+    def save(name: str, kept: slice) -> None:
+        def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+            one = tf.ones_like(signal[kept, 0, 0])
+            beta = tf.ones_like(signal[kept, 0, :])
+            alpha = tf.transpose(signal[kept], (0, 2, 1))
+            return {
+                "probability": 0.3 * one,
+                "probability_sd": 0.1 * one,
+                "alpha": alpha,
+                "alpha_sd": alpha + 1,
+                "beta": 0.5 * beta,
+                "beta_sd": 0.25 * beta,
+            }
 
-def test_command_describes_the_model(
-    server: LocalServer, capsys: pytest.CaptureFixture[str]
+        def describe(query: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"description": tf.fill(tf.shape(query), description)}
+
+        module = tf.Module()
+        signal = tf.TensorSpec((None, 3, 2), tf.float32, name="signal")
+        query = tf.TensorSpec((None,), tf.float32, name="query")
+        signatures = {
+            "serving_default": tf.function(serving_default).get_concrete_function(signal),
+            "describe": tf.function(describe).get_concrete_function(query),
+        }
+        tf.saved_model.save(module, str(folder / name / "1"), signatures)
+
+    save("pair", slice(None))
+    save("liar", slice(-1))
+    with LocalServer(folder, rest_port=0) as server:
+        yield server
+
+
+def test_ensemble_says_how_far_its_members_differ(
+    open_client: OpenClient, ensemble_server: LocalServer
 ) -> None:
-    assert run_main(server, "--describe") == 0
-    about = json.loads(capsys.readouterr().out)
-    assert about["version"] == 12
-    assert about["marks"] == list(MARKS)
-    assert about["status"] == {"3": "AVAILABLE", "12": "AVAILABLE"}
+    signal = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+    with open_client("pair", at=ensemble_server, batch_size=3) as client:
+        assert client.description.is_ensemble
+        prediction = client.predict(signal)
+    np.testing.assert_allclose(prediction.probability_sd, [0.1] * 4)
+    np.testing.assert_array_equal(prediction.alpha, signal.transpose(0, 2, 1))
+    np.testing.assert_array_equal(prediction.alpha_sd, signal.transpose(0, 2, 1) + 1)
+    np.testing.assert_array_equal(prediction.beta_sd, np.full((4, 2), 0.25))
+
+
+def test_answers_of_an_ensemble_keep_to_the_limit(ensemble_server: LocalServer) -> None:
+    # A gene takes 2 * 4 * (2 * 3 + 2 + 1) = 72 bytes.
+    with Client(ensemble_server.target, "pair", max_message_bytes=4096 + 4 * 72) as client:
+        parts = list(client.predict_stream(np.ones((9, 3, 2), np.float32)))
+    assert [len(part.probability) for part in parts] == [4, 4, 1]
+
+
+def test_refuses_an_answer_for_other_genes(
+    open_client: OpenClient, ensemble_server: LocalServer
+) -> None:
+    with (
+        open_client("liar", at=ensemble_server) as client,
+        pytest.raises(ServerError, match=r"\w+ of shape \(3,.* from model liar, version 1. Rec.*2"),
+    ):
+        client.predict(np.ones((3, 3, 2), np.float32))
+
+
+# === Imports ===
 
 
 @pytest.mark.parametrize(
-    ("options", "name", "message"),
+    ("module", "absent"),
     [
-        (("--csv", "{tmp}/none.csv"), "tiny", "none.csv (No such file or directory)"),
-        (("--csv", "{tmp}/genes.csv", "--out", "{tmp}/none/x.csv"), "tiny", "folder that exists"),
-        (
-            ("--csv", "{tmp}/genes.csv", "--csv-marks", *MARKS[:4], "H3K27ac"),
-            "tiny",
-            "without H3K9me3",
-        ),
-        (("--csv", "{tmp}/genes.csv"), "none", "NOT_FOUND"),
-        (("--dataset-dir", "{tmp}"), "tiny", "dataset_info.json"),
-        (("--dataset-dir", "{dataset}", "--split", "x"), "tiny", "one of the splits test"),
+        ("serving.client", ("tensorflow", "pandas", "requests", "tqdm", "xarray")),
+        ("serving.async_client", ("tensorflow", "pandas", "requests")),
+        ("serving.rest_client", ("tensorflow", "pandas")),
+        ("serving.local", ("tensorflow",)),
     ],
 )
-def test_command_refuses_in_one_line(
-    server: LocalServer,
-    dataset_dir: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    options: tuple[str, ...],
-    name: str,
-    message: str,
-) -> None:
-    write_csv(tmp_path / "genes.csv", np.ones((2, 8, 5)))
-    options = tuple(option.format(tmp=tmp_path, dataset=dataset_dir) for option in options)
-    assert run_main(server, *options, name=name) == 2
-    output = capsys.readouterr()
-    assert message in output.err
-    assert output.err.startswith("python -m serving.client: Expected")
-    assert output.err.count("\n") == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["genes.csv"]
+def test_imports_are_light(module: str, absent: tuple[str, ...]) -> None:
+    absent = (*absent, "keras_chrome", "tfds_remc", "export")
+    code = f"import sys, {module}; print(*{set(absent)!r} & set(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    assert loaded.stdout.split() == []
 
 
-def test_help_needs_no_tensorflow() -> None:
+def test_asking_over_rest_needs_no_tensorflow(server: LocalServer) -> None:
     code = (
-        "import sys, serving.client, serving.local; "
-        "assert not {'tensorflow', 'keras_chrome', 'tfds_remc', 'export'} & set(sys.modules)"
+        "import sys, numpy; from serving.rest_client import RestClient; "
+        f"client = RestClient({server.rest_url!r}, 'tiny'); "
+        "print(client.predict(numpy.ones((2, 8, 5))).probability); "
+        "assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

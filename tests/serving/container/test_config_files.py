@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from serving import messages
+from serving.any_client import BATCH_SIZE
 from serving.errors import InputError
 from serving.messages import MonitoringConfig, read_text_proto
 from serving.stand_in.batching import BatchingParameters
@@ -47,6 +48,8 @@ def test_batching_parameters_are_those_of_the_local_stand_in() -> None:
     """What was measured with the one is what the other does."""
     path = CONTAINER / "batching.config"
     assert BatchingParameters.from_file(path) == BatchingParameters()
+    # What the client sends by itself is not refused.
+    assert BatchingParameters().max_batch_size >= BATCH_SIZE
     # Otherwise TensorFlow Serving takes defaults that nobody has measured.
     given = read_text_proto(path, messages.BatchingParameters()).ListFields()
     assert {field.name for field, _ in given} == {f.name for f in fields(BatchingParameters)}

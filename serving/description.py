@@ -1,0 +1,143 @@
+"""What a served model says of itself, and whether a signal is what it takes."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import grpc
+import numpy as np
+
+from serving.errors import InputError, ServerError
+
+# Names of tensors, the version, the framing.
+_MESSAGE_OVERHEAD_BYTES = 4096
+
+
+class ModelDescription(NamedTuple):
+    """What a served model expects and answers.
+
+    Attributes:
+        name: Name of the served model.
+        version: The version that the server answered for.
+        marks: Names of the marks, in the order of the signal's last axis.
+        num_bins: Number of bins of a gene region.
+        details: All that the exported model says of itself, `assets/keras_chrome.json`.
+    """
+
+    name: str
+    version: int
+    marks: tuple[str, ...]
+    num_bins: int
+    details: dict[str, Any]
+
+    @classmethod
+    def parse(cls, name: str, version: int, outputs: Mapping[str, Any]) -> "ModelDescription":
+        """Read what the signature `describe` answered.
+
+        Raises:
+            ServerError: If it is not the description of an exported model.
+        """
+        try:
+            details = json.loads(outputs["description"][0])
+            return cls(name, version, tuple(details["marks"]), int(details["num_bins"]), details)
+        except (ValueError, LookupError, TypeError) as error:
+            raise ServerError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                "Expected a model that describes its marks and bins. Received: "
+                f"model={name}, version={version}, whose signature describe answers otherwise. "
+                "Export it with: python -m export",
+            ) from error
+
+    @property
+    def is_ensemble(self) -> bool:
+        """Whether the model has several members, and answers how far they differ."""
+        return self.details.get("members", 1) > 1
+
+    @property
+    def output_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape, for one gene, of each output that the model may have."""
+        num_marks = len(self.marks)
+        shapes: dict[str, tuple[int, ...]] = {
+            "probability": (),
+            "alpha": (num_marks, self.num_bins),
+            "beta": (num_marks,),
+        }
+        if self.is_ensemble:
+            shapes |= {f"{name}_sd": shape for name, shape in shapes.items()}
+        return {**shapes, "gradient": (self.num_bins, num_marks)}
+
+    def genes_a_request(self, batch_size: int, max_message_bytes: int, bytes_a_number: int) -> int:
+        """Most genes that fit in one request, and their answer in one message.
+
+        Raises:
+            InputError: If not even one does.
+        """
+        # The signal and the gradient are as large as alpha, and come with less.
+        largest = (s for name, s in self.output_shapes.items() if name != "gradient")
+        bytes_a_gene = bytes_a_number * sum(map(math.prod, largest))
+        fitting = (max_message_bytes - _MESSAGE_OVERHEAD_BYTES) // bytes_a_gene
+        if fitting < 1:
+            raise InputError(
+                f"Expected room for one gene, {bytes_a_gene + _MESSAGE_OVERHEAD_BYTES} bytes. "
+                f"Received: max_message_bytes={max_message_bytes}"
+            )
+        return min(batch_size, fitting)
+
+    def check_marks(self, marks: Sequence[str]) -> None:
+        """Refuse other marks, or the same in another order.
+
+        Raises:
+            InputError: If they are not the model's.
+        """
+        if tuple(marks) != self.marks:
+            raise InputError(
+                f"Expected the marks {', '.join(self.marks)}, in this order, of model "
+                f"{self.name}. Received: marks={', '.join(marks)}. Reorder the last axis"
+            )
+
+    def check_layout(self, signal: np.ndarray) -> None:
+        """Refuse what is not floating-point numbers `(n, bins, marks)`, n > 0.
+
+        Raises:
+            InputError: If shape or type differ.
+        """
+        shape = (self.num_bins, len(self.marks))
+        if signal.ndim != 3 or signal.shape[1:] != shape:
+            raise InputError(
+                f"Expected signal of shape (genes, {self.num_bins} bins, {len(self.marks)} marks). "
+                f"Received: shape={signal.shape}"
+            )
+        if not np.issubdtype(signal.dtype, np.floating):
+            raise InputError(
+                f"Expected signal of floating-point numbers. Received: dtype={signal.dtype}. "
+                "Convert it: signal.astype('float32')"
+            )
+        if not len(signal):
+            raise InputError(f"Expected at least one gene. Received: shape={signal.shape}")
+
+    def checked_values(
+        self, signal: np.ndarray, gene_names: Sequence[Any] | np.ndarray
+    ) -> np.ndarray:
+        """The signal as float32, C-contiguous.
+
+        Args:
+            signal: `(n, bins, marks)`, as `check_layout` lets it pass.
+            gene_names: n names for the message.
+
+        Raises:
+            InputError: At the first number that the model cannot take.
+        """
+        with np.errstate(over="ignore"):  # what overflows is infinite, which is refused
+            signal = np.ascontiguousarray(signal, np.float32)
+        usable = np.isfinite(signal)
+        if self.details.get("transform") == "log1p":
+            usable &= signal > -1
+        if not usable.all():
+            gene, bin_, mark = np.argwhere(~usable)[0]
+            raise InputError(
+                "Expected finite numbers, of which the model can take log(1 + signal). Received: "
+                f"{signal[gene, bin_, mark]} (gene {gene_names[gene]}, bin {bin_}, mark "
+                f"{self.marks[mark]}, counted from 0)"
+            )
+        return signal

@@ -1,0 +1,153 @@
+"""Asking a server again that is away for a moment, with growing pauses of random length.
+
+The pauses grow, so that a server that starts is not asked by everybody all the time, and are of
+random length, so that clients who lost it together do not come back together (exponential backoff
+with full jitter: a pause is anything between nothing and its limit).
+"""
+
+import asyncio
+import random
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+
+from serving.errors import ServerError
+
+_T = TypeVar("_T")
+
+_REMEDIES = {
+    grpc.StatusCode.UNAVAILABLE: "Is the server running, and is the address right? "
+    "Does it ask for TLS, or for a certificate?",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "Give it more time (timeout_s) or fewer genes (batch_size)",
+    grpc.StatusCode.NOT_FOUND: "Which models are served is in the server's models folder",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "Send fewer genes at once (batch_size, concurrency)",
+}
+# A queue with a bound, of requests that wait for their batch: gone in a moment. A message that is
+# larger than the server takes has the same status code, and stays so.
+_FULL_QUEUE = re.compile(r"\bqueue\b.*\bfull\b")
+# A server whose certificate is wrong is unavailable too, to gRPC.
+_BAD_CERTIFICATE = re.compile(
+    r"certificate|hostname verification|hostname .* doesn't match", re.IGNORECASE
+)
+
+
+class TemporaryError(ServerError):
+    """A server refused a request that it may answer a moment later."""
+
+
+def server_error(target: str, model: str, code: grpc.StatusCode, details: str) -> ServerError:
+    """What a server's refusal is to the user.
+
+    Args:
+        target: Who was asked.
+        model: Name of the served model.
+        code: The status that came back.
+        details: The text that came with it.
+
+    Returns:
+        A `TemporaryError` if the server was not there or its queue was full.
+    """
+    details = " ".join(details.split()).rstrip(".:")
+    if '"describe" not found' in details:
+        return ServerError(
+            code,
+            f"Expected a model that describes itself. Received: model={model}, without the "
+            "signature describe. Export it with: python -m export",
+        )
+    remedy = _REMEDIES.get(code, "See Client.metadata() for what the model takes")
+    message = (
+        f"Expected an answer from {target}, model={model}. Received: {code.name}: {details}. "
+        f"{remedy}"
+    )
+    is_temporary = (
+        code is grpc.StatusCode.UNAVAILABLE and not _BAD_CERTIFICATE.search(details)
+    ) or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and _FULL_QUEUE.search(details))
+    return (TemporaryError if is_temporary else ServerError)(code, message)
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """How long to pause before a server is asked again.
+
+    Attributes:
+        initial_s: Limit of the first pause; each further one has twice the limit.
+        max_s: Largest limit.
+        random: Draws the share of its limit that a pause takes, in [0, 1).
+        clock: Tells the time in seconds.
+    """
+
+    initial_s: float = 0.1
+    max_s: float = 2.0
+    random: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.monotonic
+
+
+class _Attempts:
+    """The attempts at one request: the time that is left, and the pauses between them."""
+
+    def __init__(self, timeout_s: float, backoff: Backoff) -> None:
+        self._backoff = backoff
+        self._deadline = backoff.clock() + timeout_s
+        self._limit_s = backoff.initial_s
+        self._last: TemporaryError | None = None
+
+    def remaining_s(self) -> float:
+        return self._deadline - self._backoff.clock()
+
+    def pause_s(self, error: ServerError) -> float:
+        """How long to pause after an error; raises it where asking again is of no use."""
+        if isinstance(error, TemporaryError):
+            self._last = error
+            remaining_s = self.remaining_s()
+            if remaining_s > self._backoff.initial_s:
+                # Never all the time that is left: a server that comes back late is found.
+                limit_s = min(self._limit_s, remaining_s)
+                self._limit_s = min(2 * self._limit_s, self._backoff.max_s)
+                return limit_s * self._backoff.random()
+        elif self._last and error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            # The last attempt had next to no time. Why there was none left says more.
+            raise self._last from error
+        raise error
+
+
+def ask_until_answered(
+    ask: Callable[[float], _T],
+    timeout_s: float,
+    backoff: Backoff,
+    sleep: Callable[[float], None] = time.sleep,
+) -> _T:
+    """Ask, and ask again as long as the error is temporary and there is time.
+
+    Args:
+        ask: Takes the seconds that are left; raises `ServerError`.
+        timeout_s: Time for all attempts and the pauses between them.
+        backoff: The pauses.
+        sleep: Pauses for so many seconds.
+
+    Raises:
+        ServerError: The last one.
+    """
+    attempts = _Attempts(timeout_s, backoff)
+    while True:
+        try:
+            return ask(attempts.remaining_s())
+        except ServerError as error:
+            pause_s = attempts.pause_s(error)
+        sleep(pause_s)
+
+
+async def await_answer(
+    ask: Callable[[float], Awaitable[_T]], timeout_s: float, backoff: Backoff
+) -> _T:
+    """`ask_until_answered`, without blocking the event loop."""
+    attempts = _Attempts(timeout_s, backoff)
+    while True:
+        try:
+            return await ask(attempts.remaining_s())
+        except ServerError as error:
+            pause_s = attempts.pause_s(error)
+        await asyncio.sleep(pause_s)

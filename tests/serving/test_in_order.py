@@ -1,0 +1,138 @@
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from serving.in_order import in_order, in_order_async
+
+
+class Worker:
+    """Takes longest for the first items, and counts."""
+
+    def __init__(self) -> None:
+        self.at_work, self.most_at_work, self.done = 0, 0, []
+        self._lock = threading.Lock()
+
+    def __call__(self, item: int) -> int:
+        self._begin()
+        time.sleep(0.02 if item % 4 == 0 else 0.001)
+        return self._end(item)
+
+    async def call(self, item: int) -> int:
+        self._begin()
+        await asyncio.sleep(0.02 if item % 4 == 0 else 0.001)
+        return self._end(item)
+
+    def _begin(self) -> None:
+        with self._lock:
+            self.at_work += 1
+            self.most_at_work = max(self.most_at_work, self.at_work)
+
+    def _end(self, item: int) -> int:
+        with self._lock:
+            self.at_work -= 1
+            self.done.append(item)
+        return 10 * item
+
+
+def run_blocking(worker: Worker, items: Iterator[int], concurrency: int) -> list[int]:
+    return list(in_order(worker, items, concurrency))
+
+
+def run_async(worker: Worker, items: Iterator[int], concurrency: int) -> list[int]:
+    async def asynchronous() -> AsyncIterator[int]:
+        for item in items:
+            yield item
+
+    async def collect() -> list[int]:
+        stream = in_order_async(worker.call, asynchronous(), concurrency)
+        return [result async for result in stream]
+
+    return asyncio.run(collect())
+
+
+BOTH = pytest.mark.parametrize("run", [run_blocking, run_async])
+Run = Callable[[Worker, Iterator[int], int], list[int]]
+
+
+@BOTH
+@pytest.mark.parametrize("concurrency", [1, 3, 50])
+@pytest.mark.parametrize("num_items", [0, 1, 2, 20])
+def test_each_once_and_in_order(run: Run, concurrency: int, num_items: int) -> None:
+    worker = Worker()
+    results = run(worker, iter(range(num_items)), concurrency)
+    assert results == [10 * item for item in range(num_items)]
+    assert sorted(worker.done) == list(range(num_items))
+    if num_items == 20 and concurrency == 3:
+        assert worker.most_at_work == 3
+        assert worker.done != sorted(worker.done)
+    assert worker.most_at_work <= min(concurrency, num_items)
+
+
+@BOTH
+def test_takes_no_more_items_than_are_under_way(run: Run) -> None:
+    worker, ahead = Worker(), []
+
+    def items() -> Iterator[int]:
+        for item in range(20):
+            ahead.append(item - len(worker.done))
+            yield item
+
+    run(worker, items(), 4)
+    assert max(ahead) <= 4
+
+
+@BOTH
+def test_an_error_of_the_function_ends_it(run: Run) -> None:
+    class Broken(Worker):
+        def _end(self, item: int) -> int:
+            if item == 5:
+                raise ValueError("five")
+            return super()._end(item)
+
+    worker = Broken()
+    with pytest.raises(ValueError, match="five"):
+        run(worker, iter(range(1000)), 3)
+    assert len(worker.done) < 20
+
+
+@BOTH
+def test_an_error_of_the_items_ends_it(run: Run) -> None:
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise ValueError("no sixth")
+
+    with pytest.raises(ValueError, match="no sixth"):
+        run(Worker(), items(), 3)
+
+
+def test_one_item_needs_no_thread() -> None:
+    assert list(in_order(lambda _: threading.current_thread(), [1], 4)) == [
+        threading.current_thread()
+    ]
+
+
+def test_what_is_under_way_is_cancelled_at_an_early_end() -> None:
+    cancelled: list[int] = []
+
+    async def work(item: int) -> int:
+        try:
+            await asyncio.sleep(0 if item == 0 else 60)
+        except asyncio.CancelledError:
+            cancelled.append(item)
+            raise
+        return item
+
+    async def items() -> AsyncIterator[int]:
+        for item in range(10):
+            yield item
+
+    async def take_one() -> None:
+        stream = in_order_async(work, items(), 3)
+        assert await anext(stream) == 0
+        await stream.aclose()
+
+    asyncio.run(take_one())
+    assert cancelled == [1, 2]
