@@ -1,0 +1,125 @@
+"""What the server answered, kept for a while, so that people can page through it and download it.
+
+Results stay in memory and are forgotten: the oldest first when there are too many, and each after
+an hour. Nothing is written to disk.
+"""
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving.description import ModelDescription
+from serving.genes import Genes
+from serving.predictions import Prediction
+from serving.web.catalogue import Gene
+from serving.web.figure import GenePicture, Region
+from serving.web.served_models import ServedModel
+
+_KEPT_S = 3600.0
+_KEPT_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a model said of genes.
+
+    Attributes:
+        model: The model as it was asked for.
+        description: What the model says of itself.
+        genes: What was sent.
+        prediction: What was answered.
+        source: Where the genes come from, in words.
+        known: What is known of the only gene, where it is one of a dataset.
+        columns: The marks of the columns that somebody named for their CSV text, or empty.
+    """
+
+    model: ServedModel
+    description: ModelDescription
+    genes: Genes
+    prediction: Prediction
+    source: str
+    known: Gene | None = None
+    columns: str = ""
+
+    @property
+    def num_genes(self) -> int:
+        """Number of genes."""
+        return len(self.genes.gene_id)
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory that it takes, about."""
+        arrays = (self.genes.gene_id, self.genes.signal, *self.prediction)
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+    def probability_sd(self, gene: int) -> float | None:
+        """Over the members of an ensemble; None for a single model."""
+        sd = self.prediction.probability_sd
+        return None if sd is None else float(sd[gene])
+
+    def picture(self, gene: int) -> GenePicture:
+        """What is drawn of a gene."""
+        details = self.description.details
+        known = self.known
+        oriented = details.get("oriented") if known is None else known.oriented
+        beta_sd = self.prediction.beta_sd
+        return GenePicture(
+            name=str(self.genes.gene_id[gene]) if known is None else known.name,
+            marks=self.genes.marks,
+            region=Region(
+                self.description.num_bins, details.get("bin_bp"), details.get("flank_bp"), oriented
+            ),
+            signal=self.genes.signal[gene],
+            alpha=None if self.prediction.alpha is None else self.prediction.alpha[gene],
+            beta=None if self.prediction.beta is None else self.prediction.beta[gene],
+            beta_sd=None if beta_sd is None else beta_sd[gene],
+            strand="" if known is None else known.strand,
+        )
+
+
+class Results:
+    """Results by a name that cannot be guessed.
+
+    Args:
+        kept_s: How long a result is kept.
+        kept_bytes: How much is kept; the newest result is kept in any case.
+        clock: Seconds, for tests.
+    """
+
+    def __init__(
+        self,
+        kept_s: float = _KEPT_S,
+        kept_bytes: int = _KEPT_BYTES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kept_s = kept_s
+        self._kept_bytes = kept_bytes
+        self._clock = clock
+        self._results: OrderedDict[str, tuple[float, Result]] = OrderedDict()
+
+    def add(self, result: Result) -> str:
+        """Keep a result; returns its name."""
+        name = secrets.token_urlsafe(16)
+        self._results[name] = (self._clock(), result)
+        self._forget()
+        return name
+
+    def get(self, name: str) -> Result | None:
+        """The result of that name, if it is still there."""
+        self._forget()
+        _, result = self._results.get(name, (0.0, None))
+        return result
+
+    def _forget(self) -> None:
+        oldest = self._clock() - self._kept_s
+        size = sum(result.num_bytes for _, result in self._results.values())
+        for name, (added, result) in list(self._results.items()):
+            is_last = len(self._results) == 1
+            if added >= oldest and (size <= self._kept_bytes or is_last):
+                break
+            size -= result.num_bytes
+            del self._results[name]

@@ -1,0 +1,118 @@
+"""The page before the tiny model of the stand-in, with genes of a dataset, some with foul names."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from serving.genes import CSV_MARKS
+from serving.local import LocalServer
+from serving.web.app import WebConfig, build_app
+from serving.web.catalogue import Catalogue, Gene
+
+NUM_BINS = 8
+MARKUP = "<script>alert(1)</script>"
+_GENES = (
+    ("ENSG00000196092", "ENSG00000196092", "PAX5", "test"),
+    ("ENSG00000135903", "ENSG00000135903", "PAX3", "test"),
+    ("ENSG00000000003", "ENSG00000000003", "TSPAN6", "train"),
+    ("ENSG00000000003~2", "ENSG00000000003", "TSPAN6", "test"),
+    (MARKUP, MARKUP, "\"><img src=x onerror='alert(2)'>", "test"),
+)
+
+
+def _gene(number: int, key: str, gene_id: str, symbol: str, split: str) -> Gene:
+    return Gene(
+        key=key,
+        gene_id=gene_id,
+        symbol=symbol,
+        place=f"chr9:{37_034_476 + number:,}",
+        strand="-",
+        split=split,
+        oriented=False,
+        rpkm=12.5,
+        is_high=True,
+        is_high_published=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """Five genes in genome orientation: two of one name, and one that would like to be markup."""
+    signal = np.random.default_rng(5).poisson(4, (len(_GENES), NUM_BINS, 5)).astype(np.float32)
+    metadata = {"bin_bp": 100, "flank_bp": 400, "oriented": False}
+    genes = [_gene(number, *names) for number, names in enumerate(_GENES)]
+    return Catalogue("remc/demo", metadata, CSV_MARKS, genes, signal)
+
+
+@pytest.fixture
+def config(server: LocalServer, catalogue: Catalogue) -> WebConfig:
+    return WebConfig(
+        server.target,
+        models=("tiny",),
+        catalogues={catalogue.name: catalogue},
+        timeout_s=20,
+        max_genes=500,
+        allowed_hosts=("localhost", "127.0.0.1"),
+    )
+
+
+@pytest.fixture
+def page(config: WebConfig) -> Iterator[TestClient]:
+    with TestClient(build_app(config), base_url="http://localhost") as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def csv_text() -> Callable[..., str]:
+    """Writes genes in the published layout."""
+
+    def write(signal: np.ndarray, names: Callable[[int], str] = "G{}".format) -> str:
+        lines = [
+            f"{names(gene)},{bin_ + 1},{','.join(f'{value:g}' for value in values)}"
+            for gene, of_gene in enumerate(signal)
+            for bin_, values in enumerate(of_gene)
+        ]
+        return "\n".join(lines) + "\n"
+
+    return write
+
+
+@contextmanager
+def _serving(config: WebConfig) -> Iterator[str]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    options = uvicorn.Config(build_app(config), log_level="warning", server_header=False)
+    server = uvicorn.Server(options)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        # The socket listens already: whoever connects waits until the page is there.
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+@pytest.fixture(scope="session")
+def serving_page() -> Callable[..., object]:
+    """Serves the page over a real port, as a context that gives its address."""
+    return _serving
+
+
+@pytest.fixture
+def file_of(tmp_path: Path) -> Callable[[str], Path]:
+    """Writes a file."""
+
+    def write(text: str, name: str = "genes.csv") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write

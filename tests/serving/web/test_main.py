@@ -1,0 +1,120 @@
+"""The command: what it says, and how it starts and stops."""
+
+import importlib.util
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.local import LocalServer
+from serving.web.__main__ import main
+
+
+def test_help_is_quick_and_needs_no_tensorflow() -> None:
+    program = (
+        "import sys\\n"
+        "from serving.web.__main__ import main\\n"
+        "try: main(['--help'])\\n"
+        "except SystemExit: pass\\n"
+        "assert not {'tensorflow', 'starlette', 'uvicorn'} & set(sys.modules)"
+    ).replace("\\n", "\n")
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--models-config FILE" in done.stdout
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--models tiny --tls-ca nosuch.pem", "Expected a PEM file. Received: nosuch.pem"),
+        ("--models tiny --tls-cert a.pem", "Expected a certificate and its key"),
+        ("--models-config nosuch.config", "Received: nosuch.config"),
+        ("--models tiny --dataset-dir nosuch", "Received: dataset_dir=nosuch"),
+        ("--models tiny --max-genes 0", "Received: max_genes=0"),
+        ("--models tiny --port 99999", "Received: 127.0.0.1:99999"),
+    ],
+)
+def test_wrong_options_are_told_in_one_line(
+    options: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = [] if "--port" in options else ["--port", "0"]
+    assert main([*options.split(), *port]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"python -m serving\.web: [^\n]*\n", err)
+    assert said in err
+
+
+def test_models_are_named_in_one_way(capsys: pytest.CaptureFixture[str]) -> None:
+    for options in ([], ["--models", "tiny", "--models-config", "models.config"]):
+        with pytest.raises(SystemExit) as exit_:
+            main(options)
+        assert exit_.value.code == 2
+
+
+def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        assert main(["--models", "tiny", "--port", str(port)]) == 2
+    assert f"Received: 127.0.0.1:{port} (Address already in use)" in capsys.readouterr().err
+
+
+def test_missing_packages_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    find = importlib.util.find_spec
+
+    def without(name: str, *args: Any) -> Any:
+        return None if name == "uvicorn" else find(name, *args)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    assert main(["--models", "tiny"]) == 2
+    assert "no module uvicorn. Install it: pip install 'keras-chrome[web]'" in (
+        capsys.readouterr().err
+    )
+
+
+@pytest.mark.serving
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+def test_it_serves_until_it_is_stopped(
+    server: LocalServer, models_dir: Path, number: signal.Signals
+) -> None:
+    command = (
+        *(sys.executable, "-m", "serving.web", "--target", server.target, "--port", "0"),
+        *("--models-config", str(models_dir / "models.config")),
+    )
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None and process.stderr is not None
+            line = process.stdout.readline()
+            found = re.fullmatch(
+                rf"(http://127\.0\.0\.1:\d+) asks {re.escape(server.target)} for tiny \(stable\), "
+                r"tiny \(canary\), foreign\n",
+                line,
+            )
+            assert found, line + process.stderr.read()
+            with urllib.request.urlopen(found[1], timeout=20) as response:
+                assert b"tiny (stable)" in response.read()
+                assert "server" not in {name.lower() for name in response.headers}
+            with pytest.raises(urllib.error.HTTPError, match="400"):
+                urllib.request.urlopen(
+                    urllib.request.Request(found[1], headers={"Host": "evil.example"}), timeout=20
+                )
+            process.send_signal(number)
+            process.wait(timeout=20)
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()

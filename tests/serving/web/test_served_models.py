@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+
+from serving.errors import InputError
+from serving.web.served_models import ServedModel, find_model, named, read_models_config
+
+
+def test_models_and_their_labels_come_from_the_servers_own_file(tmp_path: Path) -> None:
+    path = tmp_path / "models.config"
+    path.write_text(
+        """
+        model_config_list {
+          config {
+            name: "e012" base_path: "/models/e012" model_platform: "tensorflow"
+            model_version_policy { specific { versions: 1 versions: 2 } }
+            version_labels { key: "canary" value: 2 }
+            version_labels { key: "stable" value: 1 }
+          }
+          config { name: "e003" base_path: "/models/e003" model_platform: "tensorflow" }
+        }
+        """
+    )
+    models = read_models_config(path)
+    assert [model.key for model in models] == ["e012:stable", "e012:canary", "e003"]
+    assert [model.text for model in models] == ["e012 (stable)", "e012 (canary)", "e003"]
+    assert find_model(models, "e012:canary") == ServedModel("e012", "canary")
+    assert find_model(models, "e012") == ServedModel("e012", "stable")
+    with pytest.raises(InputError, match=r"one of the models e012:stable.*Received: model=e0$"):
+        find_model(models, "e0")
+
+
+@pytest.mark.parametrize("text", ["", "custom_model_config {}", "no such thing", "\x00"])
+def test_a_file_that_names_no_model_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "models.config"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"Expected a .*Received: .*models\.config"):
+        read_models_config(path)
+
+
+def test_a_name_is_offered_once() -> None:
+    assert named(["a", "b", "a"]) == [ServedModel("a"), ServedModel("b")]
