@@ -73,6 +73,8 @@ def build_servable(models: Sequence[keras.Model], description: str) -> Servable:
         return {"gradient": tape.gradient(logit, signal), "probability": probability}
 
     def describe(query: tf.Tensor) -> dict[str, tf.Tensor]:
+        # Each number is answered with the whole text: no shape that multiplies them passes.
+        query = tf.ensure_shape(query, (None,))
         return {DESCRIPTION_KEY: tf.fill(tf.shape(query), description)}
 
     signal_spec = tf.TensorSpec(shape, tf.float32, name="signal")

@@ -75,5 +75,5 @@ def to_array(proto: "tensor_pb2.TensorProto", max_bytes: int | None = None) -> n
         return np.frombuffer(content, np.float32).reshape(shape)
     try:
         return tf.make_ndarray(proto)
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise TensorError(str(error)) from error

@@ -20,6 +20,9 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
+# How many times the limit is read, and dropped, before the connection is cut.
+_DROPPED = 16
+
 
 class SecurityHeaders:
     """Adds the headers that keep a browser from more than the page needs."""
@@ -64,9 +67,10 @@ def check_same_origin(headers: Headers) -> None:
 
 
 def limited(receive: Receive, headers: Headers, max_bytes: int) -> Receive:
-    """A request's body, cut off where it is longer than it may be.
+    """A request's body, refused where it is longer than it may be.
 
-    A body that is announced to be too long is not read at all.
+    What is too long is read to its end and dropped, up to a multiple of the limit: a browser that
+    is cut off while it sends does not show what it is told.
 
     Raises:
         HTTPException: 413; also by what is returned.
@@ -79,7 +83,7 @@ def limited(receive: Receive, headers: Headers, max_bytes: int) -> Receive:
         {"Connection": "close"},
     )
     announced = headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
+    if announced.isdecimal() and int(announced) > _DROPPED * max_bytes:
         raise too_large
     received = 0
 
@@ -87,8 +91,11 @@ def limited(receive: Receive, headers: Headers, max_bytes: int) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > max_bytes:
-            raise too_large
-        return message
+        if received <= max_bytes:
+            return message
+        while message.get("more_body") and received <= _DROPPED * max_bytes:
+            message = await receive()
+            received += len(message.get("body", b""))
+        raise too_large
 
     return receive_within_limit

@@ -58,6 +58,8 @@ def test_the_last_number_stands_for_those_that_are_left_out() -> None:
         (claiming(-1, float_val=[1.0]), "a shape that is not known"),
         (claiming(1, float_val=[1.0, 2.0]), None),
         (claiming(2, tensor_content=b"\0" * 7), None),
+        (claiming(1, dtype=types_pb2.DT_UINT8, int_val=[-1]), None),
+        (claiming(1, dtype=types_pb2.DT_HALF, half_val=[2**16]), None),
         (claiming(2, dtype=types_pb2.DT_VARIANT), None),
         (claiming(2, dtype=types_pb2.DT_RESOURCE), None),
         (claiming(2, dtype=types_pb2.DT_INVALID), None),

@@ -164,6 +164,24 @@ def test_a_small_message_that_claims_to_be_huge_is_refused(asking: Asking) -> No
     assert (code, text) == ("INVALID_ARGUMENT", "tensor parsing error: x")
 
 
+def test_a_small_request_is_not_answered_with_gigabytes(models_dir: Path) -> None:
+    """Of `describe`, each number is answered with a whole text."""
+    request = predict_request("tiny", query=[0.0])
+    request.model_spec.signature_name = "describe"
+    for _ in range(3):
+        request.inputs["query"].tensor_shape.dim.add(size=200)
+    with LocalServer(models_dir) as server, Asking(server.target) as asking:
+        code, text = asking.fails(lambda: asking.predictions.Predict(request))
+        assert (code, "is not compatible with expected shape [?]" in text) == (
+            "INVALID_ARGUMENT",
+            True,
+        )
+        request.inputs["query"].tensor_shape.ClearField("dim")
+        request.inputs["query"].tensor_shape.dim.add(size=257)
+        code, text = asking.fails(lambda: asking.predictions.Predict(request))
+        assert text == "Task size 257 is larger than maximum input batch size 256"
+
+
 def is_serving(target: str) -> bool:
     with grpc.insecure_channel(target) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
