@@ -336,12 +336,16 @@ def tune(models_dir: Path, seconds: float) -> list[dict[str, Any]]:
 def to_markdown(results: dict[str, Any]) -> str:
     """Tables of what was measured; of a run with `--tune`, its only one."""
     versions = ", ".join(f"{name} {text}" for name, text in results["versions"].items())
+    is_tuning = "batching" in results
     parts = [
-        "# Load on the local stand-in",
+        "# Batching parameters of the local stand-in"
+        if is_tuning
+        else "# Load on the local stand-in",
         f"{results['date']}, {results['cpu']}, {results['cores']} cores shared by server and "
         f"clients; `{results['variant']}`, {versions}. `{results['command']}`",
     ]
-    if "batching" in results:
+    if is_tuning:
+        parts.append("64x1: 64 clients that ask for one gene at a time; so with the others.")
         return "\n\n".join([*parts, _table(results["batching"])]) + "\n"
     of_direct = "of_direct: throughput as a share of calling the model in a process without server"
     answers = dict(results["answers"])
