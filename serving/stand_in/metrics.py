@@ -4,12 +4,15 @@ TensorFlow Serving's counters lack the ending `_total`, which the Prometheus cli
 counter; so they are gauges here that only rise.
 """
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
 import grpc
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+
+from serving.stand_in.servable import RequestError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -81,11 +84,16 @@ class Metrics:
             entrypoint: "GRPC" or "REST".
         """
         started_s = perf_counter()
-        status = grpc.StatusCode.OK
+        status = grpc.StatusCode.INTERNAL
         try:
             yield
-        except BaseException as error:
-            status = getattr(error, "code", grpc.StatusCode.CANCELLED)
+            status = grpc.StatusCode.OK
+        except RequestError as error:
+            status = error.code
+            raise
+        except asyncio.CancelledError:
+            # Whoever asked has gone away, or its time is up.
+            status = grpc.StatusCode.CANCELLED
             raise
         finally:
             name = model_name()
