@@ -34,19 +34,22 @@ demo: install
 	    --dataset-dir demo/data/remc/demo/1.0.0 --split test --out demo/served.csv
 	@printf '\n== Done\n'
 	@$(BIN)/python -m keras_chrome.evaluate demo/run
-	@printf '\n%s\n' \
+	@printf '%s\n' '' \
 	    'demo/data/remc/demo/1.0.0         the dataset, with the planted truth' \
 	    'demo/run                          the run: model, history, metrics, predictions' \
 	    'demo/run/attention-test.nc        alpha and beta of every test gene' \
 	    'demo/run/plots/$(GENE).png  one gene: signals, alpha, beta' \
 	    'demo/models/demo/1                the SavedModel' \
-	    'demo/served.csv                   what the server answered'
+	    'demo/served.csv                   what the server answered' \
+	    '' \
+	    'A web page for it: $(BIN)/python -m serving.local --models demo/models &' \
+	    '$(BIN)/python -m serving.web --models demo --dataset-dir demo/data/remc/demo/1.0.0'
 
 test: install
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Options for it: make bench BENCH='--skip accuracy'
 bench: install
