@@ -1,12 +1,17 @@
 """Fixtures that every package's tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 # Before any test imports TensorFlow: its start-up lines would drown a failure's own.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# A shell starts what runs in the background with SIGINT ignored, and so would be every command that
+# a test starts, and then interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

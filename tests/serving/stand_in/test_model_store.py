@@ -118,8 +118,8 @@ def test_a_folder_that_goes_away_does_not_take_its_model_along(
 ) -> None:
     """A file system may be away for a moment; TensorFlow Serving keeps what it has loaded too."""
     shutil.rmtree(models_dir / "adder")
-    appear_elsewhere = models_dir / "other/1"
-    make_version(appear_elsewhere, 7)
+    (models_dir / "other").mkdir()
+    appear(models_dir / "other/1", make_version, 7)
     wait_until(lambda: server.models.get("other") == [1])
     assert asking.answer("adder") == [2]
     shutil.rmtree(models_dir)
