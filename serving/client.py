@@ -58,7 +58,7 @@ from serving.requests import (
     read_signatures,
     read_states,
 )
-from serving.tls import Tls
+from serving.tls import add_tls_options, tls_from
 
 _INTERRUPTED, _PIPE_CLOSED = 130, 141  # as a shell tells of SIGINT and SIGPIPE
 
@@ -202,15 +202,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _client(args: argparse.Namespace) -> BlockingClient:
-    files = {
-        "ca_file": args.tls_ca,
-        "cert_file": args.tls_cert,
-        "key_file": args.tls_key,
-        "server_name": args.tls_server_name,
-    }
     options = {
         "label": args.label,
-        "tls": Tls(**files) if args.tls or any(files.values()) else None,
+        "tls": tls_from(args),
         "timeout_s": args.timeout_s,
         "batch_size": args.batch_size,
         "max_message_bytes": args.max_message_bytes,
@@ -273,13 +267,7 @@ def _parser() -> argparse.ArgumentParser:
     server = parser.add_mutually_exclusive_group()
     server.add_argument("--target", default="localhost:8500", help="host:port (%(default)s)")
     server.add_argument("--rest", metavar="URL", help="ask over REST: http://localhost:8501")
-    parser.add_argument("--tls", action="store_true", help="TLS, with no file of one's own")
-    parser.add_argument("--tls-ca", metavar="PEM", help="authorities that vouch for the server")
-    parser.add_argument("--tls-cert", metavar="PEM", help="certificate of the client")
-    parser.add_argument("--tls-key", metavar="PEM", help="its key")
-    parser.add_argument(
-        "--tls-server-name", metavar="NAME", help="name in the server's certificate"
-    )
+    add_tls_options(parser)
     parser.add_argument(
         "--out",
         metavar="FILE",

@@ -174,6 +174,39 @@ def _numbers(
     return numbers
 
 
+def open_dataset(dataset_dir: str | Path) -> Any:
+    """The builder, of tensorflow-datasets, of a built dataset.
+
+    Args:
+        dataset_dir: Its version folder, which holds `dataset_info.json`.
+
+    Raises:
+        InputError: If there is no such dataset, or its metadata do not name its marks.
+    """
+    if not (Path(dataset_dir) / "dataset_info.json").is_file():
+        raise InputError(
+            "Expected the version folder of a built dataset, which holds dataset_info.json. "
+            f"Received: dataset_dir={dataset_dir}. Build one: tfds build remc"
+        )
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder_from_directory(dataset_dir)
+    if "marks" not in (builder.info.metadata or {}):
+        raise InputError(
+            f"Expected a dataset whose metadata name its marks. Received: dataset_dir={dataset_dir}"
+        )
+    return builder
+
+
+def examples_of(builder: Any, split: str) -> Iterator[Mapping[str, Any]]:
+    """The examples of a split as NumPy arrays, whatever the format of its files."""
+    import tensorflow_datasets as tfds
+
+    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
+        return iter(builder.as_data_source(split))
+    return iter(tfds.as_numpy(builder.as_dataset(split=split)))
+
+
 def iter_dataset(
     dataset_dir: str | Path,
     split: str,
@@ -191,20 +224,8 @@ def iter_dataset(
     Raises:
         InputError: If there is no such dataset or split, or its metadata differ.
     """
-    dataset_dir = Path(dataset_dir)
-    if not (dataset_dir / "dataset_info.json").is_file():
-        raise InputError(
-            "Expected the version folder of a built dataset, which holds dataset_info.json. "
-            f"Received: dataset_dir={dataset_dir}. Build one: tfds build remc"
-        )
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder_from_directory(dataset_dir)
+    builder = open_dataset(dataset_dir)
     metadata = builder.info.metadata
-    if not metadata or "marks" not in metadata:
-        raise InputError(
-            f"Expected a dataset whose metadata name its marks. Received: dataset_dir={dataset_dir}"
-        )
     if split not in builder.info.splits:
         raise InputError(
             f"Expected one of the splits {', '.join(builder.info.splits)}. Received: split={split}"
@@ -217,10 +238,7 @@ def iter_dataset(
             )
     if not builder.info.splits[split].num_examples:
         raise InputError(f"Expected genes. Received: an empty split={split} of {dataset_dir}")
-    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
-        examples = iter(builder.as_data_source(split))
-    else:
-        examples = iter(tfds.as_numpy(builder.as_dataset(split=split)))
+    examples = examples_of(builder, split)
     while chunk := list(islice(examples, chunk_genes)):
         yield Genes(
             np.array([example["gene_id"] for example in chunk]).astype(str),

@@ -1,5 +1,6 @@
 """TLS for a channel to a server, with or without a certificate of one's own."""
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,27 @@ class Tls:
         if self.server_name is None:
             return []
         return [("grpc.ssl_target_name_override", self.server_name)]
+
+
+def add_tls_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command the options that `tls_from` reads."""
+    parser.add_argument("--tls", action="store_true", help="TLS, with no file of one's own")
+    parser.add_argument("--tls-ca", metavar="PEM", help="authorities that vouch for the server")
+    parser.add_argument("--tls-cert", metavar="PEM", help="certificate to show to the server")
+    parser.add_argument("--tls-key", metavar="PEM", help="its key")
+    parser.add_argument(
+        "--tls-server-name", metavar="NAME", help="name in the server's certificate"
+    )
+
+
+def tls_from(args: argparse.Namespace) -> Tls | None:
+    """What the options say; None where there are none.
+
+    Raises:
+        InputError: As `Tls`.
+    """
+    files = (args.tls_ca, args.tls_cert, args.tls_key, args.tls_server_name)
+    return Tls(*files) if args.tls or any(files) else None
 
 
 def _read(path: str | Path | None) -> bytes | None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from serving.errors import InputError
+from serving.tls import add_tls_options, tls_from
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # More at once than people at their browsers need.
@@ -54,13 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="names under which the page may be asked for, such as that of a proxy before it "
         "(default: this machine's own on a loopback address, otherwise any)",
     )
-    parser.add_argument("--tls", action="store_true", help="TLS, with no file of one's own")
-    parser.add_argument("--tls-ca", metavar="PEM", help="authorities that vouch for the server")
-    parser.add_argument("--tls-cert", metavar="PEM", help="certificate of the page")
-    parser.add_argument("--tls-key", metavar="PEM", help="its key")
-    parser.add_argument(
-        "--tls-server-name", metavar="NAME", help="name in the server's certificate"
-    )
+    add_tls_options(parser)
     parser.add_argument(
         "--max-upload-mb", type=float, default=8.0, help="most CSV text, MB (%(default)g)"
     )
@@ -89,12 +84,10 @@ def _serve(args: argparse.Namespace) -> None:
     import uvicorn
 
     from serving.quiet import import_tensorflow_quietly
-    from serving.tls import Tls
     from serving.web.app import WebConfig, build_app
     from serving.web.catalogue import read_catalogues
 
-    files = (args.tls_ca, args.tls_cert, args.tls_key, args.tls_server_name)
-    tls = Tls(*files) if args.tls or any(files) else None
+    tls = tls_from(args)
     if tls is not None:
         tls.credentials()  # now rather than at the first request
     is_loopback = args.host in _LOOPBACK

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from serving.errors import InputError
-from serving.genes import Genes
+from serving.genes import Genes, examples_of, open_dataset
 
 
 @dataclass(frozen=True)
@@ -134,20 +134,8 @@ def read_catalogue(dataset_dir: str | Path, splits: Sequence[str] | None = None)
     Raises:
         InputError: If there is no such dataset or split.
     """
-    dataset_dir = Path(dataset_dir)
-    if not (dataset_dir / "dataset_info.json").is_file():
-        raise InputError(
-            "Expected the version folder of a built dataset, which holds dataset_info.json. "
-            f"Received: dataset_dir={dataset_dir}. Build one: tfds build remc"
-        )
-    import tensorflow_datasets as tfds
-
-    builder = tfds.builder_from_directory(dataset_dir)
+    builder = open_dataset(dataset_dir)
     info = builder.info
-    if not info.metadata or "marks" not in info.metadata:
-        raise InputError(
-            f"Expected a dataset whose metadata name its marks. Received: dataset_dir={dataset_dir}"
-        )
     for split in splits or ():
         if split not in info.splits:
             raise InputError(
@@ -158,11 +146,7 @@ def read_catalogue(dataset_dir: str | Path, splits: Sequence[str] | None = None)
     signals: list[np.ndarray] = []
     times: dict[str, int] = {}
     for split in splits or info.splits:
-        if info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
-            examples = builder.as_data_source(split)
-        else:
-            examples = tfds.as_numpy(builder.as_dataset(split=split))
-        for example in examples:
+        for example in examples_of(builder, split):
             gene_id = _text(example["gene_id"])
             times[gene_id] = times.get(gene_id, 0) + 1
             genes.append(_gene(example, gene_id, times[gene_id], split))
