@@ -259,25 +259,30 @@ class LocalServer:
         return read_text_proto(self._model_config_file, message)
 
     async def _poll_again_and_again(self) -> None:
-        from serving.stand_in.servable import RequestError
-
         last_fault = ""
         while True:
             await asyncio.sleep(self._poll_wait_s)
             fault = ""
             try:
-                try:
-                    await self._models.apply(self._read_config())
-                except (InputError, RequestError) as error:
-                    # The configuration of before is still good, and its folders may have changed:
-                    # a label may be waiting for a version.
-                    fault = str(error)
-                    await self._models.poll()
+                fault = await self._look_again()
             except Exception:
                 _logger.exception("looking for models")
             if fault and fault != last_fault:
                 _logger.warning("%s", fault)
             last_fault = fault
+
+    async def _look_again(self) -> str:
+        """Follow the configuration and the folders; what is wrong with the former, or nothing."""
+        from serving.stand_in.servable import RequestError
+
+        try:
+            await self._models.apply(self._read_config())
+        except (InputError, RequestError) as error:
+            # The configuration of before is still good, and its folders may have changed: a label
+            # may be waiting for a version.
+            await self._models.poll()
+            return str(error)
+        return ""
 
 
 def _credentials(path: str | Path) -> grpc.ServerCredentials:

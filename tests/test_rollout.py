@@ -1,13 +1,12 @@
 """A new version from its export to everybody, and back: export, server and client together."""
 
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from asking import wait_until
 
 from export import export_runs, write_models_config
 from keras_chrome.models import build_model
@@ -39,13 +38,6 @@ def make_run(path: Path, seed: int) -> Path:
 def version_of(server: LocalServer, label: str) -> int:
     with Client(server.target, "demo", label=label) as client:
         return client.description.version
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < end_s
-        time.sleep(0.05)
 
 
 @pytest.mark.slow

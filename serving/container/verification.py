@@ -41,18 +41,12 @@ def read_models(models_dir: str | Path) -> dict[str, list[int]]:
     Raises:
         InputError: If there is no such file, it names no model, or a model has no version.
     """
-    from google.protobuf import text_format
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+    from serving.messages import read_text_proto
+
     path = Path(models_dir) / "models.config"
-    try:
-        config = text_format.Parse(path.read_text(), ModelServerConfig())
-    except (OSError, text_format.ParseError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(
-            f"Expected a ModelServerConfig in text format. Received: {path} ({reason}). "
-            "python -m export writes it"
-        ) from error
+    config = read_text_proto(path, ModelServerConfig())
     models = {
         entry.name: sorted(
             int(file.parent.name)

@@ -50,7 +50,8 @@ def unsafe_operations(meta_graph: "MetaGraphDef") -> list[str]:
     signature would run it, restoring where a signature would.
     """
     graph = _Graph(meta_graph)
-    unsafe = {node.op for node in graph.nodes() if not _computes(node.op)}
+    used = {node.op for node in graph.nodes()}
+    unsafe = {operation for operation in used if not _computes(operation)}
     unsafe -= {*_SAVING, _RESTORING, *graph.functions}
     served = [*meta_graph.signature_def.values()]
     outputs = {tensor.name for s in served for tensor in s.outputs.values()}

@@ -1,12 +1,12 @@
 """The page in a browser: it draws, finds genes and obeys the keyboard."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import open_chromium
 
 from keras_chrome.report import report
 from keras_chrome.report_page.collect import FINDINGS
@@ -15,16 +15,6 @@ from keras_chrome.study import open_study
 
 pytestmark = pytest.mark.slow
 
-webdriver = pytest.importorskip("selenium.webdriver")
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-if not (CHROMIUM and CHROMEDRIVER):
-    pytest.skip("needs chromium and chromedriver", allow_module_level=True)
-
-OPTIONS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--force-color-profile=srgb", "--window-size=1280,900"),
-)
 PHONE = {"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": True}
 
 
@@ -53,16 +43,8 @@ def page(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(CHROMEDRIVER, log_output=subprocess.DEVNULL)
-    driver = webdriver.Chrome(options, service)
-    yield driver
-    driver.quit()
+    with open_chromium(tmp_path_factory.mktemp("profile"), {"browser": "ALL"}) as driver:
+        yield driver
 
 
 class Reader:

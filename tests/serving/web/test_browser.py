@@ -4,8 +4,6 @@ import dataclasses
 import functools
 import http.server
 import json
-import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chromium import open_chromium
 
 from serving.client import Client
 from serving.genes import CSV_MARKS, Genes
@@ -24,16 +23,6 @@ from serving.web.palette import DARK, LIGHT
 
 pytestmark = [pytest.mark.slow, pytest.mark.serving]
 
-webdriver = pytest.importorskip("selenium.webdriver")
-CHROMIUM, CHROMEDRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-if not (CHROMIUM and CHROMEDRIVER):
-    pytest.skip("needs chromium and chromedriver", allow_module_level=True)
-
-OPTIONS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-    *("--force-color-profile=srgb", "--window-size=1280,900"),
-)
 PHONE = {"width": 360, "height": 780, "deviceScaleFactor": 2, "mobile": True}
 MARKUP = "<script>alert(1)</script>"
 TAB, ENTER, DOWN, RIGHT, SPACE, ESCAPE = "\ue004", "\ue007", "\ue015", "\ue014", " ", "\ue00c"
@@ -59,20 +48,13 @@ def address(
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     downloads = tmp_path_factory.mktemp("downloads")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for option in OPTIONS:
-        options.add_argument(option)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(CHROMEDRIVER, log_output=subprocess.DEVNULL)
-    driver = webdriver.Chrome(options, service)
-    driver.downloads = downloads
-    # Away from the browser's own first page, which loads this and that.
-    driver.get("about:blank")
-    yield driver
-    driver.quit()
+    logs = {"browser": "ALL", "performance": "ALL"}
+    preferences = {"download.default_directory": str(downloads)}
+    with open_chromium(tmp_path_factory.mktemp("profile"), logs, preferences) as driver:
+        driver.downloads = downloads
+        # Away from the browser's own first page, which loads this and that.
+        driver.get("about:blank")
+        yield driver
 
 
 class Reader:
