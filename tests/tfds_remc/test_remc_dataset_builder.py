@@ -3,7 +3,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -218,15 +217,14 @@ def test_manual_dir_that_does_not_exist(tmp_path: Path) -> None:
         build(tmp_path / "data", tmp_path / "no")
 
 
+@pytest.mark.timeout(120)
 def test_offline_without_manual_dir_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A proxy that nobody listens on keeps the test off the network, wherever it runs.
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    start = time.monotonic()
     with pytest.raises(SourceNotFoundError, match=r"data\.tar\.gz in manual_dir or at https://zen"):
         build(tmp_path / "data", None)
-    assert time.monotonic() - start < 20
 
 
 def test_demo_is_the_simulation(tmp_path: Path) -> None:

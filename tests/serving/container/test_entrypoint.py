@@ -50,7 +50,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     server.write_text(
         f'#!/bin/bash\nprintf "%s\\n" "$@" >"{tmp_path}/.new"\n'
         f'mv "{tmp_path}/.new" "{tmp_path}/arguments"\n'
-        "exec ${SERVER_DOES:-sleep 60}\n"
+        "exec ${SERVER_DOES:-sleep 600}\n"
     )
     server.chmod(0o755)
     (tmp_path / "models.config").write_text(MODELS_CONFIG)
@@ -79,7 +79,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def _await(path: Path) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -92,7 +92,7 @@ def _name(flag: str) -> str:
 
 
 def test_every_flag_is_one_that_the_server_has(start, tmp_path: Path) -> None:
-    start(SERVING_CPUS="3", SERVER_DOES="true").wait(10)
+    start(SERVING_CPUS="3", SERVER_DOES="true").wait(60)
     flags = (tmp_path / "arguments").read_text().split()
     names = [_name(flag) for flag in flags]
     assert len(set(names)) == len(names)
@@ -122,18 +122,18 @@ def test_every_flag_that_is_added_is_one_that_the_server_has() -> None:
 
 
 def test_arguments_come_after_the_flags(start, tmp_path: Path) -> None:
-    start("--ssl_config_file=/run/secrets/ssl.config", SERVER_DOES="true").wait(10)
+    start("--ssl_config_file=/run/secrets/ssl.config", SERVER_DOES="true").wait(60)
     flags = (tmp_path / "arguments").read_text().split()
     assert flags[-1] == "--ssl_config_file=/run/secrets/ssl.config"
 
 
 def test_it_ends_as_the_server_ends(start) -> None:
-    assert start(SERVER_DOES="false").wait(10) == 1
+    assert start(SERVER_DOES="false").wait(60) == 1
 
 
 def test_without_models_it_says_what_is_missing(start) -> None:
     process = start(MODELS_CONFIG="/nowhere/models.config")
-    _, stderr = process.communicate(timeout=10)
+    _, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
     assert stderr.startswith("entrypoint.sh: Expected a file")
     assert "Received: /nowhere/models.config. " in stderr
@@ -144,11 +144,9 @@ def test_without_models_it_says_what_is_missing(start) -> None:
 def test_a_signal_ends_the_server(number: signal.Signals, start, tmp_path: Path) -> None:
     process = start()
     _await(tmp_path / "arguments")
-    started_s = time.monotonic()
     process.send_signal(number)
     # 128 + SIGTERM: what a server without a handler ends with.
-    assert process.wait(10) == 143
-    assert time.monotonic() - started_s < 5
+    assert process.wait(60) == 143
 
 
 def test_a_signal_ends_the_server_also_where_this_is_the_first_process(
@@ -163,7 +161,7 @@ def test_a_signal_ends_the_server_also_where_this_is_the_first_process(
     _await(tmp_path / "arguments")
     (first,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(first), signal.SIGTERM)
-    assert process.wait(10) == 143
+    assert process.wait(60) == 143
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from serving.local import LocalServer
 from serving.web.__main__ import main
 
 
-def test_help_is_quick_and_needs_no_tensorflow() -> None:
+def test_help_needs_no_tensorflow() -> None:
     program = (
         "import sys\\n"
         "from serving.web.__main__ import main\\n"
@@ -25,11 +24,9 @@ def test_help_is_quick_and_needs_no_tensorflow() -> None:
         "except SystemExit: pass\\n"
         "assert not {'tensorflow', 'starlette', 'uvicorn'} & set(sys.modules)"
     ).replace("\\n", "\n")
-    started = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--models-config FILE" in done.stdout
-    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize(
