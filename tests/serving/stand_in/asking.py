@@ -83,7 +83,7 @@ class Asking:
         raise AssertionError("the server did not refuse")
 
 
-def wait_until(is_so: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def wait_until(is_so: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Wait for what a server does on its own time."""
     end_s = time.monotonic() + timeout_s
     while not is_so():
