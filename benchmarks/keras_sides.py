@@ -1,6 +1,7 @@
 """keras-chrome as it is, and its model with Keras's own LSTM layers."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -55,7 +56,7 @@ class KerasChrome:
 
         return Steps(run)
 
-    def predictor(self, model: keras.Model) -> tf.types.experimental.PolymorphicFunction:
+    def predictor(self, model: keras.Model) -> Callable[..., Any]:
         """A function from a batch to the model's answers."""
         return batch_predictor(model)
 
@@ -84,7 +85,7 @@ class StockKeras(KerasChrome):
         )
         return trainee
 
-    def predictor(self, model: keras.Model) -> tf.types.experimental.PolymorphicFunction:
+    def predictor(self, model: keras.Model) -> Callable[..., Any]:
         """The model as one function."""
         return tf.function(
             lambda signal: model(signal, training=False), jit_compile=self.jit_compile
