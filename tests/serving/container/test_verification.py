@@ -24,7 +24,7 @@ from serving.container.verification import (
 from serving.errors import InputError
 from serving.genes import read_csv
 
-VERIFY = Path(__file__).parents[3] / "serving" / "container" / "verify.sh"
+VERIFY = Path(__file__).parents[3] / "serving" / "verify.sh"
 SIDECAR = '{"marks": ["H3K4me3", "H3K9me3"], "num_bins": 3}'
 CONFIG = """\
 model_config_list {

@@ -2,8 +2,8 @@
 # Checks all of the container in one go, on a machine with Docker: builds the image, starts the
 # compose file with a copy of your models, and asks the server what it should answer.
 #
-#   serving/container/verify.sh --models MODELS
-#   serving/container/verify.sh --run RUN_DIR
+#   serving/verify.sh --models MODELS
+#   serving/verify.sh --run RUN_DIR
 #
 # MODELS is a folder that `python -m export` wrote; it is copied and stays as it is. With --run a run
 # is exported first. One line a step; ends with 0 if all are well. Whatever happens, what was started
@@ -24,7 +24,7 @@ source_kind=$1
 [[ $source_kind == --models || $source_kind == --run ]] || usage
 source=$(realpath -e "$2")
 
-cd "$(dirname "$(realpath "$0")")/../.."
+cd "$(dirname "$(realpath "$0")")/.."
 here=serving/container
 python=${PYTHON:-$([[ -x .venv/bin/python ]] && echo .venv/bin/python || echo python3)}
 work=$(mktemp -d)
