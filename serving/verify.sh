@@ -95,10 +95,19 @@ fi
 read -r model version < <(verification models --models "$models") || fail "no models to serve"
 chmod -R a+rX "$work"
 
+# Below those that the system gives to connections, which could be one of ours when the server starts.
 read -r GRPC_PORT REST_PORT PROMETHEUS_PORT < <("$python" -c '
-import socket
-sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-print(*(s.getsockname()[1] for s in sockets))')
+import random, socket
+ports = []
+while len(ports) < 3:
+    port = random.randrange(20000, 32000)
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        continue
+    if port not in ports:
+        ports.append(port)
+print(*ports)')
 MODELS_DIR=$models
 SSL_CONFIG=$work/ssl.config
 export GRPC_PORT REST_PORT PROMETHEUS_PORT MODELS_DIR SSL_CONFIG

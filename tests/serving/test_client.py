@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ports import free_port
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.async_client import AsyncClient
@@ -427,11 +428,6 @@ def test_a_full_queue_delays_a_stream(models_dir: Path, kind: str, signal: np.nd
             client = (Client if kind == "grpc" else RunClient)(server.target, "tiny", **options)
         with client:
             assert len(client.predict(genes).probability) == 140
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
 
 
 def test_finds_a_server_that_went_away_and_came_back(

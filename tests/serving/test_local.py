@@ -2,7 +2,6 @@
 
 import shutil
 import signal as signals
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
+from ports import free_port
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -179,11 +179,6 @@ def test_takes_a_request_over_grpcs_own_limit(server: LocalServer) -> None:
     with grpc.insecure_channel(server.target) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         assert stub.Predict(request).outputs["probability"].tensor_shape.dim[0].size == 30_000
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return taken.getsockname()[1]
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,10 +18,11 @@ import urllib.request
 from pathlib import Path
 
 import yaml
+from ports import free_port
 
 CONTAINER = Path(__file__).parents[3] / "serving" / "container"
 STATE = Path(os.environ.get("DOCKER_STAND_IN_STATE", "/nonexistent"))
-HEALTHY_S = 60
+HEALTHY_S = 120
 
 
 def main(arguments: list[str]) -> int:
@@ -83,9 +83,8 @@ def start_server(service: dict) -> None:
     ports = {p["target"]: int(p["published"]) for p in service["ports"]}
     mounts = {v["target"]: v["source"] for v in service["volumes"]}
     mounts["/etc/serving"] = str(CONTAINER)
-    if 8501 not in ports:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            ports[8501] = free.getsockname()[1]
+    # With TLS it is not published; the health check asks it inside of the container.
+    ports.setdefault(8501, free_port())
     server = STATE / "bin" / "tensorflow_model_server"
     server.parent.mkdir(exist_ok=True)
     stand_in = Path(__file__).with_name("model_server_stand_in.py")

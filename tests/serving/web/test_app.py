@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import trustme
 from google.protobuf import text_format
+from ports import free_port
 from starlette.testclient import TestClient
 
 from serving.client import Client
@@ -350,8 +351,7 @@ def test_a_model_that_cannot_be_asked_is_told_plainly(
 def test_the_page_comes_back_with_the_server(
     models_dir: Path, text: str, catalogue: Catalogue
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     catalogues = {catalogue.name: catalogue}
     config = WebConfig(f"127.0.0.1:{port}", models=("tiny",), catalogues=catalogues, timeout_s=1)
     with TestClient(build_app(config)) as page:
