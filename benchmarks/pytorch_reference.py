@@ -8,8 +8,10 @@ It does what `python -m keras_chrome.fit --preset paper` does, and prints it in 
 
 import argparse
 import copy
+import multiprocessing
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,9 +19,19 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import nn
 
+    from keras_chrome.data import Genes
+
 BATCH_SIZE, PREDICTION_BATCH_SIZE = 16, 512
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def read(dataset_name: str, data_dir: str | None) -> list["Genes"]:
+    """The genes of the three splits."""
+    from keras_chrome.data import load_genes, open_dataset
+
+    dataset = open_dataset(dataset_name, data_dir)
+    return [load_genes(dataset, split, labels="published") for split in ("train", "valid", "test")]
 
 
 def main() -> None:
@@ -30,14 +42,11 @@ def main() -> None:
     given = parser.parse_args()
 
     started = time.perf_counter()
-    from keras_chrome.data import load_genes, open_dataset
-
-    dataset = open_dataset(given.dataset, given.data_dir)
-    train, valid, test = (
-        load_genes(dataset, split, labels="published") for split in ("train", "valid", "test")
-    )
+    # In a process of its own: PyTorch with CUDA crashes where TensorFlow is loaded.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        train, valid, test = process.submit(read, given.dataset, given.data_dir).result()
     # TensorFlow reads the records; its start is no fault of PyTorch's.
-    print(f"read {dataset.name} in {time.perf_counter() - started:.1f} s", flush=True)
+    print(f"read {given.dataset} in {time.perf_counter() - started:.1f} s", flush=True)
 
     import torch
     from pytorch_models import ReferenceDesign
