@@ -95,19 +95,7 @@ fi
 read -r model version < <(verification models --models "$models") || fail "no models to serve"
 chmod -R a+rX "$work"
 
-# Below those that the system gives to connections, which could be one of ours when the server starts.
-read -r GRPC_PORT REST_PORT PROMETHEUS_PORT < <("$python" -c '
-import random, socket
-ports = []
-while len(ports) < 3:
-    port = random.randrange(20000, 32000)
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        continue
-    if port not in ports:
-        ports.append(port)
-print(*ports)')
+read -r GRPC_PORT REST_PORT PROMETHEUS_PORT < <(verification ports --count 3)
 MODELS_DIR=$models
 SSL_CONFIG=$work/ssl.config
 export GRPC_PORT REST_PORT PROMETHEUS_PORT MODELS_DIR SSL_CONFIG

@@ -8,13 +8,16 @@ and ends with 2. None imports more than it needs: verify.sh calls many.
 
 import argparse
 import json
+import random
 import shutil
+import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +36,19 @@ _TIMEOUT_S = 10.0
 
 class VerificationError(ValueError):
     """A server does not do what it should."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, and that the system gives to no connection meanwhile."""
+    ports: list[int] = []
+    with ExitStack() as held:
+        while len(ports) < count:
+            # Systems give connections ports from 32768 on.
+            port = random.randrange(20_000, 32_000)
+            with suppress(OSError):
+                held.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+    return ports
 
 
 def read_models(models_dir: str | Path) -> dict[str, list[int]]:
@@ -316,6 +332,10 @@ def _wait_until(is_so: Callable[[], bool], timeout_s: float, expected: str) -> N
         time.sleep(0.5)
 
 
+def _step_ports(args: argparse.Namespace) -> str:
+    return " ".join(map(str, free_ports(args.count)))
+
+
 def _step_models(args: argparse.Namespace) -> str:
     models = read_models(args.models)
     name = next(iter(models))
@@ -366,6 +386,7 @@ def _step_add_version(args: argparse.Namespace) -> str:
 
 
 _STEPS: dict[str, tuple[Callable[[argparse.Namespace], str], tuple[str, ...]]] = {
+    "ports": (_step_ports, ("count",)),
     "models": (_step_models, ("models",)),
     "golden": (_step_golden, ("model_dir", "genes", "golden")),
     "compare": (_step_compare, ("table", "golden")),
@@ -375,7 +396,11 @@ _STEPS: dict[str, tuple[Callable[[argparse.Namespace], str], tuple[str, ...]]] =
     "wait": (_step_wait, ("url", "model", "version", "timeout_s")),
     "add-version": (_step_add_version, ("models", "model")),
 }
-_TYPES: dict[str, Callable[[str], Any]] = {"version": int, "timeout_s": float}
+_TYPES: dict[str, Callable[[str], Any]] = {
+    "count": int,
+    "version": int,
+    "timeout_s": float,
+}
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -16,11 +16,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from ports import free_port
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.async_client import AsyncClient
 from serving.client import Client
+from serving.container.verification import free_ports
 from serving.errors import InputError, ServerError
 from serving.genes import Genes
 from serving.local import LocalServer
@@ -433,7 +433,8 @@ def test_a_full_queue_delays_a_stream(models_dir: Path, kind: str, signal: np.nd
 def test_finds_a_server_that_went_away_and_came_back(
     models_dir: Path, kind: str, signal: np.ndarray
 ) -> None:
-    ports = {"port": free_port(), "rest_port": free_port()}
+    grpc_port, rest_port = free_ports(2)
+    ports = {"port": grpc_port, "rest_port": rest_port}
     with LocalServer(models_dir, **ports) as server:
         client: Any
         if kind == "rest":
@@ -453,7 +454,7 @@ def test_finds_a_server_that_went_away_and_came_back(
 @pytest.mark.parametrize("client_class", [Client, RunClient])
 def test_knocks_at_least_once_a_second(server: LocalServer, client_class: Any) -> None:
     """By then gRPC by itself would let four seconds pass between two attempts to connect."""
-    port = free_port()
+    (port,) = free_ports(1)
     pool = ThreadPoolExecutor(2)
     late = grpc.server(pool)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Proxy(server.target), late)
@@ -474,7 +475,7 @@ def test_knocks_at_least_once_a_second(server: LocalServer, client_class: Any) -
 
 
 def test_gives_up_on_a_server_that_stays_away(kind: str) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     client: Any
     if kind == "rest":
         client = RestClient(f"http://127.0.0.1:{port}", "tiny", timeout_s=0.5)

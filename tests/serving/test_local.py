@@ -13,7 +13,6 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from ports import free_port
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -22,6 +21,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.container.verification import free_ports
 from serving.errors import InputError
 from serving.local import LocalServer, main
 
@@ -191,7 +191,7 @@ def test_command_says_when_it_is_ready_and_stops_on_a_signal(
         # Side by side, since each takes seconds to start.
         started = []
         for number in (signals.SIGINT, signals.SIGTERM):
-            port = str(free_port())
+            port = str(free_ports(1)[0])
             process = subprocess.Popen(
                 [*command, port], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )

@@ -18,7 +18,8 @@ import urllib.request
 from pathlib import Path
 
 import yaml
-from ports import free_port
+
+from serving.container.verification import free_ports
 
 CONTAINER = Path(__file__).parents[3] / "serving" / "container"
 STATE = Path(os.environ.get("DOCKER_STAND_IN_STATE", "/nonexistent"))
@@ -84,7 +85,7 @@ def start_server(service: dict) -> None:
     mounts = {v["target"]: v["source"] for v in service["volumes"]}
     mounts["/etc/serving"] = str(CONTAINER)
     # With TLS it is not published; the health check asks it inside of the container.
-    ports.setdefault(8501, free_port())
+    ports.setdefault(8501, free_ports(1)[0])
     server = STATE / "bin" / "tensorflow_model_server"
     server.parent.mkdir(exist_ok=True)
     stand_in = Path(__file__).with_name("model_server_stand_in.py")

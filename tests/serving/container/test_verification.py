@@ -144,10 +144,7 @@ def verify(
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()
     stand_in = Path(__file__).with_name("docker_stand_in.py")
-    ports = Path(__file__).parents[1] / "stand_in"
-    docker.write_text(
-        f'#!/bin/bash\nPYTHONPATH="{ports}" exec "{sys.executable}" "{stand_in}" "$@"\n'
-    )
+    docker.write_text(f'#!/bin/bash\nexec "{sys.executable}" "{stand_in}" "$@"\n')
     docker.chmod(0o755)
     (tmp_path / "state").mkdir()
     models = tmp_path / "models"

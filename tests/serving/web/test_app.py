@@ -18,10 +18,10 @@ import pandas as pd
 import pytest
 import trustme
 from google.protobuf import text_format
-from ports import free_port
 from starlette.testclient import TestClient
 
 from serving.client import Client
+from serving.container.verification import free_ports
 from serving.description import ModelDescription
 from serving.genes import CSV_MARKS, Genes
 from serving.local import LocalServer
@@ -351,7 +351,7 @@ def test_a_model_that_cannot_be_asked_is_told_plainly(
 def test_the_page_comes_back_with_the_server(
     models_dir: Path, text: str, catalogue: Catalogue
 ) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     catalogues = {catalogue.name: catalogue}
     config = WebConfig(f"127.0.0.1:{port}", models=("tiny",), catalogues=catalogues, timeout_s=1)
     with TestClient(build_app(config)) as page:
