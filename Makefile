@@ -1,13 +1,15 @@
 # make demo: install, then run the whole main job on simulated genes, in some minutes.
 # make test: what has to pass before a commit.
+# make slow: the slow tests and, with KERAS_CHROME_REAL_DATA, those on real data.
 # make bench: measure speed beside its peers, for about half an hour, and write docs/benchmarks.md.
 PYTHON ?= python3
 PORT ?= 8500
 DATA ?= data
 BIN := .venv/bin
 GENE := SIM00000001914
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: install demo test bench clean
+.PHONY: install demo test slow bench clean
 
 install: .venv/installed
 
@@ -49,7 +51,10 @@ test: install
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	$(PYTEST)
+
+slow: install
+	$(PYTEST) -m "real_data or slow" --durations 25
 
 # Options for it: make bench BENCH='--skip accuracy'
 bench: install
