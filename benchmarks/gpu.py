@@ -92,7 +92,7 @@ class TensorFlowSide:
         import keras
         import tensorflow as tf
 
-        from keras_chrome.training import compiled_trainer
+        from keras_chrome.fit.loop import compiled_trainer
 
         trainee = keras_trainee(arrays, setting)
         trainer = compiled_trainer(

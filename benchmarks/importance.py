@@ -38,7 +38,7 @@ def main() -> None:
 
     from keras_chrome.importance import compute_importance
     from keras_chrome.importance.completeness import completeness
-    from keras_chrome.study import open_study
+    from keras_chrome.runs import open_study
 
     study = open_study(given.run, split=given.split)
     signal, background = study.genes.signal[: given.genes], study.background()

@@ -10,11 +10,11 @@ import tensorflow as tf
 from random_genes import RandomGenes
 from sides import CLIP_NORM, LEARNING_RATE, NUM_GENES, Setting, Steps
 
-from keras_chrome.bank_training import Bank
+from keras_chrome.fit.loop import compiled_trainer, epoch_of_batches
 from keras_chrome.layers.implementation import ENVIRONMENT_VARIABLE
 from keras_chrome.models import build_model, logit_model
-from keras_chrome.prediction import batch_predictor
-from keras_chrome.training import compiled_trainer, epoch_of_batches
+from keras_chrome.models.prediction import batch_predictor
+from keras_chrome.sweep.bank import Bank
 
 _BANK_STEPS = 20
 

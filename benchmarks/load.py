@@ -72,7 +72,7 @@ def make_model(folder: Path, variant: str) -> Path:
     """Export a model with random weights; returns the folder of models."""
     from export import export_run
     from keras_chrome.models import build_model
-    from keras_chrome.run_directory import new_run
+    from keras_chrome.runs import new_run
 
     about = {"marks": list(MARKS), "num_bins": NUM_BINS, "transform": "log1p"}
     run_parts = {"options": {}, "model": {"variant": variant, **about}, "dataset": {}}

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from keras_chrome.published_weights import PublishedWeights
+from keras_chrome.import_weights.attentive_chrome import PublishedWeights
 
 BIN_UNITS, MARK_UNITS = 32, 16
 

@@ -9,7 +9,7 @@ from random_genes import RandomGenes
 from sides import CLIP_NORM, LEARNING_RATE, Setting, Steps
 from torch import nn
 
-from keras_chrome.published_weights import attentive_chrome_arrays
+from keras_chrome.import_weights.attentive_chrome import attentive_chrome_arrays
 
 
 class ReferenceSide:

@@ -8,7 +8,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from sides import OURS, SIDES
 from speed_text import genes_per_second, time_to
 
-from keras_chrome.palette import DARK, GREY, PALE, SERIES_COLOURS
+from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
 
 _COLOURS = dict(zip(SIDES, SERIES_COLOURS, strict=False))
 _TASKS = {"training": "Training", "inference": "Inference"}

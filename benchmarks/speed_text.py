@@ -6,7 +6,7 @@ from typing import Any
 
 from sides import OURS, REFERENCE
 
-from keras_chrome.command_line import markdown_table
+from keras_chrome.tables import markdown_table
 
 # Of a gene in 100 bins and 5 marks. Forward: recurrent products 8.19, input 0.26, attention 0.13,
 # the LSTM over marks 0.10; training takes three times as many.

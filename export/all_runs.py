@@ -10,7 +10,7 @@ from export.fresh_process import FreshProcess
 from export.models_config import read_models_config
 from export.run import export_line, export_runs
 from keras_chrome.errors import InputError
-from keras_chrome.run_directory import Run, open_run
+from keras_chrome.runs import Run, open_run
 
 # Options in which the members of an ensemble may differ: the seed, and where a run lies.
 _OF_ONE_RUN = {"seed", "run_dir", "data_dir", "resume", "overwrite"}

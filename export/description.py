@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_chrome.errors import InputError
-from keras_chrome.run_directory import Run
+from keras_chrome.runs import Run
 
 SIDECAR_FILE = Path("assets") / "keras_chrome.json"
 

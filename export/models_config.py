@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_chrome.errors import InputError
-from keras_chrome.run_directory import atomic_path
+from keras_chrome.runs.files import atomic_path
 
 if TYPE_CHECKING:
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig

@@ -18,7 +18,7 @@ from export.models_config import (
     write_models_config,
 )
 from keras_chrome.errors import InputError
-from keras_chrome.run_directory import Run, open_run
+from keras_chrome.runs import Run, open_run
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 

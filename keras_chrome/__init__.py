@@ -33,6 +33,6 @@ def load_model(run_dir: "str | Path") -> Any:
         >>> model = keras_chrome.load_model("runs/E012")
         >>> model(signal)["probability"]
     """
-    from keras_chrome.run_directory import open_run
+    from keras_chrome.runs import open_run
 
     return open_run(run_dir).load_model()

@@ -1,9 +1,7 @@
 """The command `keras-chrome VERB`, the same as `python -m keras_chrome.VERB`."""
 
+import runpy
 import sys
-from importlib import import_module
-
-from keras_chrome.command_line import run_command
 
 VERBS = {
     "fit": "train a model on a built dataset",
@@ -43,7 +41,7 @@ def main() -> None:
         )
         sys.exit(2)
     sys.argv = [f"keras-chrome {arguments[0]}", *arguments[1:]]
-    run_command(import_module(f"keras_chrome.{verb}").main)
+    runpy.run_module(f"keras_chrome.{verb}", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

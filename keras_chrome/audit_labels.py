@@ -12,12 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from keras_chrome.command_line import (
-    format_table,
-    import_tensorflow_quietly,
-    run_command,
-)
+from keras_chrome.command_line import import_tensorflow_quietly, run_command
 from keras_chrome.errors import InputError
+from keras_chrome.tables import format_table
 from keras_chrome.vocabulary import SPLITS
 
 if TYPE_CHECKING:
@@ -281,7 +278,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     audit = audit_labels(given.dataset, given.data_dir)
     print(format_audit(audit))
     if given.out:
-        from keras_chrome.run_directory import write_csv
+        from keras_chrome.runs.files import write_csv
 
         print()
         for name, table in (("audit", audit.rules), ("genes", audit.genes)):

@@ -8,17 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_chrome.command_line import (
-    format_table,
-    import_tensorflow_quietly,
-    run_command,
-)
+from keras_chrome.command_line import import_tensorflow_quietly, run_command
 from keras_chrome.errors import InputError
+from keras_chrome.runs.run import read_metrics
+from keras_chrome.tables import format_table
 from keras_chrome.vocabulary import LABELS
 
 if TYPE_CHECKING:
     from keras_chrome.data import Genes
-    from keras_chrome.run_directory import Run
+    from keras_chrome.runs import Run
 
 _EVALUATED_SPLITS = ("valid", "test")
 
@@ -47,7 +45,8 @@ def evaluate(
         InputError: If the run or the dataset is missing, or they do not fit each other; if
             `dataset` or `labels` differ from the run's own and `out` is None.
     """
-    from keras_chrome.run_directory import open_run, write_json
+    from keras_chrome.runs import open_run
+    from keras_chrome.runs.files import write_json
 
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
@@ -78,9 +77,9 @@ def evaluate_genes(
     import numpy as np
     import pandas as pd
 
-    from keras_chrome.metrics import classification_metrics
-    from keras_chrome.prediction import predict
-    from keras_chrome.run_directory import write_csv
+    from keras_chrome.models.prediction import predict
+    from keras_chrome.runs.files import write_csv
+    from keras_chrome.statistics.metrics import classification_metrics
 
     # All splits at once: each call of `predict` compiles.
     together = predict(run.load_model(), np.concatenate([g.signal for g in splits])).probability
@@ -101,13 +100,6 @@ def evaluate_genes(
         )
     write_csv((directory or run.path) / "predictions.csv", pd.concat(tables))
     return metrics
-
-
-def read_metrics(path: Path) -> dict[str, Any]:
-    """A `metrics.json`; empty if there is none."""
-    import json
-
-    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
 from keras_chrome.importance import METHODS, compute_importance, methods_of
-from keras_chrome.run_directory import write_netcdf
-from keras_chrome.study import add_study_options, open_study, study_options
+from keras_chrome.runs import open_study
+from keras_chrome.runs.files import write_netcdf
+from keras_chrome.runs.study import add_study_options, study_options
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -51,7 +52,7 @@ def explain(
     Example:
         >>> explain("runs/E012", methods=["saliency"], gene="PAX5")["saliency"]
     """
-    from keras_chrome.prediction import predict
+    from keras_chrome.models.prediction import predict
 
     study = open_study(
         run_dir, split=split, gene=gene, dataset=dataset, data_dir=data_dir, labels=labels

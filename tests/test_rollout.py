@@ -10,7 +10,7 @@ from asking import wait_until
 
 from export import export_runs, write_models_config
 from keras_chrome.models import build_model
-from keras_chrome.run_directory import new_run
+from keras_chrome.runs import new_run
 from serving.client import Client
 from serving.local import LocalServer
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from keras_chrome.errors import InputError
-from keras_chrome.prediction import batch_predictor, predict_batches
+from keras_chrome.models.prediction import batch_predictor, predict_batches
 
 
 def answers_in_batches(

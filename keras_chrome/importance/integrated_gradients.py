@@ -16,7 +16,7 @@ from keras_chrome.importance.network import (
     to_transformed,
     to_transformed_gradient,
 )
-from keras_chrome.prediction import batch_predictor, predict_batches
+from keras_chrome.models.prediction import batch_predictor, predict_batches
 
 # The gradients along the paths of so many genes are kept in memory at a time.
 _GENES_AT_A_TIME = 512

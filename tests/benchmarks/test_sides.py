@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from keras_chrome import load_model
 from keras_chrome.import_weights import ImportConfig, import_weights
+from keras_chrome.import_weights.attentive_chrome import PublishedWeights, attentive_chrome_arrays
 from keras_chrome.models import logit_model
-from keras_chrome.published_weights import PublishedWeights, attentive_chrome_arrays
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[bench]'")
 

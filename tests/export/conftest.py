@@ -10,7 +10,7 @@ import pytest
 from export import export_run, export_runs
 from export.fresh_process import FreshProcess
 from keras_chrome.models import VARIANTS, build_model
-from keras_chrome.run_directory import Run, new_run
+from keras_chrome.runs import Run, new_run
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 NUM_BINS = 8

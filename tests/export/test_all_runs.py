@@ -8,7 +8,7 @@ import pytest
 from export import export_all, read_models_config
 from export.__main__ import main
 from keras_chrome import InputError
-from keras_chrome.run_directory import Run, new_run
+from keras_chrome.runs import Run, new_run
 
 
 @pytest.fixture

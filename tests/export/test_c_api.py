@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from keras_chrome.models import logit_model
-from keras_chrome.run_directory import Run
+from keras_chrome.runs import Run
 
 SCRIPT = Path(__file__).with_name("c_api_session.py")
 

@@ -11,7 +11,7 @@ from export import export_runs
 from export.__main__ import main
 from keras_chrome import InputError
 from keras_chrome.models import logit_model
-from keras_chrome.run_directory import Run
+from keras_chrome.runs import Run
 
 
 @pytest.fixture(scope="module")

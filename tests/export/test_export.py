@@ -22,7 +22,7 @@ from export.__main__ import main
 from export.checks import ExportError, check_parity, check_portable
 from export.fresh_process import FreshProcess
 from keras_chrome import InputError
-from keras_chrome.run_directory import Run
+from keras_chrome.runs import Run
 
 SIGNATURES = {"serving_default", "predict", "saliency", "describe"}
 FILES = {

@@ -11,7 +11,7 @@ import tensorflow as tf
 from export import export_runs, fresh_process
 from export.checks import ExportError
 from export.fresh_process import FreshProcess
-from keras_chrome.run_directory import Run
+from keras_chrome.runs import Run
 
 ROWS = np.array([1, 2, 3], np.float32)
 

@@ -13,7 +13,7 @@ from export import export_runs, read_models_config, write_models_config
 from export.__main__ import main
 from export.fresh_process import FreshProcess
 from keras_chrome import InputError
-from keras_chrome.run_directory import Run
+from keras_chrome.runs import Run
 
 
 @pytest.fixture

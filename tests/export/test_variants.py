@@ -11,7 +11,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from export import export_runs
 from export.fresh_process import FreshProcess
 from keras_chrome.models import VARIANTS
-from keras_chrome.run_directory import Run
+from keras_chrome.runs import Run
 
 WITHOUT_LSTM = {"deep_chrome", "cnn_attn", "cnn_alpha_beta"}
 

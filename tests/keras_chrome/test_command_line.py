@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from keras_chrome.__main__ import VERBS
-from keras_chrome.command_line import format_table, run_command
+from keras_chrome.command_line import run_command
+from keras_chrome.tables import format_table
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

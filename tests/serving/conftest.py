@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from export import export_run
 from keras_chrome.models import build_model
-from keras_chrome.run_directory import new_run
+from keras_chrome.runs import new_run
 from serving.client import Client
 from serving.local import LocalServer
 from serving.stand_in.batching import BatchingParameters

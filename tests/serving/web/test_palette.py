@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from keras_chrome.palette import MARK_COLOURS, OTHER_MARK_COLOUR, mark_colour
-from keras_chrome.report_page.theme import (
+from keras_chrome.figures.palette import MARK_COLOURS, OTHER_MARK_COLOUR, mark_colour
+from keras_chrome.report.theme import (
     DARK_THEME,
     LIGHT_THEME,
     SHAPE_CONTRAST,

@@ -1,0 +1,200 @@
+"""Lay the attention to a mark under a mark that was not trained on: the paper's Figure 2 (b).
+
+As a command: `python -m keras_chrome.alpha_coverage RUN --mark H3K4me3 --validation-mark H3K27ac`,
+which writes a figure as PNG and SVG, and its numbers as CSV.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_chrome.errors import InputError
+from keras_chrome.runs import open_study
+from keras_chrome.runs.study import ON_PROBABILITY
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+MARK = "H3K4me3"
+VALIDATION_MARK = "H3K27ac"
+_NUM_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class AlphaCoverage:
+    """Attention to a mark, and the signal of a validation mark, over expressed genes.
+
+    Attributes:
+        table: A row a bin: `bin_start_bp` from the TSS, in the direction of transcription;
+            `validation_sum`, the validation mark's signal summed over genes, `validation_mean`,
+            and the 95 % bootstrap interval of that over genes, `validation_low` and
+            `validation_high`; `alpha_mean`, `alpha_low` and `alpha_high` of the mark;
+            `signal_mean`, its own signal.
+        correlations: Rows `alpha` and `signal`: Pearson's `r` of the mark's mean alpha, and of its
+            mean signal, with the validation mark's mean signal over bins; its 95 % bootstrap
+            interval over genes, `low` and `high`. NaN where one of the two is constant.
+        mark: The mark attended to.
+        validation_mark: The mark that was not trained on.
+        validation_dataset: The dataset that holds its signal.
+        dataset: The dataset of the genes.
+        split: Their split.
+        model: The variant.
+        bin_bp: Width of a bin in bp.
+        num_genes: Number of genes: those labelled high, predicted ON (probability >= 0.5), and
+            with the validation mark's signal.
+        num_without_signal: Number of genes left out because only that signal is missing.
+        num_unknown_strand: How many of the genes have no strand. Their bins run along the genome.
+    """
+
+    table: "pd.DataFrame"
+    correlations: "pd.DataFrame"
+    mark: str
+    validation_mark: str
+    validation_dataset: str
+    dataset: str
+    split: str
+    model: str
+    bin_bp: int
+    num_genes: int
+    num_without_signal: int
+    num_unknown_strand: int
+
+
+def alpha_coverage(
+    run_dir: str | Path,
+    *,
+    mark: str = MARK,
+    validation_mark: str = VALIDATION_MARK,
+    validation_dataset: str | None = None,
+    split: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+    seed: int = 0,
+) -> AlphaCoverage:
+    """Average alpha of a mark, and a validation mark, over expressed genes predicted ON.
+
+    Args:
+        run_dir: A run directory, of a variant with attention over bins.
+        mark: A mark that it was trained on.
+        validation_mark: A mark that it was not trained on.
+        validation_dataset: A built dataset that holds it, if the run's own does not.
+        split: `train`, `valid`, `test` or `all`; `test` if None.
+        dataset: A built dataset; the run's own if None. It must have the run's bins.
+        data_dir: Where datasets were built; where the run found its own if None.
+        labels: Label rule, which says what is expressed; the run's own if None. Genes without such
+            a label are left out.
+        seed: Seeds the bootstrap.
+
+    Raises:
+        InputError: If the run or a dataset is missing, they do not fit each other, the variant has
+            no attention over bins, a mark is unknown, the validation mark was trained on, or there
+            is no such gene.
+
+    Reference:
+        Singh et al. (2017), section 6 and Figure 2 (b).
+
+    Example:
+        >>> alpha_coverage("runs/E116").correlations
+    """
+    from keras_chrome.data.orientation import along_transcription
+    from keras_chrome.models.prediction import predict
+    from keras_chrome.runs.validation_mark import read_validation_mark
+
+    study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
+    run, genes = study.run, study.genes
+    if mark not in run.marks:
+        raise InputError(
+            f"Expected a mark that {run.path} was trained on ({', '.join(run.marks)}). Received: "
+            f"mark={mark!r}"
+        )
+    validation = read_validation_mark(
+        study, validation_mark, dataset=validation_dataset, data_dir=data_dir
+    )
+    prediction = predict(study.model, genes.signal)
+    if prediction.alpha is None:
+        raise InputError(
+            f"Expected a variant with attention over bins. Received: model={run.model_name!r}"
+        )
+    is_on = (genes.label == 1) & (prediction.probability >= ON_PROBABILITY)
+    chosen = is_on & validation.has_signal
+    if not chosen.any():
+        raise InputError(
+            f"Expected expressed genes predicted ON, with signal of {validation_mark}, in split "
+            f"{genes.split!r} of {study.dataset.name}. Received: {len(genes)} genes, "
+            f"{is_on.sum()} of them expressed and predicted ON, {validation.has_signal.sum()} with "
+            "that signal; try --split all"
+        )
+    on_genes, column = genes.subset(genes.split, chosen), run.marks.index(mark)
+    table, correlations = coverage_tables(
+        alpha=along_transcription(prediction.alpha[chosen, column], on_genes),
+        signal=along_transcription(on_genes.signal[:, :, column], on_genes),
+        validation=along_transcription(validation.signal[chosen], on_genes),
+        bin_start_bp=study.bin_start_bp,
+        seed=seed,
+    )
+    return AlphaCoverage(
+        table=table,
+        correlations=correlations,
+        mark=mark,
+        validation_mark=validation_mark,
+        validation_dataset=validation.dataset,
+        dataset=study.dataset.name,
+        split=genes.split,
+        model=run.model_name,
+        bin_bp=study.dataset.bin_bp,
+        num_genes=len(on_genes),
+        num_without_signal=int((is_on & ~validation.has_signal).sum()),
+        num_unknown_strand=int(((on_genes.strand == "") & ~on_genes.oriented).sum()),
+    )
+
+
+def coverage_tables(
+    *,
+    alpha: "np.ndarray",
+    signal: "np.ndarray",
+    validation: "np.ndarray",
+    bin_start_bp: "np.ndarray",
+    seed: int = 0,
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Average genes, and correlate the means over bins.
+
+    Args:
+        alpha: Floats `(genes, bins)` of the mark, bins in the direction of transcription.
+        signal: Its own signal, likewise.
+        validation: The validation mark's signal, likewise.
+        bin_start_bp: Where each bin starts, `(bins,)`.
+        seed: Seeds the bootstrap.
+
+    Returns:
+        `table` and `correlations` of `AlphaCoverage`.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from keras_chrome.statistics.bootstrap import interval95, mean_profiles
+    from keras_chrome.statistics.correlation import bin_correlation
+
+    # In one array, so that a bootstrap sample has the same genes for all three.
+    values = np.concatenate([alpha, signal, validation], axis=1)
+    means = mean_profiles(values, num_resamples=_NUM_RESAMPLES, seed=seed)
+    means = means.reshape(len(means), 3, -1)
+    lows, highs = np.percentile(means[1:], [2.5, 97.5], axis=0)
+    table = pd.DataFrame(
+        {
+            "bin_start_bp": bin_start_bp,
+            "validation_sum": validation.sum(axis=0, dtype=np.float64),
+            "validation_mean": means[0, 2],
+            "validation_low": lows[2],
+            "validation_high": highs[2],
+            "alpha_mean": means[0, 0],
+            "alpha_low": lows[0],
+            "alpha_high": highs[0],
+            "signal_mean": means[0, 1],
+        }
+    )
+    r = bin_correlation(means[:, :2], means[:, 2:])
+    low, high = zip(*(interval95(r[1:, i]) for i in range(2)), strict=True)
+    correlations = pd.DataFrame({"r": r[0], "low": low, "high": high}, index=["alpha", "signal"])
+    return table, correlations

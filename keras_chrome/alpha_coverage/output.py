@@ -1,0 +1,26 @@
+"""An alpha coverage in words."""
+
+from keras_chrome.alpha_coverage.coverage import AlphaCoverage
+
+
+def format_coverage(coverage: AlphaCoverage) -> str:
+    """What was averaged, and the correlations, as text."""
+    lines = [
+        f"{coverage.dataset}, {coverage.split} split, {coverage.model}: {coverage.num_genes} genes "
+        f"expressed and predicted ON, {coverage.validation_mark} from {coverage.validation_dataset}"
+    ]
+    if coverage.num_without_signal:
+        lines.append(
+            f"{coverage.num_without_signal} more are left out: without {coverage.validation_mark}"
+        )
+    if coverage.num_unknown_strand:
+        lines.append(
+            f"{coverage.num_unknown_strand} of the {coverage.num_genes} are of unknown strand: "
+            "their bins run along the genome"
+        )
+    for name, row in coverage.correlations.iterrows():
+        lines.append(
+            f"Pearson r of the mean {name} of {coverage.mark} with {coverage.validation_mark}: "
+            f"{row['r']:.3f}, 95 % interval {row['low']:.3f} to {row['high']:.3f}"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,32 @@
+"""An alpha profile in words."""
+
+from keras_chrome.alpha_profile.profile import AlphaProfile
+from keras_chrome.tables import format_table
+
+
+def format_profile(profile: AlphaProfile) -> str:
+    """What was averaged, where alpha is highest, and beta, as text."""
+    lines = [
+        f"{profile.dataset}, {profile.split} split, {profile.model}: {profile.num_on} genes "
+        f"predicted ON, {profile.num_off} OFF"
+    ]
+    if profile.num_unknown_strand:
+        lines.append(
+            f"{profile.num_unknown_strand} of them are of unknown strand: their bins run along the "
+            "genome"
+        )
+    rows = []
+    for (prediction, mark), of_mark in profile.table.groupby(["prediction", "mark"], sort=False):
+        alpha, beta = (of_mark[of_mark["quantity"] == name] for name in ("alpha", "beta"))
+        highest = alpha.iloc[alpha["mean"].argmax()]
+        row = {
+            "mark": mark,
+            "predicted": prediction,
+            "highest alpha": highest["mean"],
+            "at bp": highest["bin_start_bp"],
+        }
+        if len(beta):
+            row["beta"] = beta["mean"].item()
+            row["95 % interval"] = (beta["low"].item(), beta["high"].item())
+        rows.append(row)
+    return "\n".join([*lines, "", format_table(rows), ""])

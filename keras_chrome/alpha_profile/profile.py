@@ -1,0 +1,168 @@
+"""Average the attention over genes predicted ON and OFF: the paper's Figure 2 (a).
+
+As a command: `python -m keras_chrome.alpha_profile RUN`, which writes a figure as PNG and SVG, and
+its numbers as CSV.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_chrome.errors import InputError
+from keras_chrome.runs import open_study
+from keras_chrome.runs.study import ON_PROBABILITY
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_NUM_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class AlphaProfile:
+    """Attention averaged over genes by what is predicted of them.
+
+    Attributes:
+        table: A row a prediction (`ON`, `OFF`), quantity (`alpha`, `signal`, `beta`), mark and bin:
+            `mean` over genes; its 95 % bootstrap interval over genes, `low` and `high`;
+            `num_genes`; `bin_start_bp`, where the bin starts in bp from the TSS, in the direction
+            of transcription, empty for `beta`. There is no `beta` if the variant has none, and no
+            `OFF` if all genes are predicted ON.
+        dataset: The dataset of the genes.
+        split: Their split.
+        model: The variant.
+        bin_bp: Width of a bin in bp.
+        num_on: Number of genes predicted ON.
+        num_off: Number of genes predicted OFF.
+        num_unknown_strand: How many genes have no strand. Their bins run along the genome.
+    """
+
+    table: "pd.DataFrame"
+    dataset: str
+    split: str
+    model: str
+    bin_bp: int
+    num_on: int
+    num_off: int
+    num_unknown_strand: int
+
+
+def alpha_profile(
+    run_dir: str | Path,
+    *,
+    split: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+    seed: int = 0,
+) -> AlphaProfile:
+    """Average alpha, beta and the signal over genes predicted ON (probability >= 0.5) and OFF.
+
+    Args:
+        run_dir: A run directory, of a variant with attention over bins.
+        split: `train`, `valid`, `test` or `all`; `test` if None.
+        dataset: A built dataset; the run's own if None. It must have the run's bins.
+        data_dir: Where datasets were built; where the run found its own if None.
+        labels: Label rule; the run's own if None. Genes without such a label are left out.
+        seed: Seeds the bootstrap.
+
+    Raises:
+        InputError: If the run or the dataset is missing, they do not fit each other, the variant
+            has no attention over bins, or no gene is predicted ON.
+
+    Reference:
+        Singh et al. (2017), section 6 and Figure 2 (a).
+
+    Example:
+        >>> alpha_profile("runs/E012").table
+    """
+    from keras_chrome.data.orientation import along_transcription
+    from keras_chrome.models.prediction import predict
+
+    study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
+    genes = study.genes
+    prediction = predict(study.model, genes.signal)
+    if prediction.alpha is None:
+        raise InputError(
+            f"Expected a variant with attention over bins. Received: model={study.run.model_name!r}"
+        )
+    is_on = prediction.probability >= ON_PROBABILITY
+    if not is_on.any():
+        raise InputError(
+            f"Expected genes predicted ON, with a probability of at least {ON_PROBABILITY}, in "
+            f"split {genes.split!r} of {study.dataset.name}. Received: none of {len(genes)}, the "
+            f"highest probability is {prediction.probability.max():.3f}"
+        )
+    return AlphaProfile(
+        table=profile_table(
+            alpha=along_transcription(prediction.alpha, genes, bin_axis=2),
+            signal=along_transcription(genes.signal, genes).swapaxes(1, 2),
+            beta=prediction.beta,
+            is_on=is_on,
+            marks=study.run.marks,
+            bin_start_bp=study.bin_start_bp,
+            seed=seed,
+        ),
+        dataset=study.dataset.name,
+        split=genes.split,
+        model=study.run.model_name,
+        bin_bp=study.dataset.bin_bp,
+        num_on=int(is_on.sum()),
+        num_off=int((~is_on).sum()),
+        num_unknown_strand=int(((genes.strand == "") & ~genes.oriented).sum()),
+    )
+
+
+def profile_table(
+    *,
+    alpha: "np.ndarray",
+    signal: "np.ndarray",
+    beta: "np.ndarray | None",
+    is_on: "np.ndarray",
+    marks: Sequence[str],
+    bin_start_bp: "np.ndarray",
+    seed: int = 0,
+) -> "pd.DataFrame":
+    """Average genes by what is predicted of them.
+
+    Args:
+        alpha: Floats `(genes, marks, bins)`, bins in the direction of transcription.
+        signal: Floats, likewise.
+        beta: Floats `(genes, marks)`, or None.
+        is_on: bool `(genes,)`, whether the gene is predicted ON.
+        marks: Their names.
+        bin_start_bp: Where each bin starts, `(bins,)`.
+        seed: Seeds the bootstrap.
+
+    Returns:
+        `AlphaProfile.table`.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from keras_chrome.statistics.bootstrap import mean_profiles
+
+    columns = {
+        (quantity, mark, start): values[:, m, b]
+        for quantity, values in (("alpha", alpha), ("signal", signal))
+        for m, mark in enumerate(marks)
+        for b, start in enumerate(bin_start_bp)
+    }
+    if beta is not None:
+        columns |= {("beta", mark, None): beta[:, m] for m, mark in enumerate(marks)}
+    values = np.stack(list(columns.values()), axis=1)
+    index = pd.MultiIndex.from_tuples(columns, names=["quantity", "mark", "bin_start_bp"])
+    tables = []
+    for prediction, chosen in (("ON", is_on), ("OFF", ~is_on)):
+        if not chosen.any():
+            continue
+        means = mean_profiles(values[chosen], num_resamples=_NUM_RESAMPLES, seed=seed)
+        low, high = np.percentile(means[1:], [2.5, 97.5], axis=0)
+        table = pd.DataFrame(
+            {"mean": means[0], "low": low, "high": high}, index=index
+        ).reset_index()
+        table.insert(0, "prediction", prediction)
+        tables.append(table.assign(num_genes=int(chosen.sum())))
+    return pd.concat(tables, ignore_index=True).astype({"bin_start_bp": "Int64"})

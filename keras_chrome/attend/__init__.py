@@ -1,0 +1,5 @@
+"""What a model attends to."""
+
+from keras_chrome.attend.attention import attend
+
+__all__ = ["attend"]

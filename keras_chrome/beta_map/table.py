@@ -1,0 +1,163 @@
+"""Map the attention to marks for a gene over epigenomes: the paper's Figure 2 (c).
+
+As a command: `python -m keras_chrome.beta_map RUN RUN ... --gene PAX5`, which writes a figure as
+PNG and SVG, and its numbers as CSV.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_chrome.errors import InputError
+from keras_chrome.runs import Run, Study, open_run, open_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GENE = "PAX5"
+ORDERS = ("given", "expression")
+
+
+def beta_map(
+    run_dirs: Sequence[str | Path],
+    *,
+    genes: Sequence[str] = (GENE,),
+    order: str = "given",
+    split: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+) -> "pd.DataFrame":
+    """Read out beta of genes, whatever their split, in each of several runs.
+
+    Args:
+        run_dirs: Run directories, of variants with attention over marks, each of an epigenome.
+        genes: Ensembl ids or symbols. A dataset without symbols is asked for the Ensembl id that
+            a symbol has in another.
+        order: Order of the epigenomes: `given`, or by `expression` of the gene, highest first.
+        split: `train`, `valid`, `test` or `all`; any if None, which prefers test.
+        dataset: A built dataset for all runs; each run's own if None.
+        data_dir: Where datasets were built; where each run found its own if None.
+        labels: Label rule; each run's own if None.
+
+    Returns:
+        A row a gene and run: `gene`, as asked for; `gene_id`, `symbol`, `chrom`, `tss`;
+            `epigenome`, the dataset's name, with the run's where that is not enough; `run`, its
+            directory; `split`; `label_rule`; `label`, 1 for high; `rpkm`, NaN where unknown;
+            `probability` of high expression; and `beta_MARK` a mark, NaN where the run was not
+            trained on it.
+
+    Raises:
+        InputError: If a run or its dataset is missing, a run is given twice, its variant has no
+            attention over marks, a run lacks a gene, or the order is unknown.
+
+    Reference:
+        Singh et al. (2017), section 6 and Figure 2 (c).
+
+    Example:
+        >>> beta_map(["runs/E116", "runs/E123"], genes=["PAX5"])
+    """
+    import pandas as pd
+
+    if order not in ORDERS:
+        raise InputError(f"Expected one of {ORDERS}. Received: order={order!r}")
+    runs = [open_run(run_dir) for run_dir in run_dirs]
+    if len({run.path.resolve() for run in runs}) < len(runs):
+        raise InputError(
+            f"Expected each run once. Received: {', '.join(str(run.path) for run in runs)}"
+        )
+    options = {"split": split, "dataset": dataset, "data_dir": data_dir, "labels": labels}
+    rows = []
+    for gene in dict.fromkeys(genes):
+        studies = _find(gene, runs, options)
+        names = epigenome_names([(study.dataset.name, study.run.path) for study in studies])
+        rows += [
+            {"gene": gene, "epigenome": name, **_answer(study)}
+            for name, study in zip(names, studies, strict=True)
+        ]
+    return ordered(pd.DataFrame(rows), order)
+
+
+def epigenome_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
+    """Name epigenomes by their datasets, as far as that tells them apart.
+
+    Args:
+        runs: The dataset's name, and the run directory, of each.
+
+    Returns:
+        The dataset's name without `remc/`; followed by the run directory's name where several runs
+        have the dataset, or by its whole path where several have that name, too.
+    """
+    names = [dataset.removeprefix("remc/") for dataset, _ in runs]
+    for tails in ([path.name for _, path in runs], [str(path) for _, path in runs]):
+        is_shared = [names.count(name) > 1 for name in names]
+        names = [
+            f"{dataset.removeprefix('remc/')} ({tail})" if shared else name
+            for name, shared, tail, (dataset, _) in zip(names, is_shared, tails, runs, strict=True)
+        ]
+    return names
+
+
+def ordered(table: "pd.DataFrame", order: str) -> "pd.DataFrame":
+    """Order each gene's epigenomes.
+
+    Args:
+        table: Rows with `gene` and `rpkm`.
+        order: One of `ORDERS`.
+
+    Returns:
+        The rows, genes in the order of their first. Unknown expression comes last.
+    """
+    import pandas as pd
+
+    if order == "given":
+        return table
+    parts = [
+        of_gene.sort_values("rpkm", ascending=False, kind="stable")
+        for _, of_gene in table.groupby("gene", sort=False)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _find(gene: str, runs: Sequence[Run], options: Mapping[str, Any]) -> list[Study]:
+    """The gene in each run."""
+    found: dict[Path, Study] = {}
+    missed: dict[Path, InputError] = {}
+    for run in runs:
+        try:
+            found[run.path] = open_study(run.path, gene=gene, **options)
+        except InputError as error:
+            missed[run.path] = error
+    ids = sorted({str(study.genes.gene_id[0]) for study in found.values()})
+    for path, miss in missed.items():
+        if len(ids) == 1:
+            with contextlib.suppress(InputError):
+                found[path] = open_study(path, gene=ids[0], **options)
+        if path not in found:
+            raise InputError(f"{path}: {miss}")
+    return [found[run.path] for run in runs]
+
+
+def _answer(study: Study) -> dict[str, Any]:
+    """What a run says of its one gene, and what is known of it."""
+    import keras
+
+    run, genes = study.run, study.genes
+    if not (isinstance(study.model, keras.Model) and "beta" in study.model.output):
+        raise InputError(
+            f"Expected variants with attention over marks. Received: {run.path}, "
+            f"model={run.model_name!r}"
+        )
+    # One gene is not worth compiling for.
+    answers = {name: v[0].numpy() for name, v in study.model(genes.signal, training=False).items()}
+    return {
+        **{name: getattr(genes, name)[0] for name in ("gene_id", "symbol", "chrom", "tss")},
+        "run": str(run.path),
+        "split": genes.split,
+        "label_rule": study.labels,
+        "label": int(genes.label[0]),
+        "rpkm": float(genes.rpkm[0]),
+        "probability": float(answers["probability"]),
+        **{f"beta_{m}": float(b) for m, b in zip(run.marks, answers["beta"], strict=True)},
+    }

@@ -1,0 +1,143 @@
+"""Two epigenomes as a figure: predicted against measured change, and what changed on the marks."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour
+
+if TYPE_CHECKING:
+    from keras_chrome.contrast.epigenomes import Contrast
+
+# The genes that stay as they are lie below the others.
+_GROUPS = {"same": GREY, "gained": "#0072B2", "lost": "#D55E00"}
+_PREDICTED_BY = {
+    "difference": "own models",
+    "signal_effect_a": "signal, by model A",
+    "signal_effect_b": "signal, by model B",
+    "signal_effect": "signal, mean of both",
+    "model_effect": "model",
+}
+_QUANTITIES = {
+    "signal_change": "change of mean log(1 + signal)",
+    "beta_change": "change of beta",
+    "alpha_distance": "distance of the alphas",
+}
+_REFERENCE: dict[str, Any] = {"color": PALE, "linewidth": 0.8, "zorder": 0}
+
+
+def draw_contrast(contrast: "Contrast") -> Figure:
+    """Draw what `contrast` returns.
+
+    Above, every gene's predicted against its measured change, and how well the two agree by AUROC
+    and by Spearman's correlation; below, what changes on each mark in genes that gain, lose or
+    keep their expression. Bars are 95 % intervals over genes. Variants without attention have
+    fewer panels below.
+
+    Args:
+        contrast: From `keras_chrome.contrast`.
+
+    Returns:
+        A figure to save.
+    """
+    figure = Figure(figsize=(12, 7.4), dpi=150, layout="constrained")
+    grid = figure.subplots(2, 3)
+    _draw_genes(grid[0, 0], contrast.genes)
+    _draw_agreement(grid[0, 1], contrast.agreement, "auroc", "AUROC, gained against lost", 0.5)
+    _draw_agreement(
+        grid[0, 2], contrast.agreement, "spearman", "Spearman with log2 fold change", 0.0
+    )
+    changes = contrast.mark_changes
+    shown = [q for q in _QUANTITIES if (changes["quantity"] == q).any()]
+    for axes, quantity in zip(grid[1], shown, strict=False):
+        _draw_mark_changes(axes, changes[changes["quantity"] == quantity], contrast.marks)
+        axes.set_xlabel(_QUANTITIES[quantity], fontsize=9, color=DARK)
+    for axes in grid[1, len(shown) :]:
+        axes.axis("off")
+    for axes in grid.flat:
+        axes.tick_params(color=PALE)
+        axes.tick_params(axis="x", labelsize=8, labelcolor=GREY)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["bottom", "left"]].set_color(PALE)
+    num = contrast.genes["measured"].value_counts()
+    figure.legend(
+        handles=[
+            Line2D([], [], label=f"{name} ({num.get(name, 0)} genes)", **_dot(colour))
+            for name, colour in _GROUPS.items()
+        ],
+        loc="outside lower center",
+        ncols=len(_GROUPS),
+        frameon=False,
+        fontsize=8,
+        labelcolor=GREY,
+    )
+    figure.suptitle(
+        f"from A = {contrast.name_a} to B = {contrast.name_b}", fontsize=10, x=0.01, ha="left"
+    )
+    return figure
+
+
+def _draw_genes(axes: Axes, genes: pd.DataFrame) -> None:
+    axes.axhline(0, **_REFERENCE)
+    axes.axvline(0, **_REFERENCE)
+    for group, colour in _GROUPS.items():
+        of_group = genes[genes["measured"] == group]
+        axes.plot(
+            of_group["log2_fold_change"],
+            of_group["difference"],
+            **{**_dot(colour), "markersize": 2.5, "markeredgewidth": 0, "alpha": 0.5},
+            # Thousands of dots would make a vector file that no viewer likes to open.
+            rasterized=True,
+        )
+    axes.set_ylim(-1.05, 1.05)
+    axes.tick_params(axis="y", labelsize=8, labelcolor=GREY)
+    axes.set_xlabel("log2 fold change of RPKM, B over A", fontsize=9, color=DARK)
+    axes.set_ylabel("change of probability, own models", fontsize=9, color=DARK)
+
+
+def _draw_agreement(
+    axes: Axes, agreement: pd.DataFrame, measure: str, title: str, chance: float
+) -> None:
+    axes.axvline(chance, **_REFERENCE)
+    columns = [measure, f"{measure}_low", f"{measure}_high"]
+    for y, estimate in enumerate(agreement[columns].to_numpy(float)):
+        _draw_estimate(axes, y, estimate, DARK)
+    names = [_PREDICTED_BY[name] for name in agreement["predicted_by"]]
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_xlabel(title, fontsize=9, color=DARK)
+
+
+def _draw_mark_changes(axes: Axes, changes: pd.DataFrame, marks: tuple[str, ...]) -> None:
+    axes.axvline(0, **_REFERENCE)
+    offsets = np.linspace(0.22, -0.22, len(_GROUPS))
+    for (group, colour), offset in zip(_GROUPS.items(), offsets, strict=True):
+        of_group = changes[changes["genes"] == group].set_index("mark")
+        for y, mark in enumerate(marks):
+            estimate = of_group.loc[mark, ["mean", "low", "high"]].to_numpy(float)
+            _draw_estimate(axes, y + offset, estimate, colour)
+    axes.set_yticks(range(len(marks)), marks, fontsize=8)
+    for label, mark in zip(axes.get_yticklabels(), marks, strict=True):
+        label.set_color(mark_colour(mark))
+    axes.set_ylim(len(marks) - 0.5, -0.5)
+
+
+def _draw_estimate(axes: Axes, y: float, estimate: np.ndarray, colour: str) -> None:
+    value, low, high = estimate
+    axes.plot([low, high], [y, y], color=colour, linewidth=1.5, alpha=0.5)
+    axes.plot([value], [y], **_dot(colour))
+
+
+def _dot(colour: str) -> dict[str, Any]:
+    return {
+        "marker": "o",
+        "linestyle": "none",
+        "markersize": 5,
+        "markerfacecolor": colour,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.5,
+    }

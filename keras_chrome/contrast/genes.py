@@ -1,0 +1,296 @@
+"""What changes at each gene between two epigenomes, measured and predicted."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from keras_chrome.data import Genes
+from keras_chrome.data.orientation import along_transcription
+from keras_chrome.runs.study import ON_PROBABILITY
+
+if TYPE_CHECKING:
+    from keras_chrome.models.prediction import Prediction
+
+_NUM_RESAMPLES = 1000
+# The predicted changes whose agreement with the measured ones is summed up.
+PREDICTED = ("difference", "signal_effect_a", "signal_effect_b", "signal_effect", "model_effect")
+
+
+def match_genes(a: Genes, b: Genes) -> tuple[np.ndarray, np.ndarray]:
+    """Where the genes stand that are in both, by id and TSS.
+
+    A gene that stands twice is matched first with first, second with second.
+
+    Returns:
+        Positions in A, ascending, and in B, of the same genes in the same order.
+    """
+
+    def keys(genes: Genes) -> pd.DataFrame:
+        table = pd.DataFrame({"gene_id": genes.gene_id, "tss": genes.tss})
+        times = table.groupby(["gene_id", "tss"]).cumcount()
+        return table.assign(times=times, position=range(len(table)))
+
+    both = keys(a).merge(keys(b), on=["gene_id", "tss", "times"]).sort_values("position_x")
+    return both["position_x"].to_numpy(), both["position_y"].to_numpy()
+
+
+def genes_in_both(a: Genes, b: Genes) -> tuple[Genes, Genes]:
+    """The genes of `match_genes`, of A and of B, with the strand that either of them knows.
+
+    A gene that only one of the two holds in the direction of transcription is left out if neither
+    knows its strand.
+    """
+    of_a, of_b = (g.subset(g.split, at) for g, at in zip((a, b), match_genes(a, b), strict=True))
+    strand = np.where(of_a.strand == "", of_b.strand, of_a.strand)
+    can_turn = (of_a.oriented == of_b.oriented) | (strand != "")
+    of_a, of_b = (replace(g, strand=strand).subset(g.split, can_turn) for g in (of_a, of_b))
+    return of_a, of_b
+
+
+def attribution(
+    own_a: np.ndarray, own_b: np.ndarray, a_on_b: np.ndarray, b_on_a: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Attribute the difference of two models' answers to the signal and to the models.
+
+    Args:
+        own_a: Floats `(genes,)`, probability by model A on A's signal.
+        own_b: By model B on B's signal.
+        a_on_b: By model A on B's signal.
+        b_on_a: By model B on A's signal.
+
+    Returns:
+        The columns of `Contrast.genes` from `probability_a` to `model_effect`, float64.
+    """
+    own_a, own_b, a_on_b, b_on_a = (
+        np.asarray(p, np.float64) for p in (own_a, own_b, a_on_b, b_on_a)
+    )
+    difference = own_b - own_a
+    signal_effect = ((a_on_b - own_a) + (own_b - b_on_a)) / 2
+    return {
+        "probability_a": own_a,
+        "probability_b": own_b,
+        "difference": difference,
+        "predicted": _switch(own_a >= ON_PROBABILITY, own_b >= ON_PROBABILITY),
+        "probability_a_on_b": a_on_b,
+        "probability_b_on_a": b_on_a,
+        "signal_effect_a": a_on_b - own_a,
+        "signal_effect_b": own_b - b_on_a,
+        "signal_effect": signal_effect,
+        "model_effect": difference - signal_effect,
+    }
+
+
+def alpha_distance(alpha_a: np.ndarray, alpha_b: np.ndarray) -> np.ndarray:
+    """The total variation distance of two attentions over bins.
+
+    Args:
+        alpha_a: Floats `(genes, marks, bins)`, summing to one over bins.
+        alpha_b: The same, its bins in the same direction.
+
+    Returns:
+        Floats `(genes, marks)` in [0, 1]: the share of attention that lies elsewhere.
+    """
+    return abs(alpha_b - alpha_a).sum(axis=-1) / 2
+
+
+def alpha_shift_bp(alpha_a: np.ndarray, alpha_b: np.ndarray, bin_bp: int) -> np.ndarray:
+    """How far the centre of mass of the attention moves, in bp along the bins.
+
+    Args:
+        alpha_a: Floats `(genes, marks, bins)`, summing to one over bins.
+        alpha_b: The same, its bins in the same direction.
+        bin_bp: Width of a bin in bp.
+
+    Returns:
+        Floats `(genes, marks)`.
+    """
+    return (alpha_b - alpha_a) @ (np.arange(alpha_a.shape[-1]) * float(bin_bp))
+
+
+def agreement(genes: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+    """How well the predicted changes agree with the measured ones: `Contrast.agreement`."""
+    from sklearn.metrics import roc_auc_score
+
+    from keras_chrome.statistics.metrics import auroc_interval
+
+    switching = genes[genes["measured"] != "same"]
+    gained = (switching["measured"] == "gained").to_numpy(int)
+    with_rpkm = genes[genes["log2_fold_change"].notna()]
+    fold_change = with_rpkm["log2_fold_change"].to_numpy()
+    rows = []
+    for name in PREDICTED:
+        auroc, auroc_low, auroc_high = [math.nan] * 3
+        if len(np.unique(gained)) == 2:
+            of_switching = switching[name].to_numpy()
+            auroc = float(roc_auc_score(gained, of_switching))
+            auroc_low, auroc_high = auroc_interval(gained, of_switching, seed=seed)
+        correlation = weighted_spearman(with_rpkm[name].to_numpy(), fold_change)
+        spearman, low, high = _with_interval(correlation, len(with_rpkm), seed=seed)
+        rows.append(
+            {
+                "predicted_by": name,
+                "auroc": auroc,
+                "auroc_low": auroc_low,
+                "auroc_high": auroc_high,
+                "num_switching": len(switching),
+                "spearman": float(spearman),
+                "spearman_low": float(low),
+                "spearman_high": float(high),
+                "num_with_rpkm": len(with_rpkm),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def mark_changes(genes: pd.DataFrame, marks: Sequence[str], *, seed: int = 0) -> pd.DataFrame:
+    """What changes on each mark where expression changes: `Contrast.mark_changes`."""
+    columns = {
+        (quantity, mark): genes[f"{quantity}_{mark}"]
+        for quantity in ("signal_change", "alpha_distance", "beta_change")
+        for mark in marks
+        if f"{quantity}_{mark}" in genes
+    }
+    columns |= {("beta_size", m): v.abs() for (q, m), v in columns.items() if q == "beta_change"}
+    values = pd.DataFrame(columns).to_numpy()
+    measured = genes["measured"].to_numpy()
+    groups = {
+        "gained": measured == "gained",
+        "lost": measured == "lost",
+        "switching": measured != "same",
+        "same": measured == "same",
+    }
+    rows = []
+    for group, chosen in groups.items():
+        mean_with_interval = _mean_with_interval(values[chosen], seed=seed)
+        for (quantity, mark), (mean, low, high) in zip(columns, mean_with_interval.T, strict=True):
+            rows.append(
+                {
+                    "quantity": quantity,
+                    "mark": mark,
+                    "genes": group,
+                    "num_genes": int(chosen.sum()),
+                    "mean": mean,
+                    "low": low,
+                    "high": high,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def weighted_spearman(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Spearman's rank correlation of a sample in which a gene may stand several times.
+
+    The genes are sorted once, and ranks, ties sharing theirs, follow from the weights: a bootstrap
+    of thousands of genes then takes a second.
+
+    Args:
+        x: Floats `(genes,)`.
+        y: Floats `(genes,)`.
+
+    Returns:
+        A function of the weights, integers `(genes,)`: how often each gene stands in the sample.
+        It answers NaN where `x` or `y` is the same for all.
+    """
+    places = [np.unique(values, return_inverse=True)[1] for values in (x, y)]
+
+    def correlation(weight: np.ndarray) -> float:
+        if not weight.any():
+            return math.nan
+        ranks = []
+        for place in places:
+            times = np.bincount(place, weight)
+            ranks.append((np.cumsum(times) - times / 2)[place])
+        (var_x, cov), (_, var_y) = np.cov(ranks, fweights=weight, ddof=0)
+        return cov / math.sqrt(var_x * var_y) if var_x > 0 and var_y > 0 else math.nan
+
+    return correlation
+
+
+def _mean_with_interval(values: np.ndarray, *, seed: int) -> np.ndarray:
+    """Means over the first axis of `(genes, columns)`, and their intervals, `(3, columns)`."""
+    num_genes, num_columns = values.shape
+    if not num_genes:
+        return np.full((3, num_columns), np.nan)
+    return _with_interval(lambda weight: weight @ values / num_genes, num_genes, seed=seed)
+
+
+def _with_interval(
+    statistic: Callable[[np.ndarray], Any], num_genes: int, *, seed: int
+) -> np.ndarray:
+    """A statistic, and its 95 % percentile interval over bootstrap samples of the genes.
+
+    Args:
+        statistic: A function of how often each gene stands in the sample, integers `(genes,)`, to
+            a number or an array; NaN where it is not defined.
+        num_genes: Number of genes.
+        seed: Seeds the draws.
+
+    Returns:
+        `(3, ...)`: of all genes, percentile 2.5, percentile 97.5. Samples of which it is not
+        defined are left out; if that of all genes is not, there is no interval.
+    """
+    whole = np.asarray(statistic(np.ones(num_genes, int)))
+    if np.isnan(whole).any():
+        return np.stack([whole, np.full_like(whole, np.nan), np.full_like(whole, np.nan)])
+    rng = np.random.default_rng(seed)
+    samples = [
+        statistic(np.bincount(rng.integers(num_genes, size=num_genes), minlength=num_genes))
+        for _ in range(_NUM_RESAMPLES)
+    ]
+    return np.stack([whole, *np.nanpercentile(samples, [2.5, 97.5], axis=0)])
+
+
+def turn_as(values: np.ndarray, held: Genes, wanted: Genes) -> np.ndarray:
+    """Values of genes whose bins run as in `held`, now as in `wanted`, the same genes."""
+    # Along transcription, and from there back, which turns the same genes.
+    return along_transcription(along_transcription(values, held), wanted)
+
+
+def measured_columns(a: Genes, b: Genes, pseudocount: float) -> dict[str, np.ndarray]:
+    """The columns of `Contrast.genes` that are measured, of the same genes in A and B."""
+    rpkm_a, rpkm_b = a.rpkm.astype(np.float64), b.rpkm.astype(np.float64)
+    return {
+        **{name: getattr(a, name) for name in ("gene_id", "symbol", "chrom", "tss", "strand")},
+        "label_a": a.label,
+        "label_b": b.label,
+        "measured": _switch(a.label == 1, b.label == 1),
+        "rpkm_a": rpkm_a,
+        "rpkm_b": rpkm_b,
+        "log2_fold_change": np.log2((rpkm_b + pseudocount) / (rpkm_a + pseudocount)),
+    }
+
+
+def _switch(is_high_a: np.ndarray, is_high_b: np.ndarray) -> np.ndarray:
+    return np.select([is_high_b & ~is_high_a, is_high_a & ~is_high_b], ["gained", "lost"], "same")
+
+
+def mark_columns(
+    a: Genes,
+    b: Genes,
+    own_a: "Prediction",
+    own_b: "Prediction",
+    *,
+    marks: Sequence[str],
+    bin_bp: int,
+) -> dict[str, np.ndarray]:
+    """The columns of `Contrast.genes` that there is one a mark of."""
+    quantities = {
+        "signal_change": np.log1p(b.signal).mean(axis=1) - np.log1p(a.signal).mean(axis=1)
+    }
+    if own_a.alpha is not None and own_b.alpha is not None:
+        alpha_a = along_transcription(own_a.alpha.astype(np.float64), a, bin_axis=2)
+        alpha_b = along_transcription(own_b.alpha.astype(np.float64), b, bin_axis=2)
+        shift = alpha_shift_bp(alpha_a, alpha_b, bin_bp)
+        shift[(a.strand == "") & ~a.oriented] = np.nan
+        quantities |= {"alpha_distance": alpha_distance(alpha_a, alpha_b), "alpha_shift_bp": shift}
+    if own_a.beta is not None and own_b.beta is not None:
+        quantities["beta_change"] = own_b.beta - own_a.beta
+    return {
+        f"{quantity}_{mark}": values[:, m]
+        for quantity, values in quantities.items()
+        for m, mark in enumerate(marks)
+    }

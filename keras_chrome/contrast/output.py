@@ -1,0 +1,75 @@
+"""A contrast of two epigenomes as text."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from keras_chrome.contrast.epigenomes import Contrast
+from keras_chrome.tables import format_table
+
+_NUM_SHOWN = 10
+
+
+def format_contrast(contrast: Contrast) -> str:
+    """A contrast as tables and words."""
+    genes, changes = contrast.genes, contrast.mark_changes
+    num = genes["measured"].value_counts()
+    unlabelled = contrast.num_unlabelled
+    agreement_rows = [
+        {
+            "predicted by": row["predicted_by"],
+            "AUROC, gained against lost": _estimate(row, "auroc"),
+            "Spearman with log2 fold change": _estimate(row, "spearman"),
+        }
+        for _, row in contrast.agreement.iterrows()
+    ]
+    paragraphs = [
+        f"A = {contrast.name_a}, B = {contrast.name_b}: {len(genes)} genes in both; left out: "
+        f"{contrast.num_only_a} only in A, {contrast.num_only_b} only in B, {unlabelled[0]} of A "
+        f"and {unlabelled[1]} of B without label, {contrast.num_unturnable} of unknown strand "
+        "that A and B hold in different directions",
+        f"From A to B, {num.get('gained', 0)} genes gain expression, {num.get('lost', 0)} lose it, "
+        f"{num.get('same', 0)} do neither; log2 fold change of RPKM + {contrast.pseudocount:g}",
+        format_table(agreement_rows),
+    ]
+    groups = dict.fromkeys(changes["genes"])
+    texts = changes.assign(text=[_estimate(row, "mean") for _, row in changes.iterrows()])
+    for quantity, of_quantity in texts.groupby("quantity", sort=False):
+        table = of_quantity.pivot(index="mark", columns="genes", values="text")
+        rows: list[dict[str, Any]] = [
+            {f"mean {quantity}": mark, **{g: table.at[mark, g] for g in groups}}
+            for mark in contrast.marks
+        ]
+        paragraphs.append(format_table(rows))
+    return "\n\n".join([*paragraphs, format_table(_shown_genes(genes))])
+
+
+def _estimate(row: pd.Series, name: str) -> str:
+    of_name = "" if name == "mean" else f"{name}_"
+    return f"{row[name]:.3f} ({row[f'{of_name}low']:.3f} to {row[f'{of_name}high']:.3f})"
+
+
+def _shown_genes(genes: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = ("probability_a", "probability_b", "difference", "signal_effect", "log2_fold_change")
+    return [
+        {
+            "gene": gene["symbol"] or gene["gene_id"],
+            "measured": gene["measured"],
+            **{name.replace("_", " "): float(gene[name]) for name in columns},
+        }
+        for _, gene in genes.head(_NUM_SHOWN).iterrows()
+    ]
+
+
+def write_contrast(contrast: Contrast, directory: str | Path) -> None:
+    """Write `genes.csv`, `agreement.csv`, `mark_changes.csv`, `contrast.png` and `.svg`."""
+    from keras_chrome.contrast.figure import draw_contrast
+    from keras_chrome.runs.files import write_csv, write_figure
+
+    directory = Path(directory)
+    figure = draw_contrast(contrast)
+    write_csv(directory / "genes.csv", contrast.genes)
+    write_csv(directory / "agreement.csv", contrast.agreement)
+    write_csv(directory / "mark_changes.csv", contrast.mark_changes)
+    write_figure(directory / "contrast", figure)

@@ -1,0 +1,110 @@
+"""What the faithfulness suite found as text: answers, and one table of all methods."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from keras_chrome.faithfulness.measures import MEASURES, NAIVE_METHODS, QUESTIONS, Faithfulness
+from keras_chrome.tables import format_table, markdown_table
+
+_Rows = Sequence[Mapping[str, str]]
+
+
+def faithfulness_text(result: Faithfulness) -> str:
+    """The answers and the tables for the screen."""
+    return "\n\n".join(_blocks(result, format_table, heading=""))
+
+
+def faithfulness_markdown(result: Faithfulness) -> str:
+    """The same in Markdown, with what every number means."""
+    meanings = [
+        f"- {name} ({measure.better} is better): {measure.meaning}."
+        for name, measure in MEASURES.items()
+        if name in set(result.scores["measure"])
+    ]
+    blocks = ["# Which importance method to believe", *_blocks(result, markdown_table, "## ")]
+    blocks += ["## How to read it", "\n".join(meanings)]
+    blocks.append(
+        f"{', '.join(NAIVE_METHODS)} are no methods: orders of bins that know nothing of the "
+        "model. Brackets are 95 % bootstrap intervals over genes."
+    )
+    return "\n\n".join(blocks) + "\n"
+
+
+def answers(scores: pd.DataFrame) -> list[str]:
+    """A sentence a measure: which method is best, and which are no worse as far as one can tell.
+
+    Methods are no worse whose interval reaches the best one's. Naive orders are named where none
+    of the methods is better than they are.
+    """
+    sentences = []
+    for name in dict.fromkeys(scores["measure"]):
+        is_better_higher = MEASURES[name].better == "higher"
+        known = scores[(scores["measure"] == name) & scores["value"].notna()]
+        if MEASURES[name].question == "attention" or known.empty:
+            continue
+        known = known.sort_values("value", ascending=not is_better_higher, kind="stable")
+        best = known.iloc[0]
+        is_level = (
+            known["high"] >= best["low"] if is_better_higher else known["low"] <= best["high"]
+        )
+        level = [m for m in known["method"][is_level] if m != best["method"]]
+        sentence = f"{name}: {best['method']} {_cell(best)}"
+        if level:
+            sentence += f"; level with it {', '.join(level)}"
+        naive = known[known["method"].isin(NAIVE_METHODS)]
+        if len(naive) and best["method"] not in NAIVE_METHODS:
+            of_naive = naive.iloc[0]
+            sentence += f"; naive {of_naive['method']} {of_naive['value']:.2f}"
+        sentences.append(sentence)
+    return sentences
+
+
+def _blocks(result: Faithfulness, layout: Callable[[_Rows], str], heading: str) -> list[str]:
+    scores = result.scores
+    sentences = answers(scores)
+    blocks = []
+    for question, text in QUESTIONS.items():
+        measures = [n for n, m in MEASURES.items() if m.question == question]
+        of_question = scores[scores["measure"].isin(measures)]
+        if of_question.empty:
+            continue
+        lines = [a for a in sentences if a.partition(":")[0] in measures]
+        blocks.append(f"{heading}{text}")
+        if lines:
+            blocks.append("\n".join(f"- {line}" for line in lines))
+        blocks.append(layout(_table(of_question)))
+    return blocks
+
+
+def _table(scores: pd.DataFrame) -> list[dict[str, str]]:
+    """A line a method, a column a measure."""
+    rows = []
+    for method, of_method in scores.groupby("method", sort=False):
+        cells = {row["measure"]: _cell(row) for _, row in of_method.iterrows()}
+        measures = dict.fromkeys(scores["measure"])
+        rows.append({"method": str(method), **{m: cells.get(m, "") for m in measures}})
+    return rows
+
+
+def _cell(row: pd.Series) -> str:
+    if not math.isfinite(row["value"]):
+        return ""
+    return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+
+
+def write_faithfulness(result: Faithfulness, directory: str | Path) -> None:
+    """Write `faithfulness.csv`, `.md`, `.png` and `.svg`, `curves.csv`, `cascade.csv`."""
+    from keras_chrome.faithfulness.figure import draw_faithfulness
+    from keras_chrome.runs.files import atomic_path, write_csv, write_figure
+
+    directory = Path(directory)
+    figure = draw_faithfulness(result)
+    write_csv(directory / "faithfulness.csv", result.scores)
+    write_csv(directory / "curves.csv", result.curves)
+    write_csv(directory / "cascade.csv", result.cascade)
+    with atomic_path(directory / "faithfulness.md") as temporary:
+        temporary.write_text(faithfulness_markdown(result))
+    write_figure(directory / "faithfulness", figure)

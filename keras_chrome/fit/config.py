@@ -1,0 +1,172 @@
+"""What a training is told: models, options, presets."""
+
+import dataclasses
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keras_chrome.baselines import BASELINES
+from keras_chrome.command_line import option
+from keras_chrome.errors import InputError
+from keras_chrome.models.registry import VARIANTS
+from keras_chrome.vocabulary import (
+    CORE_MARKS,
+    LABELS,
+    MARK_WEIGHTS,
+    PRECISIONS,
+    RECURRENCES,
+    SPLIT_SCHEMES,
+    TRANSFORMS,
+)
+
+MODELS = (*VARIANTS, *BASELINES)
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Every option of `fit`, with its default.
+
+    Raises:
+        InputError: If a value is out of range.
+    """
+
+    dataset: str = option("built dataset, such as remc/E012, or the folder of its version")
+    run_dir: str = option("run directory to write")
+    data_dir: str | None = option(
+        "where datasets were built; TFDS's default if left out", default=None
+    )
+    model: str = option("variant or baseline", default="attentive_chrome", choices=MODELS)
+    marks: tuple[str, ...] = option("marks to use, in this order", default=CORE_MARKS)
+    labels: str = option(
+        "median: high if rpkm > the epigenome's median; published: the authors' labels",
+        default="median",
+        choices=LABELS,
+    )
+    split: str = option(
+        "published: the splits of the dataset; random: thirds; chromosome: whole chromosomes",
+        default="published",
+        choices=SPLIT_SCHEMES,
+    )
+    split_seed: int = option("seed of random thirds", default=0)
+    num_folds: int = option("folds of whole chromosomes", default=5)
+    fold: int = option("fold to test on, from 0; the next one validates", default=0)
+    epochs: int = option("most epochs to train", default=30)
+    batch_size: int = option("genes a step", default=16)
+    learning_rate: float = option("Adam's learning rate", default=1e-3)
+    clip_norm: float = option("greatest norm of a step's gradient; 0 for no limit", default=1.0)
+    dropout: float | None = option(
+        "dropout rate; 0.5 for deep_chrome and 0 for other variants if left out", default=None
+    )
+    seed: int = option("seed of weights and shuffling", default=0)
+    permute_labels: bool = option(
+        "train and validate on shuffled labels, and test on the true ones: a sanity check, whose "
+        "model has nothing to learn",
+        default=False,
+    )
+    precision: str = option(
+        "auto: mixed_float16 on a GPU with tensor cores, else float32",
+        default="auto",
+        choices=PRECISIONS,
+    )
+    recurrence: str = option(
+        "code that runs the LSTMs in training: fused, or stock, which is Keras's own layer and "
+        "cuDNN on a GPU; both compute the same",
+        default="fused",
+        choices=RECURRENCES,
+    )
+    transform: str = option(
+        "log1p: log(1 + signal), standardised; none: the signal as it is",
+        default="log1p",
+        choices=TRANSFORMS,
+    )
+    mark_weights: str | None = option(
+        "separate: one LSTM a mark; shared: one for all; of variants with an LSTM a mark, "
+        "separate if left out",
+        default=None,
+        choices=MARK_WEIGHTS,
+    )
+    patience: int = option("epochs without a better validation AUROC before stopping", default=5)
+    resume: bool = option("go on with the run in --run-dir", default=False)
+    overwrite: bool = option("put the new run in the place of the one in --run-dir", default=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "marks", tuple(self.marks))
+        for name, known in (
+            ("model", MODELS),
+            ("labels", LABELS),
+            ("split", SPLIT_SCHEMES),
+            ("precision", PRECISIONS),
+            ("recurrence", RECURRENCES),
+            ("transform", TRANSFORMS),
+            ("mark_weights", (None, *MARK_WEIGHTS)),
+        ):
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"Expected one of {known}. Received: {name}={value!r}")
+        for name in ("epochs", "batch_size", "patience"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"Expected at least 1. Received: {name}={value}")
+        if not self.learning_rate > 0:
+            raise InputError(
+                f"Expected a positive number. Received: learning_rate={self.learning_rate}"
+            )
+        if not self.clip_norm >= 0:
+            raise InputError(f"Expected zero or more. Received: clip_norm={self.clip_norm}")
+        if not 0 <= (self.dropout or 0) < 1:
+            raise InputError(f"Expected a rate in [0, 1). Received: dropout={self.dropout}")
+        if self.num_folds < 3:
+            raise InputError(f"Expected at least 3 folds. Received: num_folds={self.num_folds}")
+        if not 0 <= self.fold < self.num_folds:
+            raise InputError(
+                f"Expected a fold from 0 to {self.num_folds - 1}. Received: fold={self.fold}"
+            )
+        if self.resume and self.overwrite:
+            raise InputError("Expected --resume or --overwrite. Received: both")
+        if self.model in BASELINES and self.variant_options():
+            raise InputError(
+                f"Expected no options of variants with a baseline. Received: model={self.model!r}, "
+                + ", ".join(f"{k}={v!r}" for k, v in self.variant_options().items())
+            )
+        if not self.marks or len(set(self.marks)) < len(self.marks):
+            raise InputError(
+                f"Expected each mark once, and at least one. Received: marks={self.marks}"
+            )
+
+    def variant_options(self) -> dict[str, Any]:
+        """The options that not every model has, as far as they are given."""
+        options = {"mark_weights": self.mark_weights, "dropout": self.dropout}
+        return {name: value for name, value in options.items() if value is not None}
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # As published: Adam at 1e-4, batches of 16, gradients clipped to norm 1, counts as they are,
+    # the authors' labels, the epoch with the best validation AUROC. It levels off before 30.
+    "paper": {
+        "labels": "published",
+        "transform": "none",
+        "learning_rate": 1e-4,
+        "batch_size": 16,
+        "clip_norm": 1.0,
+        "epochs": 30,
+        "patience": 30,
+    },
+}
+
+
+def changed_options(
+    config: FitConfig, earlier: Mapping[str, Any], *, free: Collection[str]
+) -> list[str]:
+    """The options that are not what a run was made with, each as `name=value (was value)`.
+
+    Args:
+        config: The options now.
+        earlier: Those of the run's `config.json`. One that is new since then was at its default.
+        free: Names of options that may change.
+    """
+    now = json.loads(json.dumps(dataclasses.asdict(config)))
+    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    return [
+        f"{name}={value!r} (was {before!r})"
+        for name, value in now.items()
+        if name not in free and value != (before := earlier.get(name, defaults[name]))
+    ]

@@ -1,0 +1,321 @@
+"""Train a model on a built dataset.
+
+As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E012`.
+"""
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from keras_chrome.baselines import BASELINES
+from keras_chrome.errors import InputError
+from keras_chrome.fit.config import FitConfig, changed_options
+from keras_chrome.vocabulary import (
+    SPLITS,
+)
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+    from keras_chrome.baselines import Baseline
+    from keras_chrome.data import Dataset, Genes
+    from keras_chrome.runs import Run
+
+
+def fit(config: FitConfig) -> "Run":
+    """Train a model and write a run directory.
+
+    Weights of a variant are kept from the epoch with the best validation AUROC. The saved model
+    is float32 whatever the precision of training, and its metrics are measured on what is saved.
+
+    Args:
+        config: The options.
+
+    Returns:
+        The run: model, configuration, splits, history, metrics, predictions.
+
+    Raises:
+        InputError: If the dataset is missing or lacks a mark, a split has no gene or only one
+            class, the model has no such option, the run directory holds another run, or the loss
+            is no longer finite.
+
+    Example:
+        >>> run = fit(FitConfig(dataset="remc/demo", run_dir="runs/demo"))
+        >>> run.load_model()
+    """
+    training = prepare(config)
+    with training_run(training) as run:
+        started = time.perf_counter()
+        if config.model in BASELINES:
+            measured = _train_baseline(training.model, training.genes["train"])
+        else:
+            measured = _train_variant(training, run)
+        finish(training, run, measured, wall_s=time.perf_counter() - started)
+    return run
+
+
+class Training(NamedTuple):
+    """What a run starts from: its data and its untrained model."""
+
+    config: FitConfig
+    dataset: "Dataset"
+    genes: "dict[str, Genes]"
+    arguments: dict[str, Any]  # of the model
+    model: "keras.Model | Baseline"
+
+
+def prepare(config: FitConfig, data: "tuple[Dataset, dict[str, Genes]] | None" = None) -> Training:
+    """Load and check all that a training needs, and build the model.
+
+    Args:
+        config: The options.
+        data: What `load` answers for these options, if that is at hand.
+
+    Raises:
+        InputError: As `fit` raises it before it trains.
+    """
+    dataset, genes = data or load(config)
+    check_run_directory(config, dataset)
+    arguments = _model_arguments(config, dataset, genes["train"])
+    return Training(config, dataset, genes, arguments, _build(config, arguments))
+
+
+@contextmanager
+def training_run(training: Training) -> "Iterator[Run]":
+    """A run directory for a block that trains: it says what, and has `splits.csv` already."""
+    import pandas as pd
+
+    from keras_chrome.runs import new_run
+    from keras_chrome.runs.files import write_csv
+
+    config, dataset, genes = training.config, training.dataset, training.genes
+    if config.overwrite:
+        _remove_run(Path(config.run_dir))
+    kind = "baseline" if config.model in BASELINES else "variant"
+    with new_run(
+        config.run_dir,
+        options=dataclasses.asdict(config),
+        model={kind: config.model, **training.arguments},
+        dataset=dataset.description(),
+    ) as run:
+        print(
+            f"{config.model} on {dataset.name}: {len(genes['train'])} training genes, "
+            f"{len(genes['valid'])} validation, {len(genes['test'])} test ({config.split} split); "
+            f"{config.labels} labels, {len(config.marks)} marks x {dataset.num_bins} bins",
+            flush=True,
+        )
+        splits = [{"gene_id": g.gene_id, "split": g.split} for g in genes.values()]
+        write_csv(run.path / "splits.csv", pd.concat(map(pd.DataFrame, splits)))
+        yield run
+
+
+def finish(training: Training, run: "Run", measured: Mapping[str, Any], *, wall_s: float) -> None:
+    """Save a trained model and write its metrics: then the run is whole.
+
+    Args:
+        training: Whose model is trained now.
+        run: Its run directory.
+        measured: What was measured in training, for `metrics.json`.
+        wall_s: What the training took.
+    """
+    from keras_chrome.evaluate import evaluate_genes
+    from keras_chrome.runs.files import write_json
+
+    started = time.perf_counter()
+    run.save_model(training.model)
+    genes = [training.genes["valid"], training.genes["test"]]
+    metrics = evaluate_genes(run, genes, labels=training.config.labels)
+    wall_s += time.perf_counter() - started
+    write_json(run.path / "metrics.json", {**metrics, **measured, "wall_s": wall_s})
+
+
+def load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
+    """The dataset and its three splits, each checked to have both classes.
+
+    Raises:
+        InputError: If the dataset is missing or lacks a mark, or a split has not both classes.
+    """
+    import numpy as np
+
+    from keras_chrome.data import check_classes, load_genes, open_dataset
+    from keras_chrome.data.splits import assign_splits
+
+    dataset = open_dataset(config.dataset, config.data_dir)
+    options: Any = {"marks": config.marks, "labels": config.labels}
+    if config.split == "published":
+        genes = {split: load_genes(dataset, split, **options) for split in SPLITS}
+        num_unlabelled = sum(of_split.num_unlabelled for of_split in genes.values())
+    else:
+        every_gene = load_genes(dataset, **options)
+        num_unlabelled = every_gene.num_unlabelled
+        split_of_gene = assign_splits(
+            config.split,
+            gene_id=every_gene.gene_id,
+            chrom=every_gene.chrom,
+            seed=config.split_seed,
+            num_folds=config.num_folds,
+            fold=config.fold,
+        )
+        genes = {split: every_gene.subset(split, split_of_gene == split) for split in SPLITS}
+    if num_unlabelled:
+        print(f"{num_unlabelled} genes left out, without {config.labels} label")
+    if config.permute_labels:
+        rng = np.random.default_rng(config.seed)
+        for split in ("train", "valid"):
+            shuffled = rng.permutation(genes[split].label)
+            genes[split] = dataclasses.replace(genes[split], label=shuffled)
+    for of_split in genes.values():
+        check_classes(of_split, dataset, config.labels)
+    return dataset, genes
+
+
+def _model_arguments(config: FitConfig, dataset: "Dataset", train_genes: "Genes") -> dict[str, Any]:
+    """The arguments that build the model, which the run keeps."""
+    import numpy as np
+
+    arguments = {
+        "marks": list(config.marks),
+        "num_bins": dataset.num_bins,
+        "transform": config.transform,
+    }
+    if config.model in BASELINES:
+        return {**arguments, "bin_bp": dataset.bin_bp}
+    log_signal = np.log1p(train_genes.signal.astype(np.float64))
+    return {
+        **arguments,
+        "signal_mean": log_signal.mean(axis=(0, 1)).tolist(),
+        "signal_variance": log_signal.var(axis=(0, 1)).tolist(),
+        **config.variant_options(),
+    }
+
+
+def _build(config: FitConfig, arguments: dict[str, Any]) -> "keras.Model | Baseline":
+    if config.model in BASELINES:
+        from keras_chrome.baselines import build_baseline
+
+        return build_baseline(config.model, seed=config.seed, **arguments)
+
+    import keras
+
+    from keras_chrome.models import build_model
+
+    keras.utils.set_random_seed(config.seed)
+    return build_model(config.model, **arguments)
+
+
+def _train_baseline(baseline: "Baseline", genes: "Genes") -> dict[str, Any]:
+    """Fit a baseline, which needs no validation genes; what was measured on the way."""
+    started = time.perf_counter()
+    baseline.fit(genes.signal, genes.label)
+    genes_per_second = len(genes) / (time.perf_counter() - started)
+    if text := baseline.describe():
+        print(f"\n{text}")
+    return {"genes_per_second": genes_per_second}
+
+
+def _train_variant(training: Training, run: "Run") -> dict[str, Any]:
+    """Train a variant; what was measured on the way."""
+    from keras_chrome.fit.loop import train
+    from keras_chrome.layers.implementation import use_recurrence
+    from keras_chrome.models import build_model, logit_model
+
+    config, model, genes = training.config, training.model, training.genes
+    precision = _resolve_precision(config.precision)
+    trainee = model
+    if precision != "float32":
+        print(f"training in {precision}")
+        with _dtype_policy(precision):
+            trainee = build_model(config.model, **training.arguments)
+    with use_recurrence(config.recurrence):
+        history = train(
+            logit_model(trainee),
+            model,
+            genes["train"],
+            genes["valid"],
+            run=run,
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            learning_rate=config.learning_rate,
+            clip_norm=config.clip_norm or None,
+            patience=config.patience,
+            seed=config.seed,
+            resume=config.resume,
+        )
+    return {"training_precision": precision, **measured_in_training(history)}
+
+
+def measured_in_training(history: "pd.DataFrame") -> dict[str, Any]:
+    """What `metrics.json` says of a training, from its history."""
+    return {
+        "genes_per_second": float(history["genes_per_second"].median()),
+        "epochs_run": len(history),
+        "best_epoch": 1 + int(history["val_auroc"].argmax()),
+    }
+
+
+def check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
+    """See that the run directory is free, or holds the very run to resume.
+
+    Raises:
+        InputError: If it holds a run and `resume` is not set, or one with other options or data.
+    """
+    from keras_chrome.runs import open_run
+
+    path = Path(config.run_dir)
+    if config.overwrite or not (path / "config.json").exists():
+        return
+    if not config.resume:
+        raise InputError(
+            f"Expected a run directory of its own. Received: run_dir={str(path)!r}, which holds "
+            "a run; take another, go on with that run with --resume, or replace it with "
+            "--overwrite"
+        )
+    run = open_run(path)
+    if run.config["dataset"].get("fingerprint") != dataset.fingerprint():
+        raise InputError(
+            f"Expected the dataset that {path} was begun on. Received: {dataset.path}, which has "
+            "been built anew with other contents"
+        )
+    free = {"run_dir", "data_dir", "resume", "overwrite", "epochs", "patience"}
+    if changed := changed_options(config, run.config["options"], free=free):
+        raise InputError(
+            f"Expected the options of the run to resume in {path}. Received: {', '.join(changed)}"
+        )
+
+
+def _remove_run(path: Path) -> None:
+    """Remove a run directory; a folder that is none is left alone."""
+    if (path / "config.json").is_file():
+        shutil.rmtree(path)
+
+
+def _resolve_precision(precision: str) -> str:
+    """The dtype policy that `auto` stands for on this machine."""
+    if precision != "auto":
+        return precision
+    import tensorflow as tf
+
+    # Tensor cores came with compute capability 7.0.
+    for device in tf.config.list_physical_devices("GPU"):
+        details = tf.config.experimental.get_device_details(device)
+        if details.get("compute_capability", (0, 0)) >= (7, 0):
+            return "mixed_float16"
+    return "float32"
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    """Keras's global dtype policy, for a while."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

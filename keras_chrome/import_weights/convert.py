@@ -1,0 +1,114 @@
+"""Turn a published PyTorch AttentiveChrome into a run directory.
+
+As a command: `python -m keras_chrome.import_weights CHECKPOINT.pt --run-dir RUN`.
+"""
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_chrome.command_line import option
+from keras_chrome.errors import InputError
+from keras_chrome.vocabulary import CORE_MARKS
+
+if TYPE_CHECKING:
+    from keras_chrome.runs import Run
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """What a checkpoint does not say of itself.
+
+    Raises:
+        InputError: If a number is not positive.
+    """
+
+    run_dir: str = option("run directory to write")
+    marks: tuple[str, ...] = option("the model's marks, in its order", default=CORE_MARKS)
+    num_bins: int = option("bins of a gene region", default=100)
+    bin_bp: int = option("width of a bin in bp", default=100)
+    flank_bp: int = option("bp from the TSS to either end of the gene region", default=5000)
+
+    def __post_init__(self) -> None:
+        for name in ("num_bins", "bin_bp", "flank_bp"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"Expected at least 1. Received: {name}={value}")
+
+
+def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
+    """Make a run directory of a published checkpoint.
+
+    The checkpoint is read without executing what is pickled in it, and without PyTorch. The
+    published models take read counts as they are and were trained on the authors' labels.
+
+    Args:
+        checkpoint: A file that `torch.save` wrote, of either format.
+        config: What the file does not say.
+
+    Returns:
+        A run that every command takes. Since it was not trained on a dataset here, `evaluate`
+        and `attend` have to be told one.
+
+    Raises:
+        InputError: If the file is no such checkpoint or is damaged, it has another number of
+            marks than `config`, or the run directory holds a run already.
+    """
+    from keras_chrome.import_weights.attentive_chrome import attentive_chrome_arrays
+    from keras_chrome.import_weights.checkpoint import read_state_dict
+
+    weights = attentive_chrome_arrays(read_state_dict(checkpoint))
+    if weights.num_marks != len(config.marks):
+        raise InputError(
+            f"Expected {weights.num_marks} marks, as in {checkpoint}. "
+            f"Received: marks={', '.join(config.marks)}"
+        )
+    if (Path(config.run_dir) / "config.json").exists():
+        raise InputError(
+            f"Expected a run directory of its own. Received: run_dir={config.run_dir!r}, which "
+            "holds a run"
+        )
+
+    from keras_chrome.models import build_model
+    from keras_chrome.runs import new_run
+
+    variant = "attentive_chrome"
+    arguments: dict[str, Any] = {
+        "marks": list(config.marks),
+        "num_bins": config.num_bins,
+        "transform": "none",
+        "bin_units": weights.bin_units,
+        "mark_units": weights.mark_units,
+    }
+    model = build_model(variant, **arguments)
+    for layer, arrays in {
+        "bin_encoder": (
+            weights.bin_kernel,
+            weights.bin_recurrent_kernel,
+            weights.bin_bias,
+            weights.bin_context,
+        ),
+        # One sequence of marks: a first axis of one.
+        "mark_lstm": (
+            weights.mark_kernel[None],
+            weights.mark_recurrent_kernel[None],
+            weights.mark_bias[None],
+        ),
+        "mark_attention": (weights.mark_context,),
+        "logit": (weights.output_kernel, weights.output_bias),
+    }.items():
+        model.get_layer(layer).set_weights(arrays)
+    with new_run(
+        config.run_dir,
+        options={
+            **dataclasses.asdict(config),
+            "checkpoint": Path(checkpoint).name,
+            "checkpoint_sha256": hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
+            "labels": "published",
+        },
+        model={"variant": variant, **arguments},
+        dataset={name: getattr(config, name) for name in ("num_bins", "bin_bp", "flank_bp")},
+    ) as run:
+        run.save_model(model)
+    return run

@@ -1,0 +1,129 @@
+"""Compare models over finished runs: the paper's Table 2, with errors and paired tests.
+
+As a command: `python -m keras_chrome.leaderboard runs --out leaderboard`.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from keras_chrome.leaderboard.models import Measurement
+    from keras_chrome.runs.finished import FinishedRun
+
+REFERENCE = "deep_chrome"
+_T = TypeVar("_T")
+_K = TypeVar("_K", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Models compared on the same test genes, a group for each label rule and split scheme.
+
+    A group's models are compared on its shared epigenomes: those on which every model has runs,
+    in every fold that any of them has. An AUROC is the mean over folds of means over seeds.
+
+    Attributes:
+        models: A row a model, best first: `labels`, `split`, `model`; `mean`, `median`, `max` and
+            `min` of the AUROC over shared epigenomes; `se_over_seeds`, the standard error of
+            `mean` that comes from random training: the root of the summed squares of the
+            epigenomes' own, divided by their number; `reference`, the model to improve on,
+            empty where it has no run; `num_improved`, the number of shared epigenomes with a
+            higher AUROC than its; `num_epigenomes`, shared; `num_runs`, on these.
+        epigenomes: A row a model and epigenome, shared or not: `auroc`; its 95 % interval over
+            genes, `auroc_low` and `auroc_high` (DeLong's variance, on the logit scale);
+            `se_over_seeds`, the standard error from random training: standard deviation over
+            seeds by the root of their number, NaN with one seed; `num_genes`, `num_folds`,
+            `num_runs`, `is_shared`.
+        paired_tests: A row a pair of models and test: DeLong's in each epigenome where both have
+            runs in every fold, and over these Wilcoxon's signed-rank test, `epigenome` empty.
+            `difference` is `auroc_a - auroc_b`, with `model_a` further up in `models`. `p_holm`
+            is `p_value` corrected for the number of pairs, in each epigenome for DeLong's test.
+            Where there is no p-value, `note` says why.
+        left_out: Runs that are not counted, and why.
+    """
+
+    models: "pd.DataFrame"
+    epigenomes: "pd.DataFrame"
+    paired_tests: "pd.DataFrame"
+    left_out: Mapping[Path, str]
+
+
+def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> Leaderboard:
+    """Compare the models of finished runs.
+
+    Args:
+        paths: Run directories, or folders with run directories at any depth.
+        reference: The model on which others are to improve.
+
+    Returns:
+        The tables.
+
+    Raises:
+        InputError: If there is no finished run, a run is damaged, or runs do not belong together:
+            one dataset with several contents, one model with several options, the same training
+            twice, test genes that differ.
+
+    Example:
+        >>> leaderboard(["runs"]).models
+    """
+    import pandas as pd
+
+    from keras_chrome.leaderboard import models as comparison
+    from keras_chrome.runs.finished import check_belong_together, find_finished_runs
+
+    runs, left_out = find_finished_runs(paths)
+    check_belong_together(runs)
+    models, epigenomes, tests = [], [], []
+    for group, of_group in _grouped(runs, lambda run: (run.labels, run.split)).items():
+        measurements = {
+            epigenome: _measure(of_epigenome)
+            for epigenome, of_epigenome in _grouped(of_group, lambda run: run.epigenome).items()
+        }
+        of_epigenomes = comparison.epigenome_rows(measurements)
+        of_models = comparison.model_rows(of_epigenomes, reference)
+        of_tests = comparison.paired_test_rows(measurements, [row.model for row in of_models])
+        models += [(*group, *row) for row in of_models]
+        epigenomes += [(*group, *row) for row in of_epigenomes]
+        tests += [(*group, *row) for row in of_tests]
+
+    def table(row_class: Any, rows: list[tuple], **types: str) -> "pd.DataFrame":
+        columns = ["labels", "split", *row_class._fields]
+        return pd.DataFrame(rows, columns=columns).astype(types)
+
+    return Leaderboard(
+        table(comparison.ModelRow, models, num_improved="Int64"),
+        table(comparison.EpigenomeRow, epigenomes),
+        table(comparison.PairedTestRow, tests, num_genes="Int64"),
+        left_out,
+    )
+
+
+def _measure(runs: "Sequence[FinishedRun]") -> "dict[str, Measurement]":
+    """Each model on the test genes of one epigenome."""
+    import numpy as np
+
+    from keras_chrome.leaderboard.models import Measurement
+    from keras_chrome.runs.finished import read_test_genes
+    from keras_chrome.statistics.paired_tests import placements
+
+    measured = {run.model: Measurement({}, {}) for run in runs}
+    for fold, of_fold in sorted(_grouped(runs, lambda run: run.fold).items()):
+        genes = read_test_genes(of_fold)
+        models = np.array([run.model for run in of_fold])
+        for model in dict.fromkeys(models):
+            probability = genes.probability[models == model]
+            measured[model].placements[fold] = placements(genes.label, probability)
+            measured[model].aurocs[fold] = [r.test_auroc for r in of_fold if r.model == model]
+    return measured
+
+
+def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    """Items by key, keys in the order of their first item."""
+    groups: dict[_K, list[_T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups

@@ -1,0 +1,213 @@
+"""A leaderboard as a figure: models in the order of their mean AUROC, a dot an epigenome."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
+
+_PANEL_WIDTH_INCHES = 4.9
+_ROW_INCHES = 0.42
+# Half of what the dots of a model may take up of its row.
+_SPREAD = 0.4
+_MEAN: dict[str, Any] = {
+    "marker": "|",
+    "linestyle": "none",
+    "markersize": 2 * _SPREAD * _ROW_INCHES * 72,
+    "markeredgewidth": 1.8,
+    "color": DARK,
+}
+_REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.9, "linestyle": ":"}
+
+
+def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
+    """Draw a panel for each label rule and split scheme.
+
+    A row is a model, best first. A dot is an epigenome, open where the model is not compared with
+    all others. Bar and number are the mean over the filled dots; the dotted line is the
+    reference's. Up to six epigenomes have colours, and 95 % intervals over genes.
+
+    Args:
+        models: `Leaderboard.models`.
+        epigenomes: `Leaderboard.epigenomes`.
+
+    Returns:
+        A figure to save.
+    """
+    panels = list(models.groupby(["labels", "split"], sort=False))
+    names = sorted(epigenomes["epigenome"].unique())
+    colours = (
+        dict(zip(names, SERIES_COLOURS, strict=False)) if len(names) <= len(SERIES_COLOURS) else {}
+    )
+    num_columns = min(2, len(panels))
+    num_rows = math.ceil(len(panels) / num_columns)
+    most_models = max(len(of_panel) for _, of_panel in panels)
+    figure = Figure(
+        figsize=(
+            0.2 + _PANEL_WIDTH_INCHES * num_columns,
+            0.3 + (0.85 + _ROW_INCHES * most_models) * num_rows,
+        ),
+        dpi=200,
+        layout=ConstrainedLayoutEngine(wspace=0.06),
+    )
+    grid = figure.subplots(num_rows, num_columns, squeeze=False)
+    drawn = []
+    for axes, ((labels, split), of_panel) in zip(grid.flat, panels, strict=False):
+        is_own = (epigenomes["labels"] == labels) & (epigenomes["split"] == split)
+        axes.set_title(f"{labels} labels, {split} split", fontsize=10, loc="left", color=DARK)
+        _draw_frame(axes, of_panel, epigenomes[is_own], has_intervals=bool(colours))
+        drawn.append((axes, of_panel, epigenomes[is_own]))
+    for axes in grid.flat[len(panels) :]:
+        axes.axis("off")
+    handles = _legend_handles(models, epigenomes, colours)
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=math.ceil(len(handles) / math.ceil(len(handles) / (4 * num_columns))),
+        frameon=False,
+        fontsize=8,
+        labelcolor=GREY,
+        columnspacing=1.4,
+        handletextpad=0.5,
+    )
+    # A swarm needs to know how large the axes are.
+    figure.draw_without_rendering()
+    for axes, of_panel, of_epigenomes in drawn:
+        for y, model in enumerate(of_panel["model"]):
+            of_model = of_epigenomes[of_epigenomes["model"] == model]
+            if colours:
+                _draw_intervals(axes, of_model, y, colours)
+            else:
+                _draw_swarm(axes, of_model, y)
+    return figure
+
+
+def _draw_frame(
+    axes: Axes, models: pd.DataFrame, epigenomes: pd.DataFrame, *, has_intervals: bool
+) -> None:
+    """All of a panel but the dots."""
+    _set_limits(axes, epigenomes, len(models), has_intervals=has_intervals)
+    has_means = (models["num_epigenomes"] > 1).any()
+    _write_beside(axes, -0.8, "mean" if has_means else "AUROC", fontsize=8, color=GREY)
+    for y, mean in enumerate(models["mean"]):
+        axes.axhline(y, color=PALE, linewidth=0.5, zorder=0)
+        if np.isfinite(mean):
+            _write_beside(axes, y, f"{mean:.3f}", fontsize=9, color=DARK)
+        if has_means:
+            axes.plot([mean], [y], zorder=4, **_MEAN)
+    for mean in models.loc[models["model"] == models["reference"], "mean"].dropna():
+        axes.axvline(mean, zorder=1, **_REFERENCE)
+    axes.set_yticks(range(len(models)), models["model"], fontsize=9, color=DARK)
+    axes.set_xlabel("test AUROC", fontsize=9, color=DARK)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    axes.tick_params(axis="x", labelsize=8, colors=GREY)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(PALE)
+
+
+def _set_limits(
+    axes: Axes, epigenomes: pd.DataFrame, num_models: int, *, has_intervals: bool
+) -> None:
+    # An interval is unknown where a class has one test gene.
+    columns = ["auroc", "auroc_low", "auroc_high"] if has_intervals else ["auroc"]
+    low, high = np.nanmin(epigenomes[columns]), np.nanmax(epigenomes[columns])
+    margin = 0.04 * (high - low) or 0.01
+    axes.set_xlim(low - margin, high + margin)
+    axes.set_ylim(num_models - 0.45, -0.55)
+
+
+def _write_beside(axes: Axes, y: float, text: str, **style: Any) -> None:
+    axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", **style)
+
+
+def _draw_intervals(axes: Axes, rows: pd.DataFrame, y: int, colours: Mapping[str, str]) -> None:
+    """Dots one below the other, each with its interval."""
+    below = np.linspace(-1, 1, len(colours) + 2)[1:-1] * _SPREAD
+    heights = dict(zip(colours, y + below, strict=True))
+    columns = ["epigenome", "auroc", "auroc_low", "auroc_high", "is_shared"]
+    for name, auroc, low, high, is_shared in rows[columns].itertuples(index=False):
+        colour, height = colours[name], heights[name]
+        axes.plot([low, high], [height] * 2, color=colour, linewidth=1.5, alpha=0.5, zorder=2)
+        axes.plot([auroc], [height], zorder=3, **_dot(colour, 5.5, is_filled=is_shared))
+
+
+def _draw_swarm(axes: Axes, rows: pd.DataFrame, y: int) -> None:
+    """Dots on a line, and beside it where they would lie on each other."""
+    size_points = 4.0
+    extent = axes.get_window_extent()
+    points_a_pixel = 72 / axes.figure.dpi
+    low, high = axes.get_xlim()
+    points_an_auroc = extent.width * points_a_pixel / (high - low)
+    points_a_row = extent.height * points_a_pixel / abs(np.subtract(*axes.get_ylim()))
+    rows = rows.sort_values("auroc")
+    offsets = _swarm(rows["auroc"].to_numpy() * points_an_auroc / size_points)
+    offsets *= size_points / points_a_row
+    if len(rows) and (widest := float(abs(offsets).max())) > _SPREAD:
+        offsets *= _SPREAD / widest
+    for is_shared in (True, False):
+        chosen = (rows["is_shared"] == is_shared).to_numpy()
+        axes.plot(
+            rows["auroc"][chosen],
+            y + offsets[chosen],
+            zorder=3,
+            **_dot(SERIES_COLOURS[0], size_points, is_filled=is_shared),
+        )
+
+
+def _swarm(positions: np.ndarray) -> np.ndarray:
+    """How far aside dots of diameter one have to go so that none covers another.
+
+    Args:
+        positions: Floats `(dots,)`, ascending, in diameters.
+    """
+    offsets: list[float] = []
+    for i, position in enumerate(positions):
+        near = [
+            (position - positions[j], offsets[j]) for j in range(i) if position - positions[j] < 1
+        ]
+        touching = [o + s * math.sqrt(1 - d * d) for d, o in near for s in (1, -1)]
+        free = [
+            candidate
+            for candidate in (0.0, *touching)
+            if all(math.hypot(d, candidate - o) > 1 - 1e-9 for d, o in near)
+        ]
+        offsets.append(min(free, key=abs))
+    return np.array(offsets)
+
+
+def _dot(colour: str, size: float, *, is_filled: bool) -> dict[str, Any]:
+    return {
+        "marker": "o",
+        "linestyle": "none",
+        "markersize": size,
+        "markerfacecolor": colour if is_filled else "white",
+        "markeredgecolor": "white" if is_filled else colour,
+        "markeredgewidth": 0.5 if is_filled else 1.0,
+    }
+
+
+def _legend_handles(
+    models: pd.DataFrame, epigenomes: pd.DataFrame, colours: Mapping[str, str]
+) -> list[Line2D]:
+    entries: list[tuple[str, dict[str, Any]]] = [
+        (name, _dot(colour, 5.5, is_filled=True)) for name, colour in colours.items()
+    ]
+    if colours:
+        entries.append(("95 % interval over genes", {"color": GREY, "linewidth": 1.5}))
+    else:
+        entries.append(("an epigenome", _dot(SERIES_COLOURS[0], 5.5, is_filled=True)))
+    if not epigenomes["is_shared"].all():
+        entries.append(("not in the mean", _dot(GREY, 5.5, is_filled=False)))
+    if (models["num_epigenomes"] > 1).any():
+        entries.append(("mean", {**_MEAN, "markersize": 9}))
+    entries += [(name, _REFERENCE) for name in models["reference"].unique() if name]
+    return [Line2D([], [], label=label, **style) for label, style in entries]

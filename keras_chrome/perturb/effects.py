@@ -1,0 +1,246 @@
+"""Change a mark's signal in silico and see what the model then answers.
+
+As a command: `python -m keras_chrome.perturb RUN --mark H3K27me3 --scale 0`, a table of genes, or
+without `--mark` a matrix of all marks and pairs of marks.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from keras_chrome.errors import InputError
+from keras_chrome.perturb.perturbation import Perturbation, perturb_signal
+from keras_chrome.runs import Study, open_study
+from keras_chrome.runs.study import ON_PROBABILITY
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from keras_chrome.data import Genes
+    from keras_chrome.importance.network import Model
+
+# A forest of some hundred trees says 0 and 1, of which there are no log-odds.
+_MOST_CERTAIN = 0.999
+
+
+class Scores(NamedTuple):
+    """What a model says of genes, before it is turned into a call.
+
+    Attributes:
+        probability: float64 `(genes,)`, of high expression.
+        logit: float64 `(genes,)`: a network's own; of a baseline, which has none, the log-odds of
+            its probability clipped to [0.001, 0.999].
+    """
+
+    probability: "np.ndarray"
+    logit: "np.ndarray"
+
+
+def perturb(
+    run_dir: str | Path,
+    perturbation: Perturbation,
+    *,
+    split: str | None = None,
+    gene: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+) -> "pd.DataFrame":
+    """Predict genes before and after a mark is changed.
+
+    The change is made in the direction of transcription, and then turned back: the model sees the
+    bins as it was trained on them. A gene of unknown direction is changed as it stands.
+
+    It tells what the model has learnt of a mark, not what an experiment on it would show: in a
+    cell the other marks would follow.
+
+    Args:
+        run_dir: A run directory, of a network or a baseline.
+        perturbation: What is done to which mark.
+        split: `train`, `valid`, `test` or `all`; `test` if None, and with a gene any.
+        gene: This one only: Ensembl id or symbol.
+        dataset: A built dataset; the run's own if None. It must have the run's bins.
+        data_dir: Where datasets were built; where the run found its own if None.
+        labels: Label rule; the run's own if None. Genes without such a label are left out.
+
+    Returns:
+        A row a gene, the largest change of probability first: `gene_id`, `symbol`, `chrom`,
+        `tss`, `strand`, `label`, `rpkm`; `probability_before`, `probability_after` and their
+        difference `change`; `logit_change` (see `Scores.logit`); `is_flipped`, whether the
+        probability crosses 0.5; `has_direction`, false where the direction of transcription is
+        unknown.
+
+    Raises:
+        InputError: If the run, the dataset or the gene is missing, they do not fit each other, or
+            the model has no such mark or the region no such part.
+
+    Example:
+        >>> perturb("runs/E012", Perturbation(mark="H3K27me3", scale=0)).head()
+    """
+    import pandas as pd
+
+    study = open_study(
+        run_dir, split=split, gene=gene, dataset=dataset, data_dir=data_dir, labels=labels
+    )
+    mark = _mark_position(study, perturbation.mark)
+    before, after = _scores(study, [(), (mark,)], perturbation)
+    genes = study.genes
+    table = pd.DataFrame(
+        {
+            **{name: getattr(genes, name) for name in ("gene_id", "symbol", "chrom", "tss")},
+            **{name: getattr(genes, name) for name in ("strand", "label", "rpkm")},
+            "probability_before": before.probability,
+            "probability_after": after.probability,
+            "change": after.probability - before.probability,
+            "logit_change": after.logit - before.logit,
+            "is_flipped": _is_high(after) != _is_high(before),
+            "has_direction": _has_direction(genes),
+        }
+    )
+    return table.sort_values("change", key=abs, ascending=False, kind="stable", ignore_index=True)
+
+
+def perturb_all_marks(
+    run_dir: str | Path,
+    perturbation: Perturbation,
+    *,
+    split: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+) -> "pd.DataFrame":
+    """Do the same to each mark, and to each pair of marks at once.
+
+    Args:
+        run_dir: A run directory, of a network or a baseline.
+        perturbation: What is done, without a mark.
+        split: As in `perturb`, as are the others.
+        dataset: Likewise.
+        data_dir: Likewise.
+        labels: Likewise.
+
+    Returns:
+        A row for `mark_a`, `mark_b` (the same where a mark is changed alone) and `predicted`, the
+        genes that were `high` or `low` before, or `all`. Means over these: `logit_change`,
+        `probability_change`; `interaction`, by how much the logit changes more than the sum of
+        what the two marks change alone, NaN for a single mark. `share_to_high` and
+        `share_to_low`, the shares that cross 0.5; `num_genes`, and how many of them have no known
+        direction of transcription, `num_without_direction`. Means of no gene are NaN.
+
+    Raises:
+        InputError: As `perturb`, and if a mark is given.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if perturbation.mark is not None:
+        raise InputError(
+            f"Expected no mark: every mark is taken. Received: mark={perturbation.mark!r}"
+        )
+    study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
+    names = study.run.marks
+    # Each mark alone comes first, so that the pairs find what it did.
+    single = [(m,) for m in range(len(names))]
+    changed = [*single, *itertools.combinations(range(len(names)), 2)]
+    scores = _scores(study, [(), *changed], perturbation)
+    before = next(scores)
+    was_high = _is_high(before)
+    has_direction = _has_direction(study.genes)
+    groups = {"all": np.ones_like(was_high), "high": was_high, "low": ~was_high}
+    alone: dict[int, np.ndarray] = {}
+    rows: list[dict[str, Any]] = []
+    for marks, after in zip(changed, scores, strict=True):
+        logit_change = after.logit - before.logit
+        interaction = np.full_like(logit_change, np.nan)
+        if len(marks) == 1:
+            alone[marks[0]] = logit_change
+        else:
+            interaction = logit_change - alone[marks[0]] - alone[marks[1]]
+        of_genes = pd.DataFrame(
+            {
+                "logit_change": logit_change,
+                "probability_change": after.probability - before.probability,
+                "interaction": interaction,
+                "share_to_high": _is_high(after) & ~was_high,
+                "share_to_low": ~_is_high(after) & was_high,
+            }
+        )
+        for group, chosen in groups.items():
+            rows.append(
+                {
+                    "mark_a": names[marks[0]],
+                    "mark_b": names[marks[-1]],
+                    "predicted": group,
+                    "num_genes": int(chosen.sum()),
+                    "num_without_direction": int((chosen & ~has_direction).sum()),
+                    **of_genes[chosen].mean(),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _scores(
+    study: Study, changed: Sequence[tuple[int, ...]], perturbation: Perturbation
+) -> Iterator[Scores]:
+    """What the model says of the genes, for each set of marks that is changed at once."""
+    from keras_chrome.data.orientation import along_transcription
+
+    dataset, genes = study.dataset, study.genes
+    bins = perturbation.bins(
+        num_bins=dataset.num_bins, bin_bp=dataset.bin_bp, flank_bp=dataset.flank_bp
+    )
+
+    def versions() -> Iterator["np.ndarray"]:
+        oriented = along_transcription(genes.signal, genes)
+        for marks in changed:
+            perturbed = oriented
+            for mark in marks:
+                perturbed = perturb_signal(perturbed, perturbation, mark=mark, bins=bins)
+            # The same genes are turned once more, and so back.
+            yield along_transcription(perturbed, genes)
+
+    return _model_scores(study.model, versions(), len(changed))
+
+
+def _model_scores(
+    model: "Model", versions: Iterable["np.ndarray"], num_versions: int
+) -> Iterator[Scores]:
+    import keras
+    import numpy as np
+    from scipy.special import expit, logit
+    from tqdm import tqdm
+
+    from keras_chrome.importance.batches import answers_in_batches
+    from keras_chrome.importance.network import logit_answer
+
+    if not isinstance(model, keras.Model):
+        for version in tqdm(versions, "perturb", num_versions, disable=None):
+            probability = np.asarray(model(version)["probability"], np.float64)
+            yield Scores(probability, logit(np.clip(probability, 1 - _MOST_CERTAIN, _MOST_CERTAIN)))
+        return
+    for answers in answers_in_batches(
+        logit_answer(model),
+        versions,
+        num_versions=num_versions,
+        batch_size=512,
+        title="perturb",
+    ):
+        logits = answers["logit"][:, 0].astype(np.float64)
+        yield Scores(expit(logits), logits)
+
+
+def _mark_position(study: Study, mark: str | None) -> int:
+    marks = study.run.marks
+    if mark not in marks:
+        raise InputError(f"Expected one of the run's marks, {', '.join(marks)}. Received: {mark=}")
+    return marks.index(mark)
+
+
+def _is_high(scores: Scores) -> "np.ndarray":
+    return scores.probability >= ON_PROBABILITY
+
+
+def _has_direction(genes: "Genes") -> "np.ndarray":
+    return (genes.strand != "") | genes.oriented

@@ -1,0 +1,229 @@
+"""What a report says of a run: from its directory, from its dataset, and from the model itself."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from keras_chrome.errors import InputError
+from keras_chrome.importance import compute_importance, methods_of
+from keras_chrome.models.prediction import Prediction, predict
+from keras_chrome.runs import Study, open_study
+from keras_chrome.runs.run import read_metrics
+from keras_chrome.statistics.metrics import classification_metrics
+
+
+class Finding(NamedTuple):
+    """What another command leaves in a run directory, `NAME/NAME.csv` and `NAME/NAME.svg`.
+
+    Attributes:
+        name: NAME.
+        title: Of its section.
+        about: What it shows, in a sentence or two.
+        command: That writes it.
+        columns: Of the CSV.
+    """
+
+    name: str
+    title: str
+    about: str
+    command: str
+    columns: tuple[str, ...]
+
+
+FINDINGS = (
+    Finding(
+        name="compare",
+        title="Comparison with H3K27ac",
+        about="H3K27ac marks active promoters and enhancers, and no model is trained on it. If "
+        "attention finds what regulates a gene, it should follow this mark: Table 3 of the paper. "
+        "A control takes out what the signal itself, the distance from the TSS, or both explain.",
+        command="python -m keras_chrome.compare {run} --validation-mark H3K27ac",
+        columns=(
+            *("epigenome", "method", "level", "statistic", "control", "r", "low", "high"),
+            "num_genes",
+        ),
+    ),
+    Finding(
+        name="faithfulness",
+        title="Faithfulness",
+        about="Whether the bins that a method calls important are those that the model's answer "
+        "rests on.",
+        command="python -m keras_chrome.faithfulness {run}",
+        columns=(
+            *("question", "measure", "method", "value", "low", "high", "num_genes", "better"),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class CollectedRun:
+    """A run as a report shows it; None where the run does not have it.
+
+    Attributes:
+        name: Its name in the report.
+        path: Its directory.
+        study: The run, its model and the test genes.
+        prediction: What the model says of the test genes.
+        metrics: Of the test genes, as `classification_metrics` returns them.
+        training: What `metrics.json` says of the training.
+        history: An epoch a row.
+        quality: What `quality.json` beside the records holds.
+        saliency: float32 `(genes, marks, bins)`, in logit a unit of signal.
+        no_saliency: Why there is no saliency; empty if there is.
+        tables: The tables of `FINDINGS`, by name.
+    """
+
+    name: str
+    path: Path
+    study: Study
+    prediction: Prediction
+    metrics: dict[str, Any]
+    training: dict[str, Any]
+    history: pd.DataFrame | None
+    quality: dict[str, Any] | None
+    saliency: np.ndarray | None
+    no_saliency: str
+    tables: dict[str, pd.DataFrame]
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The marks of the model and, if the quality of more was measured, these, too."""
+        measured = (of_mark["mark"] for of_mark in (self.quality or {"marks": ()})["marks"])
+        return tuple(dict.fromkeys((*self.study.run.marks, *measured)))
+
+
+def collect_runs(
+    run_dirs: Iterable[str | Path],
+    *,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+) -> list[CollectedRun]:
+    """Collect what a report says of runs; a run that is named twice counts once.
+
+    Args:
+        run_dirs: Run directories.
+        dataset: A built dataset for all of them; each run's own if None.
+        data_dir: Where datasets were built; where each run found its own if None.
+        labels: Label rule; each run's own if None.
+
+    Raises:
+        InputError: If a run or a dataset is missing, they do not fit each other, a file is
+            damaged, or the test genes are all of one class.
+    """
+    from keras_chrome.data import check_classes
+
+    paths = list({Path(path).resolve(): Path(path) for path in run_dirs}.values())
+    collected = []
+    for path, name in zip(paths, _names(paths), strict=True):
+        # Files first: they are read at once, and the model takes its time.
+        history = _read_history(path / "history.csv")
+        tables = {finding.name: _read_finding(path, finding) for finding in FINDINGS}
+        study = open_study(path, dataset=dataset, data_dir=data_dir, labels=labels)
+        quality = _read_quality(study.dataset.path / "quality" / "quality.json")
+        check_classes(study.genes, study.dataset, study.labels)
+        prediction = predict(study.model, study.genes.signal)
+        saliency, no_saliency = _saliency(study)
+        collected.append(
+            CollectedRun(
+                name=name,
+                path=path,
+                study=study,
+                prediction=prediction,
+                metrics=classification_metrics(study.genes.label, prediction.probability),
+                training=read_metrics(path / "metrics.json"),
+                history=history,
+                quality=quality,
+                saliency=saliency,
+                no_saliency=no_saliency,
+                tables={name: table for name, table in tables.items() if table is not None},
+            )
+        )
+    return collected
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """The last part of each path, and as many more as tell it from the others."""
+    parts = [path.resolve().parts[1:] for path in paths]
+    names = []
+    for own in parts:
+        others = [other for other in parts if other is not own]
+        length = 1
+        while length < len(own) and any(other[-length:] == own[-length:] for other in others):
+            length += 1
+        names.append("/".join(own[-length:]))
+    return names
+
+
+def _saliency(study: Study) -> tuple[np.ndarray | None, str]:
+    """The saliency `(genes, marks, bins)`, or None and why."""
+    if "saliency" not in methods_of(study.model):
+        return None, f"{study.run.model_name} has no gradient, and so no saliency"
+    signal = study.genes.signal
+    try:
+        # No background: saliency compares with no other genes.
+        importance = compute_importance("saliency", study.model, signal, background=signal[:0])
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "tf_keras_vis":
+            raise
+        return None, "saliency takes the extra explain: pip install 'keras-chrome[explain]'"
+    return importance.swapaxes(1, 2), ""
+
+
+def _read_history(path: Path) -> pd.DataFrame | None:
+    if not path.is_file():
+        return None
+    return _read_csv(path, ("epoch", "loss", "val_loss", "val_auroc"), "train the run again")
+
+
+def _read_finding(run: Path, finding: Finding) -> pd.DataFrame | None:
+    path = run / finding.name / f"{finding.name}.csv"
+    if not path.is_file():
+        return None
+    remedy = f"write it anew with `{finding.command.format(run=run)}`"
+    # Empty text, such as no control, is not a missing number.
+    text = {"epigenome", "method", "level", "statistic", "control", "question", "measure", "better"}
+    table = _read_csv(path, finding.columns, remedy, dtype=dict.fromkeys(text, str))
+    named = [name for name in finding.columns if name in text]
+    return table.assign(**{name: table[name].fillna("") for name in named})
+
+
+def _read_csv(path: Path, columns: Sequence[str], remedy: str, **options: Any) -> pd.DataFrame:
+    """Read columns of a CSV, in this order."""
+    try:
+        table = pd.read_csv(path, **options)
+    except ValueError as error:
+        raise InputError(
+            f"Expected a table as CSV. Received: {path} ({' '.join(str(error).split())}); {remedy}"
+        ) from None
+    if missing := [name for name in columns if name not in table.columns]:
+        raise InputError(
+            f"Expected the columns {', '.join(columns)}. Received: {path} without "
+            f"{', '.join(missing)}; {remedy}"
+        )
+    return table[list(columns)]
+
+
+def _read_quality(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        quality = json.loads(path.read_text())
+        # Looked up here, so that a damaged file is told from a bug.
+        for name in ("marks", "correlation", "num_genes", "flank_bp", "bin_bp", "warnings"):
+            quality[name]
+        for of_mark in quality["marks"]:
+            for name in ("mark", "mean_signal", "zero_share", "profile", "profile_high"):
+                of_mark[name]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"Expected the quality of a dataset as JSON. Received: {path} "
+            f"({type(error).__name__}: {error}); delete it, or build the dataset anew"
+        ) from None
+    return quality

@@ -1,0 +1,272 @@
+"""The page: what was collected of runs, laid out as one HTML file that loads nothing."""
+
+import base64
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from keras_chrome import __version__
+from keras_chrome.report.calibration import calibration_bins, expected_calibration_error
+from keras_chrome.report.collect import FINDINGS, CollectedRun, Finding
+from keras_chrome.report.curves import precision_recall_points, roc_points
+from keras_chrome.report.encode import (
+    GENES_A_CHUNK,
+    EncodedGenes,
+    encode_genes,
+    encode_json,
+    json_in_script,
+)
+from keras_chrome.report.svg import inline_svg
+from keras_chrome.report.theme import theme_css
+
+# Genomes that the genome browser of UCSC knows by this name.
+_UCSC_GENOMES = ("hg19", "hg38", "mm10")
+# Where files lie is nobody's concern but the writer's.
+_LOCAL_OPTIONS = {"run_dir", "data_dir", "resume", "overwrite", "checkpoint"}
+
+
+def render_page(runs: Sequence[CollectedRun]) -> str:
+    """Lay out a report.
+
+    Args:
+        runs: From `collect_runs`.
+
+    Returns:
+        HTML. Its Content-Security-Policy allows this one script and this one style sheet, by their
+        hashes, and forbids to load anything.
+    """
+    marks = list(dict.fromkeys(mark for run in runs for mark in run.marks))
+    here = files("keras_chrome.report")
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": _number, "percent": _percent, "thousands": _thousands}
+    style = theme_css(marks) + (here / "page.css").read_text()
+    script = (here / "page.js").read_text()
+    shown = [_shown_run(run, place, marks) for place, run in enumerate(runs)]
+    return environment.from_string((here / "page.html").read_text()).render(
+        title=f"{', '.join(run.name for run in runs)} - keras-chrome report",
+        version=__version__,
+        style=Markup(style),
+        style_hash=_hash(style),
+        script=Markup(script),
+        script_hash=_hash(script),
+        data=Markup(json_in_script({"marks": marks, "runs": [run["data"] for run in shown]})),
+        runs=shown,
+    )
+
+
+def _hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _shown_run(run: CollectedRun, place: int, marks: Sequence[str]) -> dict[str, Any]:
+    """What the template knows of a run; `data` is what the script knows."""
+    study = run.study
+    genes, probability = study.genes, run.prediction.probability
+    bins = calibration_bins(genes.label, probability)
+    encoded = _encode(run)
+    error = expected_calibration_error(bins)
+    return {
+        "place": place,
+        "name": run.name,
+        "path": run.path,
+        "model": study.run.model_name,
+        "dataset": study.dataset.name,
+        "labels": study.labels,
+        "metrics": {**run.metrics, "ece": error},
+        "median_rpkm": study.dataset.metadata.get("median_rpkm"),
+        "training": run.training,
+        "facts": _facts(run),
+        "quality": run.quality and {**run.quality, "numbers": _mark_numbers(run.quality, marks)},
+        "history": None if run.history is None else run.history.to_dict("records"),
+        "calibration": bins,
+        "findings": [_shown_finding(run, finding, place) for finding in FINDINGS],
+        "chunks": encoded.chunks,
+        "genes": _gene_table(run),
+        "data": {
+            "name": run.name,
+            "numGenes": len(genes),
+            "marks": [marks.index(mark) for mark in study.run.marks],
+            "numBins": study.dataset.num_bins,
+            "binBp": study.dataset.bin_bp,
+            "flankBp": study.dataset.flank_bp,
+            "genesAChunk": GENES_A_CHUNK,
+            "layers": encoded.layers,
+            "ucsc": genome
+            if (genome := study.dataset.metadata.get("genome")) in _UCSC_GENOMES
+            else None,
+            "labels": study.labels,
+            "notes": _notes(run),
+            "quality": run.quality and _profiles(run.quality, marks),
+            "history": None
+            if run.history is None
+            else {**_columns(run.history), "best_epoch": run.training.get("best_epoch")},
+            "metrics": {
+                **{name: run.metrics[name] for name in ("auroc", "auprc", "positive_rate")},
+                "ece": error,
+            },
+            "roc": roc_points(genes.label, probability),
+            "precisionRecall": precision_recall_points(genes.label, probability),
+            "calibration": [of_bin._asdict() for of_bin in bins],
+            "histogram": [
+                np.histogram(probability[genes.label == label], 20, (0, 1))[0].tolist()
+                for label in (0, 1)
+            ],
+        },
+    }
+
+
+def _encode(run: CollectedRun) -> EncodedGenes:
+    layers = {
+        "signal": run.study.genes.signal.swapaxes(1, 2),
+        "alpha": run.prediction.alpha,
+        "beta": run.prediction.beta,
+        "saliency": run.saliency,
+    }
+    return encode_genes({name: values for name, values in layers.items() if values is not None})
+
+
+def _gene_table(run: CollectedRun) -> str:
+    genes = run.study.genes
+    return encode_json(
+        {
+            "id": genes.gene_id.tolist(),
+            "symbol": genes.symbol.tolist(),
+            "chrom": genes.chrom.tolist(),
+            "tss": genes.tss.tolist(),
+            "strand": genes.strand.tolist(),
+            "oriented": genes.oriented.astype(int).tolist(),
+            "label": genes.label.tolist(),
+            "rpkm": [float(f"{r:.4g}") if math.isfinite(r) else None for r in genes.rpkm.tolist()],
+            "probability": [float(f"{p:.4f}") for p in run.prediction.probability.tolist()],
+        }
+    )
+
+
+def _notes(run: CollectedRun) -> list[str]:
+    """What the gene browser cannot show of this model."""
+    name = run.study.run.model_name
+    has = {"alpha": run.prediction.alpha is not None, "beta": run.prediction.beta is not None}
+    missing = " and ".join(layer for layer, is_there in has.items() if not is_there)
+    notes = [f"{name} has no {missing}"] if missing else []
+    return notes + ([run.no_saliency] if run.no_saliency else [])
+
+
+def _columns(history: pd.DataFrame) -> dict[str, list[float | None]]:
+    # JSON has no NaN.
+    return {
+        str(name): [v if math.isfinite(v) else None for v in values.astype(float)]
+        for name, values in history.items()
+    }
+
+
+def _profiles(quality: Mapping[str, Any], marks: Sequence[str]) -> dict[str, Any]:
+    return {
+        "flankBp": quality["flank_bp"],
+        "binBp": quality["bin_bp"],
+        "marks": [
+            {
+                "mark": marks.index(of_mark["mark"]),
+                **{
+                    name: profile and [float(f"{v:.4g}") for v in profile]
+                    for name in ("profile", "profile_high", "profile_low")
+                    for profile in [of_mark.get(name)]
+                },
+            }
+            for of_mark in quality["marks"]
+        ],
+    }
+
+
+def _mark_numbers(quality: Mapping[str, Any], marks: Sequence[str]) -> list[dict[str, Any]]:
+    names = ("mark", "mean_signal", "zero_share", "peak_bp", "tss_enrichment", "auroc")
+    return [
+        {"place": marks.index(of_mark["mark"]), **{name: of_mark.get(name) for name in names}}
+        for of_mark in quality["marks"]
+    ]
+
+
+def _shown_finding(run: CollectedRun, finding: Finding, place: int) -> dict[str, Any]:
+    table = run.tables.get(finding.name)
+    shown: dict[str, Any] = {
+        "finding": finding,
+        "command": finding.command.format(run=run.path),
+        "rows": None,
+        "svg": None,
+    }
+    if table is None:
+        return shown
+    has_interval = {"low", "high"} <= set(table.columns)
+    point = "r" if "r" in table.columns else "value"
+    columns = [name for name in table.columns if name not in ("low", "high")]
+    shown["columns"] = [
+        {"name": name, "is_text": table[name].dtype.kind not in "fiu"} for name in columns
+    ]
+    shown["rows"] = [
+        [
+            {
+                "value": record[name],
+                "interval": (record["low"], record["high"])
+                if has_interval and name == point
+                else None,
+            }
+            for name in columns
+        ]
+        for record in table.to_dict("records")
+    ]
+    path = run.path / finding.name / f"{finding.name}.svg"
+    if path.is_file():
+        prefix = f"drawing-of-{place}-{finding.name}-"
+        shown["svg"] = Markup(inline_svg(path, prefix=prefix, title=f"{finding.title}, drawn"))
+    return shown
+
+
+def _facts(run: CollectedRun) -> dict[str, Any]:
+    """How the run was made, for a table of names and values."""
+    config, training = run.study.run.config, run.training
+    options = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in config["options"].items()
+        if name not in _LOCAL_OPTIONS and value is not None
+    }
+    measured = ("training_precision", "epochs_run", "best_epoch", "genes_per_second", "wall_s")
+    return {
+        **options,
+        **{name: training[name] for name in measured if name in training},
+        "genome": run.study.dataset.metadata.get("genome"),
+        "dataset fingerprint": config["dataset"].get("fingerprint"),
+        "label rule": run.study.dataset.metadata.get("label_rule"),
+        **{f"version of {name}": value for name, value in config["versions"].items()},
+        "version of Python": config["python"],
+        "git revision": config["git_revision"],
+    }
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    """A number to some decimals, with a true minus; a dash for none."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"  # noqa: RUF001
+    if isinstance(value, str):
+        return value
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+    return text.replace("-", "−")  # noqa: RUF001
+
+
+def _percent(value: float | None) -> str:
+    return _number(None if value is None else 100 * value, 1)
+
+
+def _thousands(value: int) -> str:
+    return f"{value:,}"

@@ -1,0 +1,120 @@
+"""The palette of all figures on a light and on a dark page, with contrasts that can be read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keras_chrome.figures.palette import DARK, GREY, SERIES_COLOURS, mark_colour
+
+TEXT_CONTRAST = 4.5
+"""Of text (WCAG 2.2, success criterion 1.4.3, level AA)."""
+
+SHAPE_CONTRAST = 3.0
+"""Of lines and shapes that carry meaning (1.4.11)."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a page, as `#rrggbb`.
+
+    Attributes:
+        paper: Behind everything.
+        panel: Behind controls and strips.
+        ink: Text.
+        soft: Text that stands back.
+        rule: Lines that only part things.
+        edge: Outlines of controls.
+        accent: Links, and the one series that matters.
+        wrong: What a prediction gets wrong.
+    """
+
+    paper: str
+    panel: str
+    ink: str
+    soft: str
+    rule: str
+    edge: str
+    accent: str
+    wrong: str
+
+
+_PAPER, _PANEL = "#fdfdfb", "#f3f3ef"
+_DARK_PAPER, _DARK_PANEL = "#16181c", "#20242a"
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, 0 to 1, as WCAG defines it."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(colour: str, other: str) -> float:
+    """Contrast ratio, 1 to 21, as WCAG defines it."""
+    low, high = sorted((luminance(colour), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def readable(colour: str, background: str, ratio: float) -> str:
+    """The colour, as far towards black or white as it takes to stand out from its background."""
+    towards = "#000000" if luminance(background) > 0.18 else "#ffffff"
+    for percent in range(100):
+        if contrast(mixed := _mixed(colour, towards, percent / 100), background) >= ratio:
+            return mixed
+    return towards
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    channels = [(int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in channels)
+
+
+LIGHT_THEME = Theme(
+    paper=_PAPER,
+    panel=_PANEL,
+    ink=DARK,
+    soft=readable(GREY, _PANEL, TEXT_CONTRAST),
+    rule="#dcdcd6",
+    edge=readable("#b0b0aa", _PANEL, SHAPE_CONTRAST),
+    accent=readable(SERIES_COLOURS[0], _PANEL, TEXT_CONTRAST),
+    wrong=readable(SERIES_COLOURS[-1], _PANEL, TEXT_CONTRAST),
+)
+DARK_THEME = Theme(
+    paper=_DARK_PAPER,
+    panel=_DARK_PANEL,
+    ink="#e7e5e0",
+    soft=readable(GREY, _DARK_PANEL, 5.5),
+    rule="#343a42",
+    edge=readable("#555c66", _DARK_PANEL, SHAPE_CONTRAST),
+    accent=readable(SERIES_COLOURS[0], _DARK_PANEL, 5.5),
+    wrong=readable(SERIES_COLOURS[-1], _DARK_PANEL, TEXT_CONTRAST),
+)
+
+
+def theme_css(marks: Sequence[str]) -> str:
+    """Custom properties for both themes: of the page, and `--mark-N`, `--mark-N-line` of marks.
+
+    A reader's choice, `data-theme` on the root element, goes before the system's.
+
+    Args:
+        marks: In the order of their numbers.
+    """
+    light, dark = (_declarations(theme, marks) for theme in (LIGHT_THEME, DARK_THEME))
+    of_marks = "".join(
+        f".mark-{i}{{--mark:var(--mark-{i});--mark-line:var(--mark-{i}-line)}}"
+        for i in range(len(marks))
+    )
+    return (
+        f":root{{color-scheme:light;{light}}}"
+        f"@media screen and (prefers-color-scheme:dark)"
+        f"{{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}"
+        f"@media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}"
+        f"{of_marks}"
+    )
+
+
+def _declarations(theme: Theme, marks: Sequence[str]) -> str:
+    colours = dict(vars(theme))
+    for i, mark in enumerate(marks):
+        colours[f"mark-{i}"] = mark_colour(mark)
+        colours[f"mark-{i}-line"] = readable(mark_colour(mark), theme.paper, SHAPE_CONTRAST)
+    return "".join(f"--{name}:{colour};" for name, colour in colours.items())

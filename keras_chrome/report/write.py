@@ -1,0 +1,46 @@
+"""Write one page on runs: data, training, predictions, explanations, every test gene.
+
+As a command: `python -m keras_chrome.report RUN --out report.html`. The page is one file that
+needs no network.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def report(
+    run_dirs: Iterable[str | Path],
+    out: str | Path,
+    *,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+) -> None:
+    """Write a report on runs as one HTML file.
+
+    It shows the quality of the data, learning curves, ROC and precision-recall curves,
+    calibration, what `compare` and `faithfulness` left in the run directory, and for each test gene
+    the signals, alpha, beta and saliency. What a run does not have is named, with what would make
+    it.
+
+    Args:
+        run_dirs: Run directories; the page switches between them.
+        out: The file to write.
+        dataset: A built dataset for all of them; each run's own if None.
+        data_dir: Where datasets were built; where each run found its own if None.
+        labels: Label rule; each run's own if None.
+
+    Raises:
+        InputError: If a run or a dataset is missing, they do not fit each other, or a file is
+            damaged.
+
+    Example:
+        >>> report(["runs/E003", "runs/E012"], "report.html")
+    """
+    from keras_chrome.report.collect import collect_runs
+    from keras_chrome.report.render import render_page
+    from keras_chrome.runs.files import atomic_path
+
+    page = render_page(collect_runs(run_dirs, dataset=dataset, data_dir=data_dir, labels=labels))
+    with atomic_path(Path(out)) as temporary:
+        temporary.write_text(page, encoding="utf-8")

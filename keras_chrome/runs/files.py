@@ -1,0 +1,61 @@
+"""Files written whole or not at all."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` which takes its place once the block is done.
+
+    The suffix stays, since Keras and Matplotlib choose the format by it. If the block fails,
+    nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        # A full disk does not say by itself which one it is.
+        error.filename = error.filename or str(path)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def write_csv(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table as CSV atomically."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def write_netcdf(path: Path, table: "xr.Dataset") -> None:
+    """Write arrays over genes as NetCDF atomically, compressed."""
+    compressed = {name: {"zlib": True} for name, values in table.items() if values.ndim > 1}
+    # By way of memory: HDF5 does not survive a disk that fills up under it.
+    content = table.to_netcdf(engine="h5netcdf", encoding=compressed)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_figure(stem: Path, figure: "Figure") -> None:
+    """Write `stem`.png and `stem`.svg atomically."""
+    for suffix in (".png", ".svg"):
+        with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
+            figure.savefig(temporary)

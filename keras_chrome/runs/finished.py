@@ -1,0 +1,235 @@
+"""Finished runs on disk, and what their models predicted for the test genes."""
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from keras_chrome.errors import InputError
+from keras_chrome.runs.run import open_run
+
+# Options in which the runs of one model may differ: what a leaderboard parts or averages over, and
+# where runs lie.
+_COMPARED = {"dataset", "seed", "split", "split_seed", "num_folds", "fold"}
+_LOCAL = {"run_dir", "data_dir", "resume", "overwrite"}
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with metrics, and what tells it apart from others.
+
+    Attributes:
+        path: The run directory.
+        labels: Label rule.
+        split: Split scheme: what decides which genes are tested, but for the fold.
+        epigenome: Name of the dataset.
+        model: Variant or baseline.
+        fold: Which chromosomes are tested; 0 where the scheme has no folds.
+        seed: Seed of the training.
+        test_auroc: As in `metrics.json`.
+        fingerprint: Of the dataset's contents.
+        options: All options of the training.
+    """
+
+    path: Path
+    labels: str
+    split: str
+    epigenome: str
+    model: str
+    fold: int
+    seed: int
+    test_auroc: float
+    fingerprint: str
+    options: Mapping[str, Any]
+
+
+class PredictedGenes(NamedTuple):
+    """The test genes of one epigenome and fold, as several runs predicted them.
+
+    Attributes:
+        label: Integers `(genes,)`, 0 or 1.
+        probability: Floats `(runs, genes)`.
+    """
+
+    label: np.ndarray
+    probability: np.ndarray
+
+
+def find_finished_runs(
+    paths: Iterable[str | Path],
+) -> tuple[list[FinishedRun], dict[Path, str]]:
+    """The finished runs at or below paths.
+
+    Args:
+        paths: Run directories, or folders with run directories at any depth.
+
+    Returns:
+        The runs in the order of their attributes, and why others are left out.
+
+    Raises:
+        InputError: If a path has no run, no run is finished, or one is damaged.
+    """
+    runs, left_out = [], {}
+    for path in _run_directories(paths):
+        config = open_run(path).config
+        if not (path / "metrics.json").is_file():
+            left_out[path] = "not finished: no metrics.json"
+        elif config["options"].get("dataset") is None:
+            left_out[path] = "imported: not trained on a dataset"
+        else:
+            runs.append(_finished_run(path, config))
+    if not runs:
+        path, reason = next(iter(left_out.items()))
+        raise InputError(
+            f"Expected at least one finished run. Received: {len(left_out)} to leave out, such as "
+            f"{path} ({reason})"
+        )
+    return sorted(runs, key=_identity), left_out
+
+
+def _run_directories(paths: Iterable[str | Path]) -> list[Path]:
+    found: dict[Path, Path] = {}
+    for path in map(Path, paths):
+        directories = list(_walk(path, set()))
+        if not directories:
+            raise InputError(
+                "Expected a run directory, with config.json, or a folder of run directories. "
+                f"Received: {str(path)!r}"
+            )
+        # A run that is named twice counts once.
+        found |= {directory.resolve(): directory for directory in directories}
+    return list(found.values())
+
+
+def _walk(path: Path, visited: set[Path]) -> Iterator[Path]:
+    if (path / "config.json").is_file():
+        yield path
+    elif path.is_dir() and path.resolve() not in visited:
+        # A link may lead back to a folder above it.
+        visited.add(path.resolve())
+        for child in sorted(path.iterdir()):
+            yield from _walk(child, visited)
+
+
+def _finished_run(path: Path, config: Mapping[str, Any]) -> FinishedRun:
+    try:
+        options = config["options"]
+        split, fold = _split_scheme(options)
+        return FinishedRun(
+            path,
+            labels=options["labels"],
+            split=split,
+            epigenome=config["dataset"]["name"].removeprefix("remc/"),
+            model=options["model"],
+            fold=fold,
+            seed=options["seed"],
+            test_auroc=json.loads((path / "metrics.json").read_text())["test"]["auroc"],
+            fingerprint=config["dataset"]["fingerprint"],
+            options=options,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "Expected config.json and metrics.json as `fit` writes them. "
+            f"Received: {path} ({type(error).__name__}: {error}); train it again"
+        ) from None
+
+
+def _split_scheme(options: Mapping[str, Any]) -> tuple[str, int]:
+    """What the test genes depend on, and the fold."""
+    # Runs from before there was a choice have no such option.
+    match options.get("split", "published"):
+        case "random":
+            return f"random (seed {options['split_seed']})", 0
+        case "chromosome":
+            return f"chromosome ({options['num_folds']} folds)", options["fold"]
+        case split:
+            return split, 0
+
+
+def _identity(run: FinishedRun) -> tuple[str, str, str, str, int, int]:
+    return run.labels, run.split, run.epigenome, run.model, run.fold, run.seed
+
+
+def check_belong_together(runs: Sequence[FinishedRun]) -> None:
+    """See that runs differ only in what a leaderboard compares or averages over.
+
+    Raises:
+        InputError: If one dataset has several contents, the runs of one model, label rule and
+            split scheme have other options than seed, dataset and fold that differ, or two runs
+            are the same training.
+    """
+    for first, run in _with_first(runs, lambda r: r.epigenome):
+        if run.fingerprint != first.fingerprint:
+            raise InputError(
+                f"Expected one dataset named {run.epigenome}. Received: {first.path} and "
+                f"{run.path}, trained on different contents of it; name the runs of one"
+            )
+    for first, run in _with_first(runs, lambda r: (r.labels, r.split, r.model)):
+        common = (first.options.keys() & run.options.keys()) - _COMPARED - _LOCAL
+        if changed := [k for k in sorted(common) if first.options[k] != run.options[k]]:
+            raise InputError(
+                f"Expected runs of {run.model} with the same options. Received: {first.path} and "
+                f"{run.path}, which differ in "
+                + ", ".join(f"{k} ({first.options[k]!r}, {run.options[k]!r})" for k in changed)
+                + "; name runs of one kind"
+            )
+    for first, run in _with_first(runs, _identity):
+        if run is not first:
+            raise InputError(
+                f"Expected one run of {run.model} on {run.epigenome} with {run.labels} labels and "
+                f"seed {run.seed}. Received: {first.path} and {run.path}; name one of them"
+            )
+
+
+def _with_first(items: Iterable[_T], key: Callable[[_T], Hashable]) -> Iterator[tuple[_T, _T]]:
+    """Each item, after the first one of its key."""
+    first: dict[Hashable, _T] = {}
+    for item in items:
+        yield first.setdefault(key(item), item), item
+
+
+def read_test_genes(runs: Sequence[FinishedRun]) -> PredictedGenes:
+    """What runs on the same epigenome and fold predicted for the test genes.
+
+    Genes are paired by their position, since seven published gene ids stand twice.
+
+    Raises:
+        InputError: If a `predictions.csv` is damaged, does not fit `metrics.json`, or has other
+            genes or labels than the first.
+    """
+    tables = [_read_test_table(run) for run in runs]
+    for run, table in zip(runs, tables, strict=True):
+        if not table[["gene_id", "label"]].equals(tables[0][["gene_id", "label"]]):
+            raise InputError(
+                f"Expected the same test genes and labels on {run.epigenome}. Received: "
+                f"{runs[0].path} and {run.path}, which differ in predictions.csv"
+            )
+    return PredictedGenes(
+        tables[0]["label"].to_numpy(), np.stack([t["probability"].to_numpy() for t in tables])
+    )
+
+
+def _read_test_table(run: FinishedRun) -> pd.DataFrame:
+    file = run.path / "predictions.csv"
+    types = {"gene_id": str, "split": str, "label": int, "probability": float}
+    try:
+        table = pd.read_csv(file, usecols=list(types), dtype=types, keep_default_na=False)
+        test = table[table["split"] == "test"].reset_index(drop=True)
+        if set(test["label"]) != {0, 1}:
+            raise ValueError(f"labels of test genes: {sorted(set(test['label']))}")
+        auroc = roc_auc_score(test["label"], test["probability"])
+        if abs(auroc - run.test_auroc) > 1e-6:
+            raise ValueError(f"AUROC {auroc:.6f}, in metrics.json {run.test_auroc:.6f}")
+    except ValueError as error:
+        raise InputError(
+            "Expected test genes labelled 0 and 1 with the AUROC of metrics.json. "
+            f"Received: {file} ({' '.join(str(error).split())}); write it anew with "
+            f"`python -m keras_chrome.evaluate {run.path}`"
+        ) from None
+    return test

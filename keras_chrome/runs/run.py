@@ -1,0 +1,238 @@
+"""A run directory: all that a trained model leaves on disk.
+
+`model.keras` (`model.joblib` of a baseline), `config.json` (every option, versions, seed, git
+revision, the dataset and its fingerprint), `splits.csv`, `history.csv`, `metrics.json`,
+`predictions.csv`, `checkpoints/` (to resume), `logs/` (TensorBoard). `metrics.json` is written
+last: a run that has it is finished. Each file is written under a temporary name and then renamed:
+a killed run leaves the old file or the new one.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_chrome.errors import InputError
+from keras_chrome.runs.files import atomic_path, write_json
+
+if TYPE_CHECKING:
+    import keras
+
+    from keras_chrome.baselines import Baseline
+    from keras_chrome.data import Dataset, Genes
+
+FORMAT_VERSION = 1
+_PACKAGES = ("keras-chrome", "tensorflow", "keras", "tensorflow-datasets", "numpy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory and its configuration.
+
+    Attributes:
+        path: The directory.
+        config: What `config.json` holds: `format_version`; `options` of the command; `model`, the
+            name of the variant or baseline, its marks and its arguments; `dataset`, its name,
+            bins, label rule and fingerprint; `versions`; `python`; `git_revision`.
+    """
+
+    path: Path
+    config: dict[str, Any]
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The marks that the model was trained on, in order."""
+        return tuple(self.config["model"]["marks"])
+
+    @property
+    def model_name(self) -> str:
+        """The variant or baseline."""
+        return self.config["model"].get("variant") or self.config["model"]["baseline"]
+
+    @property
+    def labels(self) -> str:
+        """The label rule that the model was trained on."""
+        return self.config["options"]["labels"]
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where training goes on from, if it was broken off."""
+        return self.path / "checkpoints" / "last.npz"
+
+    def open_dataset(self, name: str | None = None, data_dir: str | None = None) -> "Dataset":
+        """Open the dataset that the run was trained on, or another of the same shape.
+
+        Args:
+            name: A built dataset; the run's own if None.
+            data_dir: Where datasets were built; where the run found its own if None.
+
+        Raises:
+            InputError: If there is no such dataset, or it has other bins than the model.
+        """
+        from keras_chrome.data import open_dataset
+
+        name = name or self.config["options"].get("dataset")
+        if name is None:
+            raise InputError(
+                f"Expected a dataset. Received: {self.path}, which was not trained on one here; "
+                "name one with --dataset"
+            )
+        dataset = open_dataset(name, data_dir or self.config["options"].get("data_dir"))
+        found = {k: getattr(dataset, k) for k in ("num_bins", "bin_bp", "flank_bp")}
+        if found != (expected := {k: self.config["dataset"][k] for k in found}):
+            raise InputError(
+                f"Expected the bins that {self.path} was trained on ({_items(expected)}). "
+                f"Received: {dataset.name} with {_items(found)}"
+            )
+        return dataset
+
+    def load_genes(
+        self, split: str, *, dataset: "Dataset | None" = None, labels: str | None = None
+    ) -> "Genes":
+        """Read the labelled genes of one of the run's splits.
+
+        A run that was trained on the dataset's own splits takes those of any dataset. Another
+        run takes the genes, by their ids, that `splits.csv` puts into the split.
+
+        Args:
+            split: `train`, `valid` or `test`; `all` for every gene of the dataset.
+            dataset: From `open_dataset`; the run's own if None.
+            labels: Label rule; the run's own if None.
+
+        Raises:
+            InputError: If the dataset lacks a mark of the run.
+        """
+        import pandas as pd
+
+        from keras_chrome.data import load_genes
+
+        dataset, labels = dataset or self.open_dataset(), labels or self.labels
+        if split == "all" or self.config["options"].get("split", "published") == "published":
+            return load_genes(dataset, split, marks=self.marks, labels=labels)
+        splits = pd.read_csv(self.path / "splits.csv", dtype=str)
+        genes = load_genes(dataset, marks=self.marks, labels=labels)
+        ids = splits["gene_id"][splits["split"] == split]
+        return genes.subset(split, pd.Series(genes.gene_id).isin(ids).to_numpy())
+
+    def save_model(self, model: "keras.Model | Baseline") -> None:
+        """Write `model.keras`, or `model.joblib` of a baseline."""
+        with atomic_path(self.path / self._model_file) as temporary:
+            model.save(temporary)
+
+    def load_model(self) -> "keras.Model | Baseline":
+        """Load what `save_model` wrote.
+
+        Raises:
+            InputError: If it is missing: training did not finish.
+        """
+        path = self.path / self._model_file
+        if not path.is_file():
+            raise InputError(
+                f"Expected a finished run. Received: {self.path} without {path.name}. Finish it "
+                "with `python -m keras_chrome.fit --resume` and the run's own options"
+            )
+        if "baseline" in self.config["model"]:
+            from keras_chrome.baselines import Baseline
+
+            return Baseline.load(path)
+        import keras
+
+        import keras_chrome.layers  # noqa: F401  (registers what the file names)
+
+        return keras.saving.load_model(path, compile=False)
+
+    @property
+    def _model_file(self) -> str:
+        return "model.joblib" if "baseline" in self.config["model"] else "model.keras"
+
+
+@contextmanager
+def new_run(
+    path: str | Path,
+    *,
+    options: Mapping[str, Any],
+    model: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+) -> Iterator[Run]:
+    """Make a run directory, with its configuration, for a block that fills it.
+
+    If the block fails before there is a checkpoint to resume from, the directory is removed,
+    unless it held something before.
+    """
+    run = Run(
+        Path(path),
+        {
+            "format_version": FORMAT_VERSION,
+            "options": dict(options),
+            "model": dict(model),
+            "dataset": dict(dataset),
+            "versions": {name: version(name) for name in _PACKAGES},
+            "python": sys.version.split()[0],
+            "git_revision": _git_revision(),
+        },
+    )
+    is_ours = not run.path.exists() or not any(run.path.iterdir())
+    try:
+        run.path.mkdir(parents=True, exist_ok=True)
+        write_json(run.path / "config.json", run.config)
+        yield run
+    except BaseException:
+        if is_ours and not run.checkpoint_path.exists():
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+def open_run(path: str | Path) -> Run:
+    """Open a run directory.
+
+    Raises:
+        InputError: If it is missing, is no run directory or was written by another version.
+    """
+    path = Path(path)
+    file = path / "config.json"
+    if not file.is_file():
+        raise InputError(f"Expected a run directory with config.json. Received: run={str(path)!r}")
+    try:
+        config = json.loads(file.read_text())
+        found = config["format_version"]
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"Expected the configuration of a run as JSON. Received: {file}") from None
+    if found != FORMAT_VERSION:
+        raise InputError(
+            f"Expected a run of format version {FORMAT_VERSION}. Received: {path}, of version "
+            f"{found}, written by keras-chrome "
+            f"{config.get('versions', {}).get('keras-chrome', 'unknown')}; train it again"
+        )
+    return Run(path, config)
+
+
+def _items(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}={v}" for k, v in values.items())
+
+
+def _git_revision() -> str | None:
+    """The revision of the source that runs, `-dirty` if changed; None outside a checkout."""
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """A `metrics.json`; empty if there is none."""
+    import json
+
+    return json.loads(path.read_text()) if path.is_file() else {}

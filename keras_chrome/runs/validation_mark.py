@@ -1,0 +1,95 @@
+"""A mark that a model was not trained on, to hold its importance against."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_chrome.data import Dataset, read_columns
+from keras_chrome.errors import InputError
+from keras_chrome.runs.study import Study
+from keras_chrome.vocabulary import SPLITS
+
+
+class ValidationMark(NamedTuple):
+    """The signal of such a mark at the genes of a study.
+
+    Attributes:
+        mark: Its name.
+        dataset: The dataset that it was read from.
+        signal: float32 `(genes, bins)`, in the order and the direction of the study's genes; NaN
+            where the dataset lacks the gene.
+        has_signal: bool `(genes,)`.
+    """
+
+    mark: str
+    dataset: str
+    signal: np.ndarray
+    has_signal: np.ndarray
+
+
+def read_validation_mark(
+    study: Study, mark: str, *, dataset: str | None = None, data_dir: str | None = None
+) -> ValidationMark:
+    """Read a mark of the study's own dataset, or where that lacks it of another.
+
+    Args:
+        study: Model and genes.
+        mark: A mark that the model was not trained on.
+        dataset: Another built dataset of the same bins. Its genes are found by their ids and
+            places.
+        data_dir: Where it was built; where the run found its own if None.
+
+    Raises:
+        InputError: If the model was trained on the mark, no dataset holds it, or they share no
+            gene.
+    """
+    if mark in study.run.marks:
+        raise InputError(
+            f"Expected a validation mark that {study.run.path} was not trained on: what a model "
+            f"has seen does not validate it. Received: validation_mark={mark!r}, trained on "
+            f"{', '.join(study.run.marks)}; train with --marks without it"
+        )
+    held = study.dataset
+    if mark not in held.marks:
+        if dataset is None:
+            raise InputError(
+                f"Expected a validation mark that {held.name} holds ({', '.join(held.marks)}). "
+                f"Received: validation_mark={mark!r}; name a dataset that holds it with "
+                "--validation-dataset"
+            )
+        held = study.run.open_dataset(dataset, data_dir)
+        if mark not in held.marks:
+            raise InputError(
+                f"Expected a validation mark that {held.name} holds ({', '.join(held.marks)}). "
+                f"Received: validation_mark={mark!r}"
+            )
+    columns = _columns(held)
+    genes = study.genes
+    row_of_key = {key: row for row, key in enumerate(_keys(columns))}
+    wanted = _keys({name: getattr(genes, name) for name in ("gene_id", "chrom", "tss")})
+    row = np.array([row_of_key.get(key, -1) for key in wanted])
+    is_other_way = columns["oriented"][row] != genes.oriented
+    # Which way bins run that run along transcription, nobody knows without the strand.
+    has_signal = (row >= 0) & ~(is_other_way & (genes.strand == ""))
+    if not has_signal.any():
+        raise InputError(
+            f"Expected genes of {study.dataset.name}, split {genes.split!r}, in {held.name}. "
+            f"Received: none of {len(genes)} with the same gene id and TSS"
+        )
+    signal = columns["signal"][row, :, held.marks.index(mark)].astype(np.float32)
+    is_flipped = is_other_way & (genes.strand == "-")
+    signal[is_flipped] = signal[is_flipped, ::-1]
+    signal[~has_signal] = np.nan
+    return ValidationMark(mark, held.name, signal, has_signal)
+
+
+def _columns(dataset: Dataset) -> dict[str, np.ndarray]:
+    """All genes of a dataset, labelled or not."""
+    parts = [read_columns(dataset, split) for split in SPLITS]
+    names = ("gene_id", "chrom", "tss", "oriented", "signal")
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _keys(columns: dict[str, np.ndarray]) -> list[tuple[str, str, int]]:
+    # Seven gene ids of the published files stand twice, at different places.
+    return list(zip(*(columns[name].tolist() for name in ("gene_id", "chrom", "tss")), strict=True))

@@ -1,0 +1,1 @@
+"""Metrics, correlations, paired tests and the bootstrap."""

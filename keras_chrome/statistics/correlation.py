@@ -1,0 +1,66 @@
+"""Correlation over the bins of a region, also with controls held fixed, and bootstrap intervals."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import rankdata
+
+STATISTICS = ("pearson", "spearman")
+# What is left of a profile once controls explain it, as a share, that is only rounding.
+_ROUNDING = 1e-5
+
+
+def bin_correlation(
+    x: np.ndarray,
+    y: np.ndarray,
+    controls: Sequence[np.ndarray] = (),
+    *,
+    statistic: str = "pearson",
+) -> np.ndarray:
+    """Correlate profiles over their bins, with controls held fixed.
+
+    Args:
+        x: Floats `(..., bins)`.
+        y: Likewise.
+        controls: Profiles likewise, whose linear effect is taken out of `x` and `y` before they
+            are correlated (partial correlation).
+        statistic: `"pearson"`, or `"spearman"`, which ranks all of them first.
+
+    Returns:
+        float64 `(...)` in [-1, 1]; NaN where `x` or `y` is constant, or a copy of the controls.
+    """
+    profiles = [np.asarray(p, np.float64) for p in (x, y, *controls)]
+    if statistic == "spearman":
+        profiles = [rankdata(p, axis=-1) for p in profiles]
+    centred = [p - p.mean(axis=-1, keepdims=True) for p in profiles]
+    residuals = centred[:2]
+    if controls:
+        basis = _basis(centred[2:], np.broadcast_shapes(*(p.shape for p in profiles)))
+        residuals = [_residual(p, basis) for p in residuals]
+    x_left, y_left = residuals
+    norms = [np.sqrt((r * r).sum(axis=-1)) for r in residuals]
+    is_nothing = False
+    for norm, before, profile in zip(norms, centred[:2], profiles[:2], strict=True):
+        scale = np.sqrt((before * before).sum(axis=-1))
+        # A constant is not exactly constant after its mean is taken away.
+        scale = np.maximum(scale, _ROUNDING * np.abs(profile).max(axis=-1))
+        is_nothing |= norm <= _ROUNDING * scale
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = (x_left * y_left).sum(axis=-1) / (norms[0] * norms[1])
+    return np.where(is_nothing, np.nan, np.clip(r, -1, 1))
+
+
+def _basis(controls: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """An orthonormal basis of centred controls, `(..., bins, controls)`, zeros where dependent."""
+    scaled = []
+    for control in controls:
+        control = np.broadcast_to(control, shape)
+        norm = np.sqrt((control * control).sum(axis=-1, keepdims=True))
+        scaled.append(control / np.where(norm > 0, norm, 1))
+    left, singular, _ = np.linalg.svd(np.stack(scaled, axis=-1), full_matrices=False)
+    return left * (singular > 1e-9)[..., np.newaxis, :]
+
+
+def _residual(profile: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    explained = np.einsum("...bk,...b->...k", basis, profile)
+    return profile - np.einsum("...bk,...k->...b", basis, explained)

@@ -1,0 +1,246 @@
+"""Training several models at once, each as it would be trained alone.
+
+A bank has *places*. A model in a place has its own genes, order of genes, optimizer state and
+number of steps, and no number of it depends on the other places. All places take their steps
+together, in one XLA program a CPU core: what one model alone leaves of a core, eight share.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_chrome.models.registry import build_bank
+from keras_chrome.models.sharding import num_programs
+
+# Adam's, as Keras has them.
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+# Steps that one call makes at most: Python looks at the training in between.
+_STEPS_A_CALL = 64
+_PREDICTED_AT_ONCE = 128
+
+
+class Bank:
+    """Places for models of one variant and shape, and their training.
+
+    Args:
+        variant: A name in `keras_chrome.models.registry.BANKS`.
+        num_places: Number of models trained at once.
+        num_marks: Number of marks of each.
+        num_bins: Number of bins of a gene region.
+        num_train: Most training genes of a model.
+        num_valid: Most validation genes of a model.
+        batch_size: Genes a step of each model.
+        learning_rate: Adam's.
+        clip_norm: Greatest norm of a step's gradient, of each model by itself; None for no limit.
+        options: The variant's own options.
+    """
+
+    def __init__(
+        self,
+        variant: str,
+        num_places: int,
+        *,
+        num_marks: int,
+        num_bins: int,
+        num_train: int,
+        num_valid: int,
+        batch_size: int,
+        learning_rate: float,
+        clip_norm: float | None,
+        options: Mapping[str, Any],
+    ) -> None:
+        num_parts = min(num_programs(), num_places)
+        self._parts = []
+        self._part_of: list[tuple[_Part, int]] = []
+        for places in np.array_split(np.arange(num_places), num_parts):
+            part = _Part(
+                build_bank(variant, len(places), num_marks=num_marks, num_bins=num_bins, **options),
+                len(places),
+                num_train=num_train,
+                num_valid=num_valid,
+                learning_rate=learning_rate,
+                clip_norm=clip_norm,
+            )
+            self._parts.append(part)
+            self._part_of += [(part, place) for place in range(len(places))]
+        self.batch_size = batch_size
+
+    def put(
+        self,
+        place: int,
+        weights: Sequence[np.ndarray],
+        *,
+        train_signal: np.ndarray,
+        train_label: np.ndarray,
+        valid_signal: np.ndarray,
+    ) -> None:
+        """Begin the training of a model.
+
+        Args:
+            place: Place to put it in; what was there is gone.
+            weights: The untrained model's, from its `get_weights`.
+            train_signal: float32 `(genes, bins, marks)`, transformed.
+            train_label: `(genes,)`, 1 for high expression, 0 for low.
+            valid_signal: float32 `(genes, bins, marks)`, transformed.
+        """
+        part, place = self._part_of[place]
+        part.theta[place].assign(np.concatenate([weight.ravel() for weight in weights]))
+        for variable in (part.moment_1, part.moment_2, part.steps):
+            variable[place].assign(tf.zeros(variable.shape[1:]))
+        for variable, values in (
+            (part.train_signal, train_signal),
+            (part.train_label, train_label.astype(np.float32)),
+            (part.valid_signal, valid_signal),
+        ):
+            variable[place].assign(_padded(values, variable.shape[1]))
+
+    def weights(self, place: int, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
+        """The weights of a model now, for its `set_weights`; `shapes` are theirs."""
+        part, place = self._part_of[place]
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        split = np.split(part.theta[place].numpy(), np.cumsum(sizes)[:-1])
+        return [weight.reshape(shape) for weight, shape in zip(split, shapes, strict=True)]
+
+    def train(self, rows: np.ndarray) -> np.ndarray:
+        """Train every place some steps.
+
+        Args:
+            rows: int `(steps, places, batch)`, positions among the training genes.
+
+        Returns:
+            Mean loss of each place over the steps, `(places,)`.
+        """
+        steps = len(rows)
+        of_parts = np.split(rows, np.cumsum([p.num_places for p in self._parts])[:-1], axis=1)
+        loss = np.zeros(rows.shape[1])
+        for start in range(0, steps, _STEPS_A_CALL):
+            chunk = [part[start : start + _STEPS_A_CALL] for part in of_parts]
+            num_steps = len(chunk[0])
+            chunk = [tf.constant(_padded(part, _STEPS_A_CALL), tf.int32) for part in chunk]
+            losses = self._advance(chunk, num_steps)
+            loss += np.concatenate([of_part.numpy() for of_part in losses])
+        return loss / steps
+
+    def predict_valid(self) -> np.ndarray:
+        """Probabilities of all validation genes, `(places, num_valid)`; rows may be longer."""
+        num_valid = self._parts[0].valid_signal.shape[1]
+        logit = [
+            np.concatenate([of_part.numpy() for of_part in self._predict(start)], axis=1)
+            for start in tf.range(0, num_valid, _PREDICTED_AT_ONCE)
+        ]
+        return tf.sigmoid(np.concatenate(logit).T).numpy()
+
+    @tf.function(autograph=False)
+    def _advance(self, rows: list[tf.Tensor], steps: int) -> list[tf.Tensor]:
+        return [part.advance(r, steps) for part, r in zip(self._parts, rows, strict=True)]
+
+    @tf.function(autograph=False)
+    def _predict(self, start: tf.Tensor) -> list[tf.Tensor]:
+        return [part.predict(start) for part in self._parts]
+
+
+class _Part:
+    """The places that share one XLA program."""
+
+    def __init__(
+        self,
+        model: Any,
+        num_places: int,
+        *,
+        num_train: int,
+        num_valid: int,
+        learning_rate: float,
+        clip_norm: float | None,
+    ) -> None:
+        self.model = model
+        self.num_places = num_places
+        self.learning_rate = learning_rate
+        self.clip_norm = clip_norm
+        bins, marks = model.input_shape[1], model.input_shape[2] // num_places
+        valid = -(-num_valid // _PREDICTED_AT_ONCE) * _PREDICTED_AT_ONCE
+
+        def variable(*shape: int) -> tf.Variable:
+            return tf.Variable(tf.zeros((num_places, *shape)), trainable=False)
+
+        # All weights of a model side by side, (places, weights): the optimizer sees one array.
+        num_weights = model.count_params() // num_places
+        self.theta, self.moment_1, self.moment_2 = (variable(num_weights) for _ in range(3))
+        self.steps = variable()
+        self.train_signal = variable(num_train, bins, marks)
+        self.train_label = variable(num_train)
+        self.valid_signal = variable(valid, bins, marks)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def advance(self, rows: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        """Make `steps` steps on rows (steps, places, batch); sums of the losses (places,)."""
+        signal, label = self.train_signal.value(), self.train_label.value()
+
+        def step(t: Any, loss: Any, theta: Any, moment_1: Any, moment_2: Any) -> tuple[Any, ...]:
+            of_step, gradient = self._gradient(
+                theta,
+                tf.gather(signal, rows[t], batch_dims=1),
+                tf.gather(label, rows[t], batch_dims=1),
+            )
+            moment_1 += (gradient - moment_1) * (1 - _BETA_1)
+            moment_2 += (gradient * gradient - moment_2) * (1 - _BETA_2)
+            made = self.steps + tf.cast(t + 1, tf.float32)
+            rate = self.learning_rate * tf.sqrt(1 - _BETA_2**made) / (1 - _BETA_1**made)
+            theta -= rate[:, tf.newaxis] * moment_1 / (tf.sqrt(moment_2) + _EPSILON)
+            return t + 1, loss + of_step, theta, moment_1, moment_2
+
+        before = (self.theta.value(), self.moment_1.value(), self.moment_2.value())
+        _, loss, *after = tf.while_loop(
+            lambda t, *_: t < steps, step, (0, tf.zeros(self.num_places), *before)
+        )
+        for variable, value in zip((self.theta, self.moment_1, self.moment_2), after, strict=True):
+            variable.assign(value)
+        self.steps.assign_add(tf.fill((self.num_places,), tf.cast(steps, tf.float32)))
+        return loss
+
+    def _gradient(
+        self, theta: tf.Tensor, signal: tf.Tensor, label: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Loss (places,) of a batch and its gradient, clipped; signal (places, batch, ...)."""
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            logit = self._logit(theta, signal)
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.transpose(label), logit)
+            loss = tf.reduce_mean(losses, axis=0)
+            total = tf.reduce_sum(loss)
+        gradient = tape.gradient(total, theta)
+        if self.clip_norm is not None:
+            norm = tf.norm(gradient, axis=1, keepdims=True)
+            gradient *= self.clip_norm / tf.maximum(norm, self.clip_norm)
+        return loss, gradient
+
+    @tf.function(jit_compile=True, autograph=False)
+    def predict(self, start: tf.Tensor) -> tf.Tensor:
+        """Logits (genes, places) of some validation genes."""
+        shape = self.valid_signal.shape
+        genes = tf.slice(
+            self.valid_signal, (0, start, 0, 0), (shape[0], _PREDICTED_AT_ONCE, *shape[2:])
+        )
+        return self._logit(self.theta.value(), genes)
+
+    def _logit(self, theta: tf.Tensor, signal: tf.Tensor) -> tf.Tensor:
+        """Logits (batch, places) with weights `theta`; signal (places, batch, bins, marks)."""
+        places, batch, bins, marks = signal.shape
+        side_by_side = tf.reshape(tf.transpose(signal, (1, 2, 0, 3)), (batch, bins, places * marks))
+        sizes = [variable.shape.num_elements() // places for variable in self.model.weights]
+        weights = [
+            tf.reshape(columns, variable.shape)
+            for columns, variable in zip(
+                tf.split(theta, sizes, axis=1), self.model.weights, strict=True
+            )
+        ]
+        logit, _ = self.model.stateless_call(weights, [], side_by_side)
+        return logit
+
+
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    """Values with zeros behind, up to a length."""
+    padded = np.zeros((length, *values.shape[1:]), values.dtype)
+    padded[: len(values)] = values
+    return padded

@@ -1,0 +1,93 @@
+"""What a sweep is told, and what its runs are called."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_chrome.command_line import option
+from keras_chrome.errors import InputError
+from keras_chrome.fit import FitConfig
+from keras_chrome.vocabulary import LABELS
+
+RUN_NAME = "{labels}/{epigenome}/{model}/seed-{seed}"
+"""What a run is called below `runs/` and `logs/` of a sweep's folder."""
+
+# The options of `fit` that a sweep sets itself; all others are the same in every run.
+_SET_BY_SWEEP = ("dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite")
+_FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - set(_SET_BY_SWEEP)
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """Every option of `sweep`.
+
+    Attributes:
+        fit_options: Options of `fit` by their names in `FitConfig`, for every run.
+
+    Raises:
+        InputError: If a value is out of range, unknown, or stands twice.
+    """
+
+    models: tuple[str, ...] = option("variants and baselines")
+    datasets: tuple[str, ...] = option("built datasets, such as remc/E012")
+    out_dir: str = option("folder to write runs, logs and the leaderboard to")
+    seeds: tuple[int, ...] = option("seeds of weights and shuffling", default=(0,))
+    labels: tuple[str, ...] = option("label rules", default=("median",), choices=LABELS)
+    jobs: int = option("processes at the same time", default=1)
+    bank: int = option(
+        "runs of recurrent variants that a process trains at once; several times faster than one "
+        "after the other, but a run that was broken off is begun anew",
+        default=1,
+    )
+    overwrite: bool = option("redo the runs that were made with other options", default=False)
+    fit_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("models", "datasets", "seeds", "labels"):
+            object.__setattr__(self, name, values := tuple(getattr(self, name)))
+            if not values or len(set(values)) < len(values):
+                raise InputError(
+                    f"Expected each of {name} once, and at least one. Received: {name}={values}"
+                )
+        for name in ("jobs", "bank"):
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"Expected at least 1. Received: {name}={value}")
+        if len({_epigenome(d) for d in self.datasets}) < len(self.datasets):
+            raise InputError(
+                "Expected datasets of different names, which the run directories take. "
+                f"Received: datasets={self.datasets}"
+            )
+        if unknown := sorted(set(self.fit_options) - _FIT_OPTIONS):
+            raise InputError(
+                f"Expected fit_options among {sorted(_FIT_OPTIONS)}. Received: {', '.join(unknown)}"
+            )
+        self.runs()  # `FitConfig` checks the rest.
+
+    def runs(self) -> dict[str, FitConfig]:
+        """The options of each run by its name, in the order in which they are started."""
+        runs = {}
+        for labels, dataset, model, seed in itertools.product(
+            self.labels, self.datasets, self.models, self.seeds
+        ):
+            name = RUN_NAME.format(
+                labels=labels, epigenome=_epigenome(dataset), model=model, seed=seed
+            )
+            runs[name] = FitConfig(
+                **self.fit_options,
+                dataset=dataset,
+                model=model,
+                labels=labels,
+                seed=seed,
+                run_dir=str(Path(self.out_dir, "runs", name)),
+                resume=True,
+            )
+        return runs
+
+
+def _epigenome(dataset: str) -> str:
+    """`E012` of `remc/E012` and of the folder of its version."""
+    path = Path(dataset)
+    return path.parent.name if (path / "dataset_info.json").is_file() else path.name

@@ -1,0 +1,292 @@
+"""Train many models in one process, several at once.
+
+`sweep --bank` uses it, as `python -m keras_chrome.sweep.fit_bank RUNS.json --places 8`: a file with
+the options of each run by its name.
+"""
+
+import argparse
+import dataclasses
+import functools
+import json
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.errors import InputError
+from keras_chrome.fit import FitConfig
+from keras_chrome.fit.job import (
+    check_run_directory,
+    finish,
+    load,
+    measured_in_training,
+    prepare,
+    training_run,
+)
+from keras_chrome.models.registry import BANKS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from keras_chrome.data import Dataset, Genes
+    from keras_chrome.sweep.bank import Bank
+
+
+def fits_bank(config: FitConfig) -> bool:
+    """Whether a run can be trained in a bank: in float32, without dropout, one LSTM a mark."""
+    return (
+        config.model in BANKS
+        and not config.dropout
+        and config.mark_weights != "shared"
+        and config.precision in ("auto", "float32")
+        and config.recurrence == "fused"
+    )
+
+
+def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str]:
+    """Train runs as `fit` does, `num_places` at once.
+
+    Each run is what `fit` would have made of it, up to rounding: it has its own data, order of
+    genes, optimizer, early stopping and run directory. When one stops, the next takes its place.
+    Training is in float32. There are no checkpoints: a run that was broken off is begun anew.
+
+    Args:
+        runs: Options of each run by its name; all that `fits_bank` finds fit.
+        num_places: Most runs trained at once.
+
+    Returns:
+        Why runs failed, by their names: none that failed ends another.
+
+    Raises:
+        InputError: If a run does not fit a bank.
+    """
+    if unfit := [name for name, config in runs.items() if not fits_bank(config)]:
+        raise InputError(
+            "Expected runs of recurrent variants in float32, without dropout or shared weights. "
+            f"Received: {', '.join(unfit)}"
+        )
+    failures: dict[str, str] = {}
+    groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
+    sizes: dict[str, tuple[int, int]] = {}
+    for name, config in runs.items():
+        try:
+            dataset, genes = _data(config)
+            check_run_directory(config, dataset)
+            if len(genes["train"]) < config.batch_size:
+                raise InputError(
+                    f"Expected a batch of training genes at least. Received: "
+                    f"{len(genes['train'])} genes, batch_size={config.batch_size}"
+                )
+        except InputError as error:
+            failures[name] = str(error)
+            continue
+        sizes[name] = len(genes["train"]), len(genes["valid"])
+        groups[_shape(config, dataset)].append(name)
+    for names in groups.values():
+        num_train, num_valid = (max(sizes[name][i] for name in names) for i in (0, 1))
+        of_group = {name: runs[name] for name in names}
+        failures |= _fit_alike(of_group, num_places, num_train=num_train, num_valid=num_valid)
+    return failures
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_chrome.sweep.fit_bank",
+        description="Train many models in one process, several at once.",
+    )
+    parser.add_argument("runs", metavar="RUNS.json", help="options of `fit` for each run's name")
+    parser.add_argument("--places", type=int, default=8, help="runs trained at once")
+    args = parser.parse_args(argv)
+    if args.places < 1:
+        raise InputError(f"Expected at least 1. Received: places={args.places}")
+    options = json.loads(Path(args.runs).read_text())
+    runs = {name: FitConfig(**of_run) for name, of_run in options.items()}
+    import_tensorflow_quietly()
+    if failures := fit_bank(runs, num_places=args.places):
+        raise InputError("\n".join(f"{name}: {why}" for name, why in failures.items()))
+
+
+def _data(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
+    """The data of a run; those of several seeds of one dataset are read once."""
+    seed = config.seed if config.permute_labels else 0
+    return _load_once(dataclasses.replace(config, run_dir="", seed=seed))
+
+
+_load_once = functools.lru_cache(maxsize=1)(load)
+
+
+def _shape(config: FitConfig, dataset: "Dataset") -> tuple[Any, ...]:
+    """What runs of one bank have in common."""
+    return (
+        config.model,
+        len(config.marks),
+        dataset.num_bins,
+        config.batch_size,
+        config.learning_rate,
+        config.clip_norm,
+    )
+
+
+def _fit_alike(
+    runs: Mapping[str, FitConfig], num_places: int, *, num_train: int, num_valid: int
+) -> dict[str, str]:
+    """Train runs of one shape; why runs failed."""
+    from keras_chrome.sweep.bank import Bank
+
+    failures: dict[str, str] = {}
+    waiting = deque(runs.items())
+    bank: Bank | None = None
+    seats: list[_Seat | None] = [None] * min(num_places, len(runs))
+    with ExitStack() as all_runs:
+        while waiting or any(seats):
+            for place, seat in enumerate(seats):
+                if seat is None and waiting:
+                    name, config = waiting.popleft()
+                    seats[place] = seat = _Seat(name, config, all_runs)
+                    if bank is None:
+                        bank = Bank(
+                            config.model,
+                            len(seats),
+                            num_marks=len(config.marks),
+                            num_bins=seat.training.dataset.num_bins,
+                            num_train=num_train,
+                            num_valid=num_valid,
+                            batch_size=config.batch_size,
+                            learning_rate=config.learning_rate,
+                            clip_norm=config.clip_norm or None,
+                            options={},
+                        )
+                    seat.enter(bank, place)
+            assert bank is not None
+            for place, why in _train_to_next_end(bank, seats):
+                seat = seats[place]
+                assert seat is not None
+                seat.close(why)
+                if why:
+                    failures[seat.name] = why
+                seats[place] = None
+    return failures
+
+
+def _train_to_next_end(
+    bank: "Bank", seats: "Sequence[_Seat | None]"
+) -> Iterator[tuple[int, str | None]]:
+    """Train all until an epoch of one ends; the places whose runs are over, and why if failed."""
+    import numpy as np
+
+    taken = [(place, seat) for place, seat in enumerate(seats) if seat is not None]
+    steps = min(len(seat.batches) for _, seat in taken)
+    rows = np.zeros((steps, len(seats), bank.batch_size), np.int32)
+    for place, seat in taken:
+        rows[:, place] = seat.batches[:steps]
+    started = time.perf_counter()
+    loss = bank.train(rows)
+    wall_s = time.perf_counter() - started
+    for place, seat in taken:
+        seat.advance(steps, float(loss[place]), wall_s)
+    ended = [(place, seat) for place, seat in taken if not len(seat.batches)]
+    probability = bank.predict_valid()
+    for place, seat in ended:
+        try:
+            seat.end_epoch(bank, place, probability[place])
+        except InputError as error:
+            yield place, str(error)
+        else:
+            if seat.is_over:
+                yield place, None
+
+
+class _Seat:
+    """A run that has a place in a bank."""
+
+    def __init__(self, name: str, config: FitConfig, runs: ExitStack) -> None:
+        from keras_chrome.fit.loop import Course
+
+        self.name = name
+        self.config = config
+        self.training = prepare(config, _data(config))
+        self.model: Any = self.training.model
+        self.context = runs.enter_context(ExitStack())
+        self.run = self.context.enter_context(training_run(self.training))
+        genes = self.training.genes
+        self.num_steps = len(genes["train"]) // config.batch_size
+        self.course = Course(
+            self.run,
+            genes["valid"].label,
+            config.patience,
+            self.num_steps * config.batch_size,
+            name=f"{name}: ",
+        )
+        self.started = time.perf_counter()
+
+    def enter(self, bank: "Bank", place: int) -> None:
+        """Take the place."""
+        transform = self.model.get_layer("signal_transform")
+        genes = self.training.genes
+        bank.put(
+            place,
+            self.model.get_weights(),
+            train_signal=transform(genes["train"].signal).numpy(),
+            train_label=genes["train"].label,
+            valid_signal=transform(genes["valid"].signal).numpy(),
+        )
+        self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        from keras_chrome.fit.loop import order_of_genes
+
+        num_genes = len(self.training.genes["train"])
+        order = order_of_genes(num_genes, self.config.seed, self.course.num_epochs).numpy()
+        batch_size = self.config.batch_size
+        self.batches: np.ndarray = order[: self.num_steps * batch_size].reshape(-1, batch_size)
+        self.loss = self.wall_s = 0.0
+
+    def advance(self, steps: int, loss: float, wall_s: float) -> None:
+        """Take note of steps of the epoch and their mean loss."""
+        self.batches = self.batches[steps:]
+        self.loss += loss * steps / self.num_steps
+        self.wall_s += wall_s
+
+    def end_epoch(self, bank: "Bank", place: int, probability: "np.ndarray") -> None:
+        """Validate, and begin the next epoch.
+
+        Raises:
+            InputError: If the loss is not finite.
+        """
+        self.course.check_loss(self.loss)
+        shapes = [weight.shape for weight in self.model.get_weights()]
+        self.course.end_epoch(
+            loss=self.loss,
+            wall_s=self.wall_s,
+            probability=probability[: len(self.training.genes["valid"])],
+            weights=bank.weights(place, shapes),
+            verbose=True,
+        )
+        self._begin_epoch()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to train."""
+        return self.course.has_stalled or self.course.num_epochs >= self.config.epochs
+
+    def close(self, failure: str | None) -> None:
+        """Leave the run directory whole, or as a failed `fit` leaves it."""
+        if failure:
+            error = InputError(failure)
+            self.context.__exit__(InputError, error, None)
+            return
+        self.model.set_weights(self.course.best_weights)
+        measured = {
+            "training_precision": "float32",
+            **measured_in_training(self.course.table()),
+        }
+        finish(self.training, self.run, measured, wall_s=time.perf_counter() - self.started)
+        self.context.close()
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,128 @@
+"""Train models x datasets x label rules x seeds, and rank the models.
+
+As a command: `python -m keras_chrome.sweep --models attentive_chrome deep_chrome --datasets
+remc/E012 --seeds 0 1 2 --out-dir sweeps/a`. The same command again goes on where it was broken off.
+"""
+
+import dataclasses
+import fcntl
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from keras_chrome.errors import InputError
+from keras_chrome.fit import FitConfig
+from keras_chrome.fit.config import changed_options
+from keras_chrome.runs import open_run
+from keras_chrome.sweep.config import SweepConfig
+from keras_chrome.sweep.processes import processes_of, run_all
+
+if TYPE_CHECKING:
+    from keras_chrome.leaderboard import Leaderboard
+
+
+def sweep(config: SweepConfig) -> "Leaderboard":
+    """Train every model on every dataset, label rule and seed, and rank the models.
+
+    Each run is a process of its own: one that crashes ends no other. With a bank, recurrent
+    variants share processes, each of which trains several runs at once. A finished run is never
+    repeated, an unfinished one is gone on with. A line is printed for each run that ends, and the
+    leaderboard at last; it is also written into the sweep's folder.
+
+    Args:
+        config: The options.
+
+    Returns:
+        The leaderboard of the sweep's runs.
+
+    Raises:
+        InputError: Before anything is started, if the folder holds runs with other options or
+            another sweep is at work in it; at the end, if runs failed. The leaderboard of the
+            finished ones is written all the same.
+
+    Example:
+        >>> sweep(
+        ...     SweepConfig(
+        ...         models=("attentive_chrome", "deep_chrome"),
+        ...         datasets=("remc/E003", "remc/E012"),
+        ...         seeds=(0, 1, 2),
+        ...         out_dir="sweeps/a",
+        ...         fit_options={"epochs": 10},
+        ...     )
+        ... )
+    """
+    from keras_chrome.leaderboard import leaderboard, write_leaderboard
+    from keras_chrome.leaderboard.output import leaderboard_text
+
+    out_dir = Path(config.out_dir)
+    runs = config.runs()
+    with _locked(out_dir) as lock:
+        to_do = _to_do(runs, overwrite=config.overwrite)
+        num_done = len(runs) - len(to_do)
+        print(f"runs: {len(runs)}; finished before: {num_done}", flush=True)
+        processes = processes_of(to_do, out_dir / "logs", jobs=config.jobs, bank=config.bank)
+        failed = run_all(processes, config.jobs, lock, num_done=num_done)
+        if finished := [run.run_dir for name, run in runs.items() if name not in failed]:
+            board = leaderboard(finished)
+            write_leaderboard(board, out_dir)
+            print(f"\n{leaderboard_text(board)}\nleaderboard: {out_dir}")
+    if failed:
+        raise InputError(
+            f"Expected every run to finish. Received: {len(failed)} of {len(runs)} failed; their "
+            f"output is in {out_dir / 'logs'}. The same command starts them again"
+        )
+    return board
+
+
+@contextmanager
+def _locked(out_dir: Path) -> Iterator[IO[str]]:
+    """The folder's lock. The processes of runs inherit it, and keep it if the sweep is killed.
+
+    Raises:
+        InputError: If another has it.
+    """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with (out_dir / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Expected no other sweep at work in {out_dir}. Received: a folder that one, or a "
+                "run that it left behind, has locked; wait for it, or take another --out-dir"
+            ) from None
+        yield lock
+
+
+def _to_do(runs: Mapping[str, FitConfig], *, overwrite: bool) -> dict[str, FitConfig]:
+    """The runs to start, each told to resume or to overwrite.
+
+    Raises:
+        InputError: If a run directory was made with other options and is not to be overwritten.
+    """
+    to_do = {}
+    differences: Counter[str] = Counter()
+    for name, config in runs.items():
+        if changed := _changed_options(config):
+            differences.update(changed)
+            to_do[name] = dataclasses.replace(config, resume=False, overwrite=True)
+        elif not Path(config.run_dir, "metrics.json").is_file():  # `fit` writes it last.
+            to_do[name] = config
+    if differences and not overwrite:
+        raise InputError(
+            "Expected runs with the options of this sweep. Received: "
+            + ", ".join(
+                f"{change} in {num_runs} of them" for change, num_runs in differences.items()
+            )
+            + "; take another --out-dir, or redo them with --overwrite"
+        )
+    return to_do
+
+
+def _changed_options(config: FitConfig) -> list[str]:
+    """What a run directory was made with and is not to be made with now."""
+    if not Path(config.run_dir, "config.json").exists():
+        return []
+    earlier = open_run(config.run_dir).config["options"]
+    return changed_options(config, earlier, free={"run_dir", "data_dir", "resume", "overwrite"})

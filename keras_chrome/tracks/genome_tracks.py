@@ -1,0 +1,190 @@
+"""Write importance and signal as tracks for genome browsers.
+
+As a command: `python -m keras_chrome.tracks RUN --methods saliency --out DIR`, which writes bigWig
+and BED files, a UCSC track hub and an IGV session.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_chrome.errors import InputError
+from keras_chrome.importance import METHODS, compute_importance, methods_of
+from keras_chrome.runs import Study, open_study
+from keras_chrome.tracks.group import safe_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from keras_chrome.tracks.layout import GenomeLayout
+
+DEFAULT_METHODS = ("alpha", "saliency", "occlusion")
+SIGNAL = "signal"
+_TRACK_METHODS = [name for name, method in METHODS.items() if method.resolves_bins]
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Importance and measured signal along the genome.
+
+    Attributes:
+        name: Of the dataset, `E012`.
+        model_name: Of the variant or baseline.
+        label: What genes they are of, in words.
+        genome: Name of the assembly.
+        chrom_sizes: Sizes in bp of the chromosomes that have genes.
+        marks: Names of the marks.
+        layout: Where the values lie.
+        values: float32 `(pieces, marks)` by method, after `signal`, the signal as measured.
+        top_bins: By method, a table of `keras_chrome.top_bins.top_bins`.
+        num_genes: How many genes they are of.
+        left_out: How many genes were left out, by reason.
+    """
+
+    name: str
+    model_name: str
+    label: str
+    genome: str
+    chrom_sizes: Mapping[str, int]
+    marks: tuple[str, ...]
+    layout: "GenomeLayout"
+    values: "Mapping[str, np.ndarray]"
+    top_bins: "Mapping[str, pd.DataFrame]"
+    num_genes: int
+    left_out: Mapping[str, int]
+
+
+def tracks(
+    run_dir: str | Path,
+    *,
+    methods: Sequence[str] | None = None,
+    marks: Sequence[str] | None = None,
+    num_top: int = 3,
+    chrom_sizes: str | Path | None = None,
+    genome: str | None = None,
+    split: str | None = None,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    labels: str | None = None,
+) -> Tracks:
+    """Compute the importance of every bin of genes and lay it along the genome.
+
+    Args:
+        run_dir: A run directory.
+        methods: Names in `keras_chrome.importance.METHODS` that resolve bins; those of
+            `DEFAULT_METHODS` that the model has if None.
+        marks: Some of the run's marks; all if None.
+        num_top: How many top bins to keep of a gene and mark.
+        chrom_sizes: A file of chromosome sizes; those in the dataset's metadata if None.
+        genome: Name of the assembly; the dataset's if None.
+        split: `train`, `valid`, `test` or `all`; `test` if None.
+        dataset: A built dataset; the run's own if None. It must have the run's bins.
+        data_dir: Where datasets were built; where the run found its own if None.
+        labels: Label rule; the run's own if None. Genes without such a label are left out.
+
+    Returns:
+        The tracks; see `GenomeLayout` for what becomes of overlapping gene regions.
+
+    Raises:
+        InputError: If the run or the dataset is missing, they do not fit each other, the model
+            lacks what a method needs, or it is unknown where the genes are: no gene has
+            coordinates, or there are no chromosome sizes or no name of the genome.
+
+    Example:
+        >>> write_tracks(tracks("runs/E012", methods=["saliency"]), "tracks")
+    """
+    from keras_chrome.data.orientation import along_genome
+    from keras_chrome.tracks.layout import bin_bounds, lay_out, placeable
+    from keras_chrome.tracks.top_bins import top_bins
+
+    if num_top < 1:
+        raise InputError(f"Expected at least one top bin of a gene. Received: num_top={num_top}")
+    study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
+    marks = tuple(study.run.marks if marks is None else dict.fromkeys(marks))
+    names = _chosen_methods(study, methods)
+    columns = _mark_columns(study, marks)
+    sizes = _chrom_sizes(study, chrom_sizes)
+    genome = _genome(study, genome)
+
+    genes = study.genes
+    is_placed, left_out = placeable(genes, sizes)
+    left_out[f"without {study.labels} label"] = genes.num_unlabelled
+    genes = genes.subset(genes.split, is_placed)
+    sizes = {chrom: sizes[chrom] for chrom in sorted(set(genes.chrom.tolist()))}
+    bins = {"num_bins": study.dataset.num_bins, "bin_bp": study.dataset.bin_bp}
+    layout = lay_out(genes.chrom, genes.tss, sizes, **bins)
+    start, end = bin_bounds(genes.chrom, genes.tss, sizes, **bins)
+
+    values = {SIGNAL: layout.values(along_genome(genes.signal, genes)[..., columns])}
+    of_methods = {}
+    background = study.background()
+    for name in names:
+        importance = compute_importance(name, study.model, genes.signal, background=background)
+        importance = along_genome(importance, genes)[..., columns]
+        values[name] = layout.values(importance)
+        of_methods[name] = top_bins(importance, genes, marks, start, end, num_top=num_top)
+    return Tracks(
+        name=study.dataset.name.split("/")[-1],
+        model_name=study.run.model_name,
+        label=f"{study.dataset.name}, {genes.split} genes",
+        genome=genome,
+        chrom_sizes=sizes,
+        marks=marks,
+        layout=layout,
+        values=values,
+        top_bins=of_methods,
+        num_genes=len(genes),
+        left_out=left_out,
+    )
+
+
+def _chosen_methods(study: Study, methods: Sequence[str] | None) -> list[str]:
+    if methods is None:
+        has = methods_of(study.model, resolves_bins=True)
+        return [name for name in DEFAULT_METHODS if name in has]
+    if unknown := [name for name in methods if name not in _TRACK_METHODS]:
+        raise InputError(
+            f"Expected methods that tell bins apart: {', '.join(_TRACK_METHODS)}. Received: "
+            f"methods={', '.join(unknown)}"
+        )
+    return list(dict.fromkeys(methods))
+
+
+def _mark_columns(study: Study, marks: Sequence[str]) -> list[int]:
+    if unknown := [mark for mark in marks if mark not in study.run.marks]:
+        raise InputError(
+            f"Expected marks that the model reads: {', '.join(study.run.marks)}. Received: "
+            f"marks={', '.join(unknown)}"
+        )
+    if len({safe_name(mark) for mark in marks}) < len(marks):
+        raise InputError(
+            "Expected marks whose names differ in letters and digits. Received: "
+            f"marks={', '.join(marks)}; write them one at a time with --marks"
+        )
+    return [study.run.marks.index(mark) for mark in marks]
+
+
+def _chrom_sizes(study: Study, path: str | Path | None) -> dict[str, int]:
+    from keras_chrome.tracks.files import read_chrom_sizes
+
+    if path is not None:
+        return read_chrom_sizes(path)
+    if sizes := study.dataset.metadata.get("chromosome_sizes"):
+        return dict(sizes)
+    raise InputError(
+        f"Expected chromosome sizes in the metadata of {study.dataset.name}. Received: none; name "
+        "a file of chromosome names and sizes with --chrom-sizes"
+    )
+
+
+def _genome(study: Study, genome: str | None) -> str:
+    genome = genome or study.dataset.metadata.get("genome", "unknown")
+    if not re.fullmatch(r"[\w.-]+", genome) or genome == "unknown":
+        raise InputError(
+            f"Expected the name of an assembly, such as hg19. Received: genome={genome!r}; name it "
+            "with --genome"
+        )
+    return genome

@@ -1,0 +1,144 @@
+"""The faithfulness suite."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_chrome.errors import InputError
+from keras_chrome.faithfulness import FaithfulnessConfig, faithfulness
+from keras_chrome.faithfulness.__main__ import main
+from keras_chrome.faithfulness.figure import draw_faithfulness
+from keras_chrome.faithfulness.measures import MEASURES, QUESTIONS
+from keras_chrome.faithfulness.output import answers, faithfulness_markdown
+from keras_chrome.faithfulness.trainings import other_trainings
+from keras_chrome.fit import FitConfig, fit
+from keras_chrome.runs import open_run
+
+QUICK = ("alpha", "gradient_x_input")
+
+
+def scores(**methods: tuple[float, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            ("prediction", "deletion", method, value, low, high, 9, "higher")
+            for method, (value, low, high) in methods.items()
+        ],
+        columns=["question", "measure", "method", "value", "low", "high", "num_genes", "better"],
+    )
+
+
+def test_every_measure_answers_a_question() -> None:
+    assert {measure.question for measure in MEASURES.values()} == set(QUESTIONS)
+    assert {measure.better for measure in MEASURES.values()} == {"higher", "lower"}
+
+
+def test_the_best_is_named_with_those_level_and_the_naive() -> None:
+    (sentence,) = answers(
+        scores(
+            signal=(0.2, 0.1, 0.3),
+            alpha=(0.1, 0.0, 0.2),
+            occlusion=(0.8, 0.7, 0.9),
+            saliency=(0.65, 0.55, 0.75),
+        )
+    )
+    assert sentence == (
+        "deletion: occlusion 0.80 [0.70, 0.90]; level with it saliency; naive signal 0.20"
+    )
+
+
+def test_lower_is_better_where_it_is() -> None:
+    table = scores(alpha=(0.9, 0.8, 1.0), saliency=(0.1, 0.0, 0.2))
+    table["measure"], table["better"] = "random_weights", "lower"
+    assert answers(table) == ["random_weights: saliency 0.10 [0.00, 0.20]"]
+
+
+def test_an_unknown_value_is_no_answer() -> None:
+    assert answers(scores(alpha=(np.nan, np.nan, np.nan))) == []
+
+
+def test_without_other_trainings(
+    cnn_run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    main(
+        [
+            *(str(cnn_run_path), "--methods", *QUICK, "--num-seeds", "1", "--no-permuted-labels"),
+            *("--max-genes", "20", "--out", str(out)),
+        ]
+    )
+    printed = capsys.readouterr().out
+    assert all(text in printed for name, text in QUESTIONS.items() if name != "stability")
+    table = pd.read_csv(out / "faithfulness.csv")
+    measured = table.groupby("measure")["method"].agg(list)
+    assert measured["deletion"] == ["tss_distance", "signal", *QUICK]
+    assert measured["random_weights"] == list(QUICK)
+    assert set(measured["change"]) == {
+        f"{which} {how}"
+        for which in ("alpha", "beta", "alpha and beta")
+        for how in ("uniform", "permuted")
+    }
+    # `remc/small` is simulated: what it planted is known.
+    assert measured["planted"] == ["tss_distance", "signal", *QUICK]
+    assert measured["planted_smooth"] == measured["planted"]
+    assert not {"seeds", "permuted_labels", "tau_occlusion"} & set(measured.index)
+    known = table[table["value"].notna()]
+    assert ((known["low"] <= known["value"] + 1e-9) & (known["value"] <= known["high"] + 1e-9))[
+        known["measure"] != "auroc_loss"
+    ].all()
+    cascade = pd.read_csv(out / "cascade.csv")
+    layers = ["logit", "mark_attention", "bin_attention", "convolution"]
+    assert cascade[cascade["method"] == "alpha"]["layer"].tolist() == layers
+    # Attention over bins does not know of the layers after it.
+    of_alpha = cascade[cascade["method"] == "alpha"].set_index("layer")["spearman"]
+    np.testing.assert_allclose(of_alpha[layers[:2]], 1, atol=1e-6)
+    assert of_alpha["convolution"] < 0.9
+    assert {path.suffix for path in out.iterdir()} == {".csv", ".md", ".png", ".svg"}
+
+
+@pytest.mark.slow
+def test_other_trainings_are_made_once(cnn_run_path: Path, tmp_path: Path) -> None:
+    config = FaithfulnessConfig(methods=("alpha", "occlusion"), num_seeds=2, max_genes=10)
+    first = faithfulness(cnn_run_path, config, directory=tmp_path / "out")
+    models = sorted((tmp_path / "out").rglob("model.keras"))
+    assert [m.parent.name for m in models] == ["permuted-labels", "seed-1"]
+    written = [m.stat().st_mtime_ns for m in models]
+    second = faithfulness(cnn_run_path, config, directory=tmp_path / "out")
+    assert [m.stat().st_mtime_ns for m in models] == written
+    pd.testing.assert_frame_equal(first.scores, second.scores)
+    measured = set(first.scores["measure"])
+    assert {"seeds", "permuted_labels", "tau_occlusion"} <= measured
+    draw_faithfulness(first)
+    assert "shuffled labels" in faithfulness_markdown(first)
+
+
+def test_a_baseline_is_refused(data_dir: Path, tmp_path: Path) -> None:
+    run = fit(
+        FitConfig(
+            dataset="remc/small",
+            data_dir=str(data_dir),
+            run_dir=str(tmp_path / "run"),
+            model="logistic_regression_max",
+        )
+    )
+    with pytest.raises(InputError, match=r"Expected a neural network.*faithfulness"):
+        faithfulness(run.path)
+
+
+def test_a_run_that_was_not_trained_here_has_no_other_seeds(
+    cnn_run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = json.loads((cnn_run_path / "config.json").read_text())
+    del config["options"]["epochs"]
+    (cnn_run_path / "config.json").write_text(json.dumps(config))
+    assert other_trainings(open_run(cnn_run_path), FaithfulnessConfig(), cnn_run_path) == {}
+    assert "was not trained here" in capsys.readouterr().out
+
+
+def test_bad_options_are_refused() -> None:
+    with pytest.raises(InputError, match="num_seeds=0"):
+        FaithfulnessConfig(num_seeds=0)
+    with pytest.raises(InputError, match=r"methods=\['grad_cam'\]"):
+        FaithfulnessConfig(methods=("grad_cam",))

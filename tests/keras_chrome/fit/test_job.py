@@ -1,0 +1,238 @@
+"""Training, from options to run directory."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import keras_chrome.fit.__main__ as fit_module
+from export import export_run
+from keras_chrome.attend import attend
+from keras_chrome.data import load_genes
+from keras_chrome.errors import InputError
+from keras_chrome.evaluate import evaluate
+from keras_chrome.fit import PRESETS, FitConfig, fit
+from keras_chrome.fit.__main__ import main
+from keras_chrome.runs import open_run
+
+
+def small(data_dir: Path, run_path: Path, **options: object) -> FitConfig:
+    return FitConfig(
+        **{
+            "dataset": "remc/small",
+            "data_dir": str(data_dir),
+            "run_dir": str(run_path),
+            "epochs": 2,
+            "learning_rate": 0.01,
+            **options,
+        }
+    )
+
+
+def test_writes_a_whole_run_directory(run_path: Path) -> None:
+    metrics = json.loads((run_path / "metrics.json").read_text())
+    assert metrics["label_rule"] == "median"
+    assert metrics["epochs_run"] == 3
+    assert 1 <= metrics["best_epoch"] <= 3
+    assert metrics["genes_per_second"] > 0
+    for split in ("valid", "test"):
+        low, high = metrics[split]["auroc_ci95"]
+        assert low < metrics[split]["auroc"] < high
+        assert metrics[split]["num_genes"] == 50
+    history = pd.read_csv(run_path / "history.csv")
+    assert history["val_auroc"].max() == pytest.approx(metrics["valid"]["auroc"], abs=1e-6)
+    predictions = pd.read_csv(run_path / "predictions.csv")
+    assert list(predictions) == ["gene_id", "split", "label", "probability"]
+    assert len(predictions) == 100
+    config = json.loads((run_path / "config.json").read_text())
+    assert config["options"]["learning_rate"] == 0.01
+    assert config["dataset"]["name"] == "remc/small"
+    assert config["versions"]["tensorflow"] == tf.__version__
+    assert any((run_path / "logs").rglob("events*"))
+    assert not list(run_path.rglob(".*"))
+
+
+def test_learns(run_path: Path) -> None:
+    history = pd.read_csv(run_path / "history.csv")
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0] - 0.05
+
+
+def test_a_resumed_run_equals_an_unbroken_one(
+    data_dir: Path, run_path: Path, tmp_path: Path
+) -> None:
+    fit(small(data_dir, tmp_path / "broken", epochs=1))
+    fit(small(data_dir, tmp_path / "broken", epochs=3, resume=True))
+    whole, resumed = (pd.read_csv(p / "history.csv") for p in (run_path, tmp_path / "broken"))
+    assert resumed["epoch"].tolist() == [1, 2, 3]
+    columns = ["loss", "val_loss", "val_auroc"]
+    np.testing.assert_allclose(resumed[columns], whole[columns], atol=1e-4)
+
+
+def test_another_seed_is_another_training(data_dir: Path, run_path: Path, tmp_path: Path) -> None:
+    fit(small(data_dir, tmp_path / "other", epochs=1, seed=1))
+    losses = [pd.read_csv(p / "history.csv")["loss"][0] for p in (run_path, tmp_path / "other")]
+    assert abs(losses[0] - losses[1]) > 1e-3
+
+
+def test_resuming_with_other_options_names_them(data_dir: Path, run_path: Path) -> None:
+    with pytest.raises(InputError, match=r"learning_rate=0\.5 \(was 0\.01\)"):
+        fit(small(data_dir, run_path, resume=True, learning_rate=0.5, epochs=5))
+
+
+def test_resuming_on_other_data_is_refused(data_dir: Path, run_path: Path) -> None:
+    config = json.loads((run_path / "config.json").read_text())
+    config["dataset"]["fingerprint"] = "another"
+    (run_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="built anew with other contents"):
+        fit(small(data_dir, run_path, resume=True, epochs=5))
+
+
+def test_a_run_is_not_overwritten(data_dir: Path, run_path: Path) -> None:
+    before = (run_path / "model.keras").read_bytes()
+    with pytest.raises(InputError, match=r"holds a run.*--resume"):
+        fit(small(data_dir, run_path))
+    assert (run_path / "model.keras").read_bytes() == before
+
+
+def test_overwrite_replaces_a_run(data_dir: Path, run_path: Path) -> None:
+    (run_path / "attention-test.nc").touch()
+    fit(small(data_dir, run_path, epochs=1, overwrite=True, model="lstm"))
+    assert open_run(run_path).model_name == "lstm"
+    assert len(pd.read_csv(run_path / "history.csv")) == 1
+    assert not (run_path / "attention-test.nc").exists()
+
+
+def test_overwrite_with_an_impossible_option_keeps_the_run(data_dir: Path, run_path: Path) -> None:
+    with pytest.raises(InputError, match=r"options of lstm.*mark_weights='shared'"):
+        fit(small(data_dir, run_path, overwrite=True, model="lstm", mark_weights="shared"))
+    assert open_run(run_path).load_model()
+
+
+def test_a_baseline_is_a_run_like_any_other(data_dir: Path, tmp_path: Path) -> None:
+    run = fit(small(data_dir, tmp_path / "run", model="logistic_regression_max"))
+    assert evaluate(run.path)["test"]["auroc"] > 0.6
+    assert run.model_name == "logistic_regression_max"
+    with pytest.raises(InputError, match=r"attention.*model='logistic_regression_max'"):
+        attend(run.path)
+    with pytest.raises(InputError, match=r"baseline logistic_regression_max.*no graph"):
+        export_run(run.path, tmp_path / "models", "baseline")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_run_keeps_its_own_splits(data_dir: Path, tmp_path: Path) -> None:
+    run = fit(small(data_dir, tmp_path / "run", model="logistic_regression_max", split="random"))
+    test_ids = set(run.load_genes("test").gene_id)
+    assert len(test_ids) == 50
+    assert test_ids != set(load_genes(run.open_dataset(), "test").gene_id)
+    assert test_ids.isdisjoint(run.load_genes("train").gene_id)
+    predictions = pd.read_csv(run.path / "predictions.csv")
+    assert set(predictions["gene_id"][predictions["split"] == "test"]) == test_ids
+    before = (run.path / "metrics.json").read_text()
+    evaluate(run.path)
+    assert json.loads(before) == json.loads((run.path / "metrics.json").read_text())
+
+
+def test_stops_without_progress(data_dir: Path, tmp_path: Path) -> None:
+    # Steps so small that no validation gene changes places.
+    run = fit(small(data_dir, tmp_path / "run", learning_rate=1e-12, epochs=20, patience=2))
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    assert metrics["epochs_run"] == 3
+    assert metrics["best_epoch"] == 1
+
+
+def test_shards_take_the_same_step_as_the_whole_batch(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    histories = []
+    for cores in (1, 2):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        run = fit(small(data_dir, tmp_path / str(cores), epochs=1))
+        histories.append(pd.read_csv(run.path / "history.csv"))
+    np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_trains_and_saves_float32(
+    data_dir: Path, tmp_path: Path, precision: str
+) -> None:
+    run = fit(small(data_dir, tmp_path / "run", precision=precision, epochs=3))
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    assert metrics["training_precision"] == precision
+    model = run.load_model()
+    assert {w.dtype for w in model.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    history = pd.read_csv(run.path / "history.csv")
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def test_nan_loss_is_an_error_and_leaves_nothing(data_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"finite loss.*--learning-rate"):
+        fit(small(data_dir, tmp_path / "run", learning_rate=1e38, clip_norm=0))
+    assert not (tmp_path / "run").exists()
+
+
+def test_any_marks_in_any_order(data_dir: Path, tmp_path: Path) -> None:
+    run = fit(small(data_dir, tmp_path / "run", marks=("H3K27ac", "H3K9me3"), epochs=1))
+    assert run.marks == ("H3K27ac", "H3K9me3")
+    assert run.load_model().input_shape == (None, 20, 2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("model", "deep", "attentive_chrome.*model='deep'"),
+        ("labels", "mean", "labels='mean'"),
+        ("precision", "float8", "precision='float8'"),
+        ("transform", "sqrt", "transform='sqrt'"),
+        ("epochs", 0, "epochs=0"),
+        ("batch_size", 0, "batch_size=0"),
+        ("learning_rate", 0.0, r"learning_rate=0\.0"),
+        ("clip_norm", -1.0, r"clip_norm=-1\.0"),
+        ("dropout", 1.0, r"dropout=1\.0"),
+        ("split", "shuffled", "split='shuffled'"),
+        ("num_folds", 2, "num_folds=2"),
+        ("fold", 5, "from 0 to 4.*fold=5"),
+        ("marks", ("H3K4me3", "H3K4me3"), "each mark once"),
+        ("marks", (), "at least one"),
+    ],
+)
+def test_options_out_of_range_are_refused(option: str, value: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        FitConfig(**{"dataset": "remc/small", "run_dir": "run", option: value})
+
+
+def test_options_of_variants_are_refused_with_a_baseline() -> None:
+    with pytest.raises(InputError, match=r"model='svm', dropout=0\.5"):
+        FitConfig("remc/small", "run", model="svm", dropout=0.5)
+
+
+def test_resume_and_overwrite_exclude_each_other() -> None:
+    with pytest.raises(InputError, match="Received: both"):
+        FitConfig("remc/small", "run", resume=True, overwrite=True)
+
+
+def test_the_paper_preset_and_what_is_given_beside_it(
+    monkeypatch: pytest.MonkeyPatch, run_path: Path
+) -> None:
+    seen = []
+    monkeypatch.setattr(fit_module, "fit", lambda c: seen.append(c) or open_run(run_path))
+    main(["--preset", "paper", "--dataset", "d", "--run-dir", "r", "--epochs", "2"])
+    assert dataclasses.asdict(seen[0]).items() >= {**PRESETS["paper"], "epochs": 2}.items()
+    assert (seen[0].learning_rate, seen[0].transform, seen[0].labels) == (1e-4, "none", "published")
+
+
+def test_permuted_labels_leave_nothing_to_learn_and_the_test_genes_alone(
+    run_path: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    permuted = fit(small(data_dir, tmp_path / "permuted", permute_labels=True))
+    tables = [pd.read_csv(path / "predictions.csv") for path in (run_path, permuted.path)]
+    test, valid = (
+        [t[t["split"] == s]["label"].tolist() for t in tables] for s in ("test", "valid")
+    )
+    assert test[0] == test[1]
+    assert valid[0] != valid[1]
+    assert sum(valid[0]) == sum(valid[1])

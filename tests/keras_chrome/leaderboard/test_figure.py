@@ -1,0 +1,100 @@
+"""What the figure shows, read off its artists."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.lines import Line2D
+
+from keras_chrome.leaderboard.figure import _swarm, draw_leaderboard
+
+MODELS = ("cnn_attn", "deep_chrome", "lstm")
+
+
+def tables(num_epigenomes: int, *, num_unshared: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(0)
+    epigenomes = pd.DataFrame(
+        [
+            {
+                "labels": labels,
+                "split": "published",
+                "epigenome": f"E{i:03d}",
+                "model": model,
+                "auroc": rng.normal(0.8 + 0.02 * MODELS.index(model), 0.03),
+                "is_shared": i >= num_unshared,
+            }
+            for labels in ("median", "published")
+            for i in range(num_epigenomes)
+            for model in MODELS
+        ]
+    )
+    epigenomes["auroc_low"] = epigenomes["auroc"] - 0.01
+    epigenomes["auroc_high"] = epigenomes["auroc"] + 0.01
+    models = (
+        epigenomes[epigenomes["is_shared"]]
+        .groupby(["labels", "split", "model"], as_index=False)
+        .agg(mean=("auroc", "mean"), num_epigenomes=("auroc", "size"))
+        .sort_values(["labels", "mean"], ascending=[True, False])
+        .assign(reference="deep_chrome")
+    )
+    return models, epigenomes
+
+
+def dots(axes: Axes) -> list[Line2D]:
+    return [line for line in axes.lines if line.get_marker() == "o" and len(line.get_xdata())]
+
+
+def test_a_panel_a_label_rule_with_the_models_in_order() -> None:
+    models, epigenomes = tables(3)
+    panels = draw_leaderboard(models, epigenomes).axes
+    assert [p.get_title(loc="left") for p in panels] == [
+        "median labels, published split",
+        "published labels, published split",
+    ]
+    for panel, labels in zip(panels, ("median", "published"), strict=True):
+        best_first = models.loc[models["labels"] == labels, "model"].tolist()
+        assert [label.get_text() for label in panel.get_yticklabels()] == best_first
+        means = [line.get_xdata()[0] for line in panel.lines if line.get_marker() == "|"]
+        np.testing.assert_array_equal(means, models.loc[models["labels"] == labels, "mean"])
+
+
+def test_dots_are_the_epigenomes_in_the_row_of_their_model() -> None:
+    for num_epigenomes in (1, 3, 40):
+        models, epigenomes = tables(num_epigenomes)
+        panel = draw_leaderboard(models, epigenomes).axes[0]
+        order = models.loc[models["labels"] == "median", "model"].tolist()
+        for y, model in enumerate(order):
+            drawn = [
+                float(x)
+                for line in dots(panel)
+                for x, height in zip(line.get_xdata(), line.get_ydata(), strict=True)
+                if abs(height - y) < 0.5
+            ]
+            is_own = (epigenomes["labels"] == "median") & (epigenomes["model"] == model)
+            np.testing.assert_allclose(sorted(drawn), sorted(epigenomes.loc[is_own, "auroc"]))
+
+
+def test_dots_outside_of_the_mean_are_open() -> None:
+    for num_epigenomes in (3, 40):
+        panel = draw_leaderboard(*tables(num_epigenomes, num_unshared=2)).axes[0]
+        is_open = [to_rgba(line.get_markerfacecolor()) == to_rgba("white") for line in dots(panel)]
+        num_open = sum(
+            len(line.get_xdata()) for line, o in zip(dots(panel), is_open, strict=True) if o
+        )
+        assert num_open == 2 * len(MODELS)
+
+
+def test_no_dot_covers_another() -> None:
+    positions = np.sort(np.random.default_rng(0).normal(scale=4, size=56))
+    offsets = _swarm(positions)
+    points = np.stack([positions, offsets])
+    distances = np.hypot(*(points[:, :, None] - points[:, None]))
+    assert distances[~np.eye(56, dtype=bool)].min() > 1 - 1e-6
+    assert abs(offsets).max() < 4
+
+
+def test_a_column_of_equal_dots_stays_in_its_row() -> None:
+    models, epigenomes = tables(40)
+    panel = draw_leaderboard(models, epigenomes.assign(auroc=0.8)).axes[0]
+    for line in dots(panel):
+        assert np.ptp(line.get_ydata()) <= 0.8 + 1e-9

@@ -1,0 +1,267 @@
+"""The page in a browser: it draws, finds genes and obeys the keyboard."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import open_chromium
+
+from keras_chrome.report import report
+from keras_chrome.report.collect import FINDINGS
+from keras_chrome.report.theme import DARK_THEME, LIGHT_THEME
+from keras_chrome.runs import open_study
+
+pytestmark = pytest.mark.slow
+
+PHONE = {"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": True}
+
+
+@pytest.fixture(scope="module")
+def runs(_trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two runs on the same genes; the second was compared with H3K27ac."""
+    path = tmp_path_factory.mktemp("compared")
+    runs = [Path(shutil.copytree(_trained, path / name)) for name in ("one", "two")]
+    finding = FINDINGS[0]
+    (runs[1] / finding.name).mkdir()
+    (runs[1] / finding.name / f"{finding.name}.csv").write_text(
+        f"{','.join(finding.columns)}\n"
+        "small,alpha,profile,pearson,none,0.2,0.1,0.3,150\n"
+        "small,saliency,profile,pearson,none,-0.1,-0.2,0.3,150\n"
+        "small,saliency,gene,pearson,both,,,,0\n"
+    )
+    return runs
+
+
+@pytest.fixture(scope="module")
+def page(runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    report(runs, path)
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with open_chromium(tmp_path_factory.mktemp("profile"), {"browser": "ALL"}) as driver:
+        yield driver
+
+
+class Reader:
+    """Somebody who reads the page."""
+
+    def __init__(self, browser: Any) -> None:
+        self.browser = browser
+
+    def open(self, address: str) -> None:
+        # From elsewhere, or another hash of the same file would not be loaded anew.
+        self.browser.get("about:blank")
+        self.browser.get(address)
+        self.wait("'ready' in document.documentElement.dataset")
+
+    def ask(self, expression: str) -> Any:
+        return self.browser.execute_script(f"return {expression}")
+
+    def wait(self, expression: str) -> None:
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.browser, 20).until(lambda _: self.ask(expression), expression)
+
+    def find(self, selector: str) -> Any:
+        return self.browser.find_element("css selector", selector)
+
+    def press(self, *keys: str) -> None:
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    @property
+    def gene(self) -> str:
+        return self.find("#gene-name").text
+
+    @property
+    def plot(self) -> str:
+        return self.ask("document.querySelector('#plot svg').outerHTML")
+
+    def emulate(self, **features: str) -> None:
+        media = [{"name": name.replace("_", "-"), "value": v} for name, v in features.items()]
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+
+
+@pytest.fixture
+def reader(browser: Any, page: str) -> Iterator[Reader]:
+    reader = Reader(browser)
+    reader.open(page)
+    yield reader
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    reader.emulate()
+    # Errors of the script, and whatever the page's own policy had to forbid.
+    assert browser.get_log("browser") == []
+
+
+@pytest.fixture(scope="module")
+def symbols(runs: list[Path]) -> list[str]:
+    """Symbols of the test genes, in their order."""
+    return open_study(runs[0]).genes.symbol.tolist()
+
+
+def rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(int(colour[i : i + 2], 16)) for i in (1, 3, 5))})"
+
+
+def test_everything_is_drawn_and_nothing_was_loaded(reader: Reader) -> None:
+    charts = "document.querySelectorAll('.run:not([hidden]) [data-chart]')"
+    assert reader.ask(f"{charts}.length") == 6
+    assert reader.ask(f"[...{charts}].every((c) => c.querySelector('svg > title').textContent)")
+    assert "NaN" not in reader.ask("document.querySelector('main').innerHTML")
+    assert reader.ask("document.querySelectorAll('#plot .area').length") == 5
+    assert reader.ask("performance.getEntriesByType('resource').length") == 0
+
+
+def test_values_of_a_gene_are_those_of_the_model(
+    reader: Reader, page: str, runs: list[Path]
+) -> None:
+    study = open_study(runs[0])
+    genes, minus = study.genes, study.genes.strand.tolist().index("-")
+    reader.open(f"{page}#gene={genes.gene_id[minus]}")
+    assert reader.gene == genes.symbol[minus]
+    assert genes.gene_id[minus] in reader.find("#gene-place").text
+    # The rightmost bin along transcription is the first along the genome.
+    reader.find("#bin").send_keys("\ue010")  # End
+    shown = [cell.text for cell in reader.browser.find_elements("css selector", "#readout td")]
+    assert [float(v) for v in shown[::3]] == genes.signal[minus, 0].tolist()
+    start = genes.tss[minus] - 5000 + 1
+    caption = reader.find("#readout caption").text
+    assert caption.startswith("Bin 20 of 20: +4,500 to +5,000 bp from the TSS")
+    assert caption.endswith(f"{genes.chrom[minus]}:{start:,}-{start + 499:,}")
+    before = reader.plot
+    reader.find("#along").click()
+    assert reader.plot != before
+    shown = [cell.text for cell in reader.browser.find_elements("css selector", "#readout td")]
+    assert [float(v) for v in shown[::3]] == genes.signal[minus, -1].tolist()
+
+
+def test_search_finds_a_gene_by_keyboard(reader: Reader, symbols: list[str]) -> None:
+    before = reader.plot
+    wanted = next(s for s in symbols if s != reader.gene)
+    box = reader.find("#search")
+    box.send_keys(wanted.lower())
+    options = reader.browser.find_elements("css selector", "#suggestions [role=option]")
+    assert wanted in options[0].text
+    assert box.get_attribute("aria-expanded") == "true"
+    box.send_keys("\ue015")  # ArrowDown
+    assert box.get_attribute("aria-activedescendant") == options[0].get_attribute("id")
+    assert options[0].get_attribute("aria-selected") == "true"
+    box.send_keys("\ue007")  # Enter
+    reader.wait(f"document.querySelector('#gene-name').textContent === '{wanted}'")
+    assert box.get_attribute("aria-expanded") == "false"
+    assert reader.plot != before
+    assert reader.ask("location.hash").endswith(f"gene={wanted}")
+    box.clear()
+    box.send_keys("no such gene", "\ue007")
+    assert reader.find("#found").text == "No such gene in the test split"
+
+
+def test_arrow_keys_go_from_gene_to_gene_and_from_bin_to_bin(
+    reader: Reader, symbols: list[str]
+) -> None:
+    first = reader.gene
+    reader.press("\ue014")  # ArrowRight, where no gene is in view
+    assert reader.gene == first
+    reader.ask("document.querySelector('#genes').scrollIntoView()")
+    reader.press("\ue014")
+    reader.wait(f"document.querySelector('#gene-name').textContent !== '{first}'")
+    second = reader.gene
+    reader.press("\ue012")  # ArrowLeft
+    reader.wait(f"document.querySelector('#gene-name').textContent === '{first}'")
+    assert symbols and {first, second} <= set(symbols)
+
+    reader.find("#bin").send_keys("\ue014")
+    assert reader.gene == first
+    assert reader.find("#readout caption").text.startswith("Bin 12 of 20: +500 to +1,000 bp")
+    assert "H3K4me3" in reader.find("#bin").get_attribute("aria-valuetext")
+
+
+def test_lists_lead_to_their_genes_and_back(reader: Reader) -> None:
+    for verdict in ("right", "wrong"):
+        link = reader.find(f"#{verdict} a")
+        name = link.text
+        link.click()
+        reader.wait(f"document.querySelector('#gene-name').textContent === '{name}'")
+        assert reader.find("#gene-verdict span").text == verdict
+    reader.browser.back()
+    reader.wait("document.querySelector('#gene-verdict span').textContent === 'right'")
+
+
+def test_an_unknown_gene_is_said_to_be(reader: Reader, page: str) -> None:
+    reader.open(f"{page}#gene=<b>NO</b>")
+    assert reader.find("#found").text == "No gene <b>NO</b> in the test split"
+
+
+def test_switching_runs_keeps_the_gene(reader: Reader) -> None:
+    reader.ask("document.querySelector('#next').click()")
+    reader.wait("location.hash.startsWith('#run=one&gene=')")
+    gene = reader.gene
+    reader.find("#switcher input[value='1']").send_keys(" ")
+    reader.wait("location.hash.startsWith('#run=two&gene=')")
+    assert reader.gene == gene
+    assert reader.ask("[...document.querySelectorAll('.run')].map((r) => r.hidden)") == [
+        True,
+        False,
+    ]
+    link = reader.find("[data-section=compare]")
+    assert link.get_attribute("href").endswith("#run-1-compare")
+
+
+def test_tables_sort_and_filter(reader: Reader, page: str) -> None:
+    reader.open(f"{page}#run-1-compare")
+    rows = "[...document.querySelectorAll('#run-1-compare tbody tr')].filter((r) => !r.hidden)"
+    method, value = (f"{rows}.map((r) => r.cells[{i}].textContent)" for i in (1, 5))
+    heading = reader.find("#run-1-compare th:nth-child(6) button")
+    heading.click()
+    assert [v[:6].strip() for v in reader.ask(value)] == ["\u22120.100", "0.200", "\u2013"]
+    heading.click()
+    # What is unknown stays last.
+    assert [v[:6].strip() for v in reader.ask(value)] == ["0.200", "\u22120.100", "\u2013"]
+    assert heading.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
+    reader.find("#run-1-compare .filters select").send_keys("saliency")
+    assert reader.ask(method) == ["saliency", "saliency"]
+
+
+def test_dark_mode_by_system_and_by_choice(reader: Reader) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert reader.ask(background) == rgb(LIGHT_THEME.paper)
+    reader.emulate(prefers_color_scheme="dark")
+    assert reader.ask(background) == rgb(DARK_THEME.paper)
+    assert reader.find("#theme").get_attribute("aria-pressed") == "true"
+    reader.find("#theme").click()
+    assert reader.ask(background) == rgb(LIGHT_THEME.paper)
+
+
+def test_nothing_moves_for_those_who_do_not_want_it(reader: Reader) -> None:
+    moved = (
+        "[...document.querySelectorAll('*')].filter((e) => "
+        "getComputedStyle(e).transitionDuration.split(', ').some((d) => parseFloat(d) > 0)).length"
+    )
+    reader.emulate(prefers_reduced_motion="no-preference")
+    assert reader.ask(moved) > 0
+    reader.emulate(prefers_reduced_motion="reduce")
+    assert reader.ask(moved) == 0
+
+
+def test_a_phone_needs_no_sideways_scrolling(reader: Reader, page: str) -> None:
+    reader.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    reader.open(f"{page}#run=two&gene=")
+    assert reader.ask("innerWidth") == 375
+    assert reader.ask("document.documentElement.scrollWidth") <= 375
+    texts = "[...document.querySelectorAll('#plot text')]"
+    assert reader.ask(f"{texts}.every((t) => t.getBoundingClientRect().right <= 375)")
+
+
+def test_the_keyboard_reaches_the_content_first(reader: Reader) -> None:
+    reader.press("\ue004")  # Tab
+    assert reader.ask("document.activeElement.className") == "skip"
+    assert reader.ask("document.activeElement.getBoundingClientRect().top") >= 0
+    assert reader.ask("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    reader.press("\ue007")  # Enter
+    reader.wait("document.activeElement.id === 'main'")

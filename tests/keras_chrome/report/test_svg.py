@@ -1,0 +1,78 @@
+"""SVG files as parts of a page."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from keras_chrome.errors import InputError
+from keras_chrome.report.svg import inline_svg
+from keras_chrome.runs.files import write_figure
+
+HOSTILE = """<?xml version="1.0"?>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"
+     viewBox="0 0 10 10" width="10pt" onload="alert(1)">
+  <!-- a comment -->
+  <metadata>secret</metadata>
+  <style>* { fill: url(http://example.org/a) }</style>
+  <script>alert(2)</script>
+  <foreignObject><p>text</p></foreignObject>
+  <defs><clipPath id="c"><rect id="r" width="5" height="5"/></clipPath></defs>
+  <a href="javascript:alert(3)"><path d="M0 0"/></a>
+  <path id="p" d="M0 0L1 1" clip-path="url(#c)" onclick="alert(4)"
+        style="fill: none; stroke: #0072B2; background: url(http://example.org/b)"/>
+  <path d="M1 1" fill="url(http://example.org/c)"/>
+  <use xlink:href="#p" x="1"/>
+  <use xlink:href="http://example.org/d.svg#p"/>
+  <image href="data:image/svg+xml;base64,AAAA"/><image href="data:image/png;base64,AAAA"/>
+</svg>"""
+
+
+def test_what_could_run_or_load_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.svg").write_text(HOSTILE)
+    markup = inline_svg(tmp_path / "a.svg", prefix="run-0-", title="5 < 6 & <b>")
+    for word in ("script", "alert", "http", "style", "secret", "comment", "foreign", "svg+xml"):
+        assert word not in markup, word
+    root = ElementTree.fromstring(markup)
+    assert root.get("role") == "img"
+    assert root[0].text == "5 < 6 & <b>"
+    assert root.get("aria-labelledby") == root[0].get("id") == "run-0-title"
+    assert root.get("width") is None
+    path = next(e for e in root.iter("path"))
+    assert path.attrib == {
+        "id": "run-0-p",
+        "d": "M0 0L1 1",
+        "clip-path": "url(#run-0-c)",
+        "fill": "none",
+        "stroke": "#0072B2",
+    }
+    assert [use.get("href") for use in root.iter("use")] == ["#run-0-p", None]
+    assert [image.get("href") for image in root.iter("image")] == [
+        None,
+        "data:image/png;base64,AAAA",
+    ]
+
+
+def test_a_figure_of_matplotlib_keeps_its_references(tmp_path: Path) -> None:
+    figure = Figure()
+    axes = figure.subplots()
+    axes.imshow(np.eye(3))
+    axes.plot([0, 1], [0, 1], marker="o")
+    write_figure(tmp_path / "figure", figure)
+    root = ElementTree.fromstring(inline_svg(tmp_path / "figure.svg", prefix="x-", title="t"))
+    ids = {element.get("id") for element in root.iter()} - {None}
+    references = {e.get("href", "")[1:] for e in root.iter("use")}
+    references |= {e.get("clip-path", "")[5:-1] for e in root.iter() if e.get("clip-path")}
+    assert len(references) > 5
+    assert references <= ids
+    assert all(str(name).startswith("x-") for name in ids)
+    assert not any("style" in element.attrib for element in root.iter())
+
+
+@pytest.mark.parametrize("content", ["<svg", "<html/>"])
+def test_other_files_are_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.svg").write_text(content)
+    with pytest.raises(InputError, match=r"Expected a drawing as SVG. Received: .*a\.svg"):
+        inline_svg(tmp_path / "a.svg", prefix="", title="")

@@ -1,0 +1,106 @@
+"""Run directories: whole or not at all."""
+
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_chrome
+from keras_chrome.errors import InputError
+from keras_chrome.runs import new_run, open_run
+from keras_chrome.runs.files import atomic_path
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+NOTHING: dict[str, dict[str, object]] = {"options": {}, "model": {}, "dataset": {}}
+
+
+def test_a_failed_run_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), new_run(tmp_path / "run", **NOTHING):
+        raise RuntimeError
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_failed_run_stays_once_it_can_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), new_run(tmp_path / "run", **NOTHING) as run:
+        run.checkpoint_path.parent.mkdir()
+        run.checkpoint_path.write_text("")
+        raise RuntimeError
+    assert (tmp_path / "run" / "config.json").exists()
+
+
+def test_a_failed_run_does_not_take_what_was_there_before(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(RuntimeError), new_run(tmp_path, **NOTHING):
+        raise RuntimeError
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_a_full_disk_names_the_file() -> None:
+    with pytest.raises(OSError, match="full"), atomic_path(Path("/dev/full")):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_missing_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"run directory with config\.json"):
+        open_run(tmp_path / "nothing")
+
+
+def test_run_of_another_version_is_refused(run_path: Path) -> None:
+    config = json.loads((run_path / "config.json").read_text())
+    (run_path / "config.json").write_text(json.dumps(config | {"format_version": 99}))
+    with pytest.raises(InputError, match=r"format version 1.*version 99.*keras-chrome 0"):
+        open_run(run_path)
+
+
+def test_damaged_configuration_is_refused(run_path: Path) -> None:
+    (run_path / "config.json").write_text("{")
+    with pytest.raises(InputError, match="as JSON"):
+        open_run(run_path)
+
+
+def test_unfinished_run_says_how_to_finish_it(run_path: Path) -> None:
+    (run_path / "model.keras").unlink()
+    with pytest.raises(InputError, match=r"without model\.keras.*--resume"):
+        keras_chrome.load_model(run_path)
+
+
+def load_in_a_fresh_process(run_path: Path) -> str:
+    code = (
+        f"import keras_chrome, numpy as np; m = keras_chrome.load_model({str(run_path)!r});"
+        "x = np.arange(200, dtype='float32').reshape(2, 20, 5) % 7;"
+        "print(m(x)['probability'].numpy().tolist())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return answer.stdout
+
+
+def test_loads_in_a_fresh_process(run_path: Path) -> None:
+    first = load_in_a_fresh_process(run_path)
+    assert first.startswith("[0.")
+
+
+@pytest.mark.slow
+def test_loads_in_thirty_fresh_processes_of_thirty(run_path: Path) -> None:
+    # Names of layers that depend on object identities make some loads fail and others not.
+    assert len({load_in_a_fresh_process(run_path) for _ in range(30)}) == 1
+
+
+def test_importing_the_package_imports_no_tensorflow() -> None:
+    code = "import sys, keras_chrome; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout.split() == ["False", "False"]

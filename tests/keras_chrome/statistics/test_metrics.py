@@ -1,0 +1,40 @@
+"""Metrics by hand."""
+
+import numpy as np
+import pytest
+
+from keras_chrome.statistics.metrics import auroc_interval, classification_metrics
+
+
+def test_metrics_by_hand() -> None:
+    metrics = classification_metrics(np.array([0, 1, 0, 1]), np.array([0.1, 0.4, 0.4, 0.8]))
+    # Of the four (high, low) pairs three are in order and one is a tie.
+    assert metrics["auroc"] == pytest.approx(3.5 / 4)
+    assert metrics["brier"] == pytest.approx((0.01 + 0.36 + 0.16 + 0.04) / 4)
+    assert metrics["log_loss"] == pytest.approx(-np.mean(np.log([0.9, 0.4, 0.6, 0.8])), rel=1e-6)
+    assert (metrics["num_genes"], metrics["positive_rate"]) == (4, 0.5)
+
+
+def test_interval_has_the_width_that_theory_says() -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 2000)
+    score = rng.normal(size=2000) + label
+    probability = 1 / (1 + np.exp(-score))
+    low, high = auroc_interval(label, probability)
+    auroc = classification_metrics(label, probability)["auroc"]
+    assert low < auroc < high
+    # Hanley and McNeil (1982), for scores with this AUROC.
+    q1, q2 = auroc / (2 - auroc), 2 * auroc**2 / (1 + auroc)
+    n1, n0 = label.sum(), (1 - label).sum()
+    variance = auroc * (1 - auroc) + (n1 - 1) * (q1 - auroc**2) + (n0 - 1) * (q2 - auroc**2)
+    assert high - low == pytest.approx(2 * 1.96 * np.sqrt(variance / n1 / n0), rel=0.15)
+
+
+def test_interval_of_ties_is_one_half() -> None:
+    label = np.array([0, 1] * 20)
+    np.testing.assert_allclose(auroc_interval(label, np.full(40, 0.3)), 0.5)
+
+
+def test_interval_depends_on_the_seed_alone() -> None:
+    label, probability = np.array([0, 1, 1, 0, 1]), np.array([0.2, 0.9, 0.4, 0.5, 0.6])
+    assert auroc_interval(label, probability) == auroc_interval(label, probability)

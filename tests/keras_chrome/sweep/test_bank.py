@@ -1,0 +1,133 @@
+"""Models trained in a bank against the same models trained alone."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_chrome.errors import InputError
+from keras_chrome.fit.loop import compiled_trainer
+from keras_chrome.models import build_model, logit_model
+from keras_chrome.models.registry import BANKS, build_bank
+from keras_chrome.sweep.bank import Bank
+
+MARKS, BINS, BATCH, STEPS = 3, 8, 4, 90
+LEARNING_RATE, CLIP_NORM = 2e-3, 0.05
+
+
+def untrained(variant: str, seed: int) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    names = [f"mark {i}" for i in range(MARKS)]
+    return build_model(variant, marks=names, num_bins=BINS, transform="none", bin_units=4)
+
+
+def genes(seed: int, num_genes: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    signal = rng.normal(size=(num_genes, BINS, MARKS)).astype(np.float32)
+    return signal, (signal[:, :, 0].mean(axis=1) > 0).astype(np.int8)
+
+
+def trained_alone(
+    model: keras.Model, signal: np.ndarray, label: np.ndarray, rows: np.ndarray
+) -> float:
+    trainer = compiled_trainer(
+        logit_model(model), steps=len(rows), learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM
+    )
+    batches = tf.data.Dataset.from_tensor_slices(
+        (signal[rows], label[rows][..., np.newaxis].astype(np.float32))
+    )
+    return trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0]
+
+
+@pytest.mark.parametrize("variant", sorted(BANKS))
+def test_a_bank_answers_as_its_models(variant: str) -> None:
+    models = [untrained(variant, seed) for seed in range(3)]
+    bank = build_bank(variant, 3, num_marks=MARKS, num_bins=BINS, bin_units=4)
+    of_models = zip(*(model.get_weights() for model in models), strict=True)
+    bank.set_weights(
+        [np.stack(w).reshape(v.shape) for w, v in zip(of_models, bank.weights, strict=True)]
+    )
+    signals = np.stack([genes(seed, 5)[0] for seed in range(3)])
+    side_by_side = signals.transpose(1, 2, 0, 3).reshape(5, BINS, 3 * MARKS)
+    expected = [logit_model(m)(s)[:, 0] for m, s in zip(models, signals, strict=True)]
+    np.testing.assert_allclose(bank(side_by_side), np.transpose(expected), atol=1e-5)
+
+
+def test_each_model_trains_as_if_alone() -> None:
+    variant = "attentive_chrome"
+    sizes = (12, 30, 21)  # training genes of each model
+    rng = np.random.default_rng(0)
+    bank = Bank(
+        variant,
+        3,
+        num_marks=MARKS,
+        num_bins=BINS,
+        num_train=max(sizes),
+        num_valid=9,
+        batch_size=BATCH,
+        learning_rate=LEARNING_RATE,
+        clip_norm=CLIP_NORM,
+        options={"bin_units": 4},
+    )
+    rows = np.stack([rng.integers(0, size, (STEPS, BATCH)) for size in sizes], axis=1)
+    valid_signal, _ = genes(9, 9)
+    models = []
+    for place, size in enumerate(sizes):
+        model = untrained(variant, seed=place)
+        signal, label = genes(place, size)
+        bank.put(
+            place,
+            model.get_weights(),
+            train_signal=signal,
+            train_label=label,
+            valid_signal=valid_signal,
+        )
+        models.append((model, signal, label))
+    # In two goes, the second longer than one call's steps.
+    losses = [bank.train(part) for part in (rows[:5], rows[5:])]
+    predicted = bank.predict_valid()
+    for place, (model, signal, label) in enumerate(models):
+        before = model.get_weights()
+        loss = trained_alone(model, signal, label, rows[:, place])
+        in_bank = bank.weights(place, [w.shape for w in before])
+        for ours, alone, was in zip(in_bank, model.get_weights(), before, strict=True):
+            np.testing.assert_allclose(ours, alone, atol=1e-5)
+            assert np.abs(alone - was).max() > 1e-3
+        in_two = (5 * losses[0][place] + (STEPS - 5) * losses[1][place]) / STEPS
+        assert in_two == pytest.approx(loss, abs=1e-5)
+        np.testing.assert_allclose(
+            predicted[place, :9], model(valid_signal)["probability"], atol=1e-5
+        )
+
+
+def test_a_place_taken_anew_forgets_the_model_before() -> None:
+    signal, label = genes(0, 12)
+    rows = np.random.default_rng(0).integers(0, 12, (8, 1, BATCH))
+    bank = Bank(
+        "lstm",
+        1,
+        num_marks=MARKS,
+        num_bins=BINS,
+        num_train=20,
+        num_valid=12,
+        batch_size=BATCH,
+        learning_rate=LEARNING_RATE,
+        clip_norm=None,
+        options={"bin_units": 4},
+    )
+    weights = untrained("lstm", seed=0).get_weights()
+    shapes = [w.shape for w in weights]
+    trained = []
+    for _ in range(2):
+        bank.put(0, weights, train_signal=signal, train_label=label, valid_signal=signal)
+        for ours, before in zip(bank.weights(0, shapes), weights, strict=True):
+            np.testing.assert_array_equal(ours, before)
+        bank.train(rows)
+        trained.append(bank.weights(0, shapes))
+    for first, second in zip(*trained, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_a_variant_without_a_bank_is_refused() -> None:
+    with pytest.raises(InputError, match=r"'lstm_attn'\]\. Received: model='deep_chrome'"):
+        build_bank("deep_chrome", 2, num_marks=MARKS, num_bins=BINS)

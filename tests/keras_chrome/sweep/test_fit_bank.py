@@ -1,0 +1,93 @@
+"""Runs made in a bank against the same runs made alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from keras_chrome.errors import InputError
+from keras_chrome.fit import FitConfig
+from keras_chrome.runs import open_run
+from keras_chrome.sweep.fit_bank import fit_bank, fits_bank, main
+
+
+def config(data_dir: Path, run_path: Path, **options: Any) -> FitConfig:
+    return FitConfig(
+        **{
+            "dataset": "remc/small",
+            "data_dir": str(data_dir),
+            "run_dir": str(run_path),
+            "epochs": 3,
+            "learning_rate": 0.01,
+            **options,
+        }
+    )
+
+
+def test_runs_are_what_fit_makes_of_them_and_places_are_taken_anew(
+    data_dir: Path, run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Two places for four runs, of which one stops early and one fails.
+    runs = {
+        "as-alone": config(data_dir, tmp_path / "as-alone"),
+        "other-seed": config(data_dir, tmp_path / "other-seed", seed=1, epochs=2),
+        "impatient": config(data_dir, tmp_path / "impatient", seed=2, epochs=20, patience=1),
+        "missing": config(data_dir, tmp_path / "missing", dataset="remc/none"),
+    }
+    failures = fit_bank(runs, num_places=2)
+    assert list(failures) == ["missing"]
+    assert "remc/none" in failures["missing"]
+    assert not (tmp_path / "missing").exists()
+
+    alone, banked = open_run(run_path), open_run(tmp_path / "as-alone")
+    for file in ("config.json", "splits.csv", "history.csv", "metrics.json", "predictions.csv"):
+        assert (banked.path / file).is_file()
+    histories = [pd.read_csv(run.path / "history.csv") for run in (alone, banked)]
+    columns = ["epoch", "loss", "val_loss", "val_auroc"]
+    np.testing.assert_allclose(*(history[columns] for history in histories), atol=1e-4)
+    predictions = [pd.read_csv(run.path / "predictions.csv") for run in (alone, banked)]
+    np.testing.assert_allclose(*(table["probability"] for table in predictions), atol=1e-4)
+    for ours, theirs in zip(
+        banked.load_model().get_weights(), alone.load_model().get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+    metrics = {
+        name: json.loads((tmp_path / name / "metrics.json").read_text())
+        for name in ("other-seed", "impatient")
+    }
+    assert metrics["other-seed"]["epochs_run"] == 2
+    stopped = metrics["impatient"]
+    assert stopped["epochs_run"] == stopped["best_epoch"] + 1 < 20
+    assert "other-seed: epoch 1: loss" in capsys.readouterr().out
+
+
+def test_what_a_bank_cannot_train(data_dir: Path, tmp_path: Path) -> None:
+    for options in (
+        {"model": "deep_chrome"},
+        {"model": "svm"},
+        {"dropout": 0.1},
+        {"mark_weights": "shared"},
+        {"precision": "mixed_float16"},
+        {"recurrence": "stock"},
+    ):
+        assert not fits_bank(config(data_dir, tmp_path, **options))
+    unfit = {"a": config(data_dir, tmp_path, dropout=0.1)}
+    with pytest.raises(InputError, match=r"without dropout .* Received: a$"):
+        fit_bank(unfit, num_places=2)
+
+
+def test_a_failed_run_is_one_line(data_dir: Path, tmp_path: Path) -> None:
+    options = {
+        "dataset": "remc/small",
+        "data_dir": str(data_dir),
+        "run_dir": str(tmp_path / "run"),
+        "batch_size": 1000,
+    }
+    (tmp_path / "runs.json").write_text(json.dumps({"large-batch": options}))
+    with pytest.raises(InputError, match=r"large-batch: Expected a batch .* 50 genes, batch_size"):
+        main([str(tmp_path / "runs.json")])
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,352 @@
+"""Sweeps: broken off and gone on with, refused, failing in part."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import tensorflow_datasets as tfds
+
+from keras_chrome.command_line import add_options
+from keras_chrome.errors import InputError
+from keras_chrome.fit import PRESETS, FitConfig
+from keras_chrome.models.registry import VARIANTS
+from keras_chrome.sweep import SweepConfig, sweep
+from keras_chrome.sweep.__main__ import _parse
+from keras_chrome.sweep.processes import _arguments
+from keras_chrome.sweep.runs import _locked
+from tfds_remc import RemcBuilder
+
+MODELS = ("logistic_regression", "attentive_chrome")
+FIRST, SECOND = (f"median/small/{model}/seed-0" for model in MODELS)
+
+
+def small(data_dir: Path, out_dir: Path, **options: Any) -> SweepConfig:
+    return SweepConfig(
+        **{
+            "models": MODELS,
+            "datasets": ["remc/small"],
+            "seeds": [0],
+            "out_dir": str(out_dir),
+            "fit_options": {"data_dir": str(data_dir), "epochs": 2},
+            **options,
+        }
+    )
+
+
+def command(
+    out_dir: Path, data_dir: Path, models: Sequence[str], datasets: Sequence[str], jobs: int = 1
+) -> list[str]:
+    return [
+        *(sys.executable, "-m", "keras_chrome.sweep", "--models", *models, "--datasets", *datasets),
+        *("--seeds", "0", "--out-dir", str(out_dir), "--data-dir", str(data_dir)),
+        *("--epochs", "2", "--jobs", str(jobs)),
+    ]
+
+
+class Background:
+    """A command under way in a process group of its own, its output in a file."""
+
+    def __init__(self, arguments: Sequence[str], output: Path) -> None:
+        self.output = output
+        with output.open("w") as file:
+            self.process = subprocess.Popen(
+                arguments, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def wait_until(self, condition: Callable[[], object], timeout_s: float) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert self.process.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            time.sleep(0.02)
+
+    def children(self) -> list[int]:
+        answer = subprocess.run(
+            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True
+        )
+        return [int(pid) for pid in answer.stdout.split()]
+
+    def kill_group(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def times(out_dir: Path) -> dict[Path, int]:
+    """When each file of the finished runs was last written."""
+    return {
+        path: path.stat().st_mtime_ns
+        for metrics in out_dir.rglob("metrics.json")
+        for path in metrics.parent.rglob("*")
+    }
+
+
+@pytest.fixture(scope="module")
+def _resumed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, bool]:
+    """A sweep that was killed in its second run and then gone on with.
+
+    Returns its folder, what going on printed, and whether the first run was left alone.
+    """
+    folder = tmp_path_factory.mktemp("sweeps")
+    out_dir = folder / "sweep"
+    arguments = command(out_dir, data_dir, MODELS, ["remc/small"])
+    broken = Background(arguments, folder / "output")
+    broken.wait_until((out_dir / "runs" / SECOND / "checkpoints" / "last.npz").exists, 240)
+    broken.kill_group()
+    before = times(out_dir)
+    assert {path.relative_to(out_dir / "runs" / FIRST).name for path in before} >= {"metrics.json"}
+    assert not (out_dir / "runs" / SECOND / "metrics.json").exists()
+    answer = subprocess.run(arguments, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    return out_dir, answer.stdout, before.items() <= times(out_dir).items()
+
+
+@pytest.fixture
+def finished(_resumed: tuple[Path, str, bool], tmp_path: Path) -> Path:
+    """A copy, free to be changed, of a finished sweep."""
+    return Path(shutil.copytree(_resumed[0], tmp_path / "sweep"))
+
+
+def test_a_killed_sweep_goes_on_with_the_run_it_was_in(
+    _resumed: tuple[Path, str, bool],
+) -> None:
+    out_dir, printed, is_first_untouched = _resumed
+    assert is_first_untouched
+    assert printed.startswith(f"runs: 2; finished before: 1\n[2/2] {SECOND}: test AUROC 0.")
+    assert "resuming after epoch 1" in (out_dir / "logs" / f"{SECOND}.log").read_text()
+    assert set(pd.read_csv(out_dir / "leaderboard.csv")["model"]) == set(MODELS)
+    assert all(model in printed.partition("leaderboard")[0] for model in MODELS)
+    assert (out_dir / "leaderboard.md").read_text()
+    assert (out_dir / "leaderboard.png").stat().st_size > 0
+
+
+def test_a_finished_sweep_is_not_repeated(
+    data_dir: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = times(finished)
+    board = sweep(small(data_dir, finished, seeds=[0]))
+    assert times(finished) == before
+    assert set(board.models["model"]) == set(MODELS)
+    assert capsys.readouterr().out.startswith("runs: 2; finished before: 2\n\n")
+
+
+def test_the_leaderboard_is_of_the_runs_asked_for(data_dir: Path, finished: Path) -> None:
+    board = sweep(small(data_dir, finished, models=MODELS[:1]))
+    assert board.models["model"].tolist() == [MODELS[0]]
+
+
+def test_runs_with_other_options_are_refused(data_dir: Path, finished: Path) -> None:
+    other = small(
+        data_dir,
+        finished,
+        seeds=[0, 1],
+        fit_options={"data_dir": str(data_dir), "epochs": 3, "batch_size": 8},
+    )
+    before = times(finished)
+    match = r"epochs=3 \(was 2\) in 2 of them, batch_size=8 \(was 16\) in 2 of them.*--overwrite$"
+    with pytest.raises(InputError, match=match):
+        sweep(other)
+    assert times(finished) == before
+    assert not list(finished.rglob("seed-1*"))
+
+
+def test_overwriting_redoes_runs_with_other_options(
+    data_dir: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"data_dir": str(data_dir), "transform": "none"}
+    sweep(small(data_dir, finished, models=MODELS[:1], overwrite=True, fit_options=options))
+    assert f"[1/1] {FIRST}: test AUROC" in capsys.readouterr().out
+    # The run is now the one asked for.
+    sweep(small(data_dir, finished, models=MODELS[:1], fit_options=options))
+    assert "runs: 1; finished before: 1\n" in capsys.readouterr().out
+
+
+def test_a_run_that_fails_leaves_the_others(
+    data_dir: Path, finished: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (finished / "leaderboard.csv").unlink()
+    # Simulated genes have no published labels.
+    config = small(data_dir, finished, models=MODELS[:1], labels=["published", "median"])
+    with pytest.raises(InputError, match=r"1 of 2 failed; their output is in .*logs"):
+        sweep(config)
+    failed = f"{FIRST.replace('median', 'published')}: failed with exit code 2 after"
+    (line,) = (text for text in capsys.readouterr().out.splitlines() if failed in text)
+    assert "labels='published'" in line
+    assert pd.read_csv(finished / "leaderboard.csv")["labels"].tolist() == ["median"]
+
+
+def test_a_bank_makes_recurrent_variants_in_one_process(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = small(data_dir, tmp_path, models=["lstm", "logistic_regression"], seeds=[0, 1], bank=2)
+    board = sweep(config)
+    assert board.models["num_runs"].sum() == 4
+    assert sorted(p.name for p in (tmp_path / "logs").glob("*.log")) == ["bank-0.log"]
+    assert "median/small/lstm/seed-1: epoch 2" in (tmp_path / "logs" / "bank-0.log").read_text()
+    assert len(list((tmp_path / "logs").rglob("seed-*.log"))) == 2
+    printed = capsys.readouterr().out
+    assert "[4/4]" in printed
+    assert "lstm/seed-1: test AUROC" in printed
+    before = times(tmp_path)
+    sweep(config)
+    assert "finished before: 4" in capsys.readouterr().out
+    assert times(tmp_path) == before
+
+
+def test_a_crash_ends_one_run_and_a_kill_all(data_dir: Path, tmp_path: Path) -> None:
+    out_dir = tmp_path / "sweep"
+    started = Background(
+        command(out_dir, data_dir, MODELS, ["remc/small"], jobs=2), tmp_path / "output"
+    )
+    started.wait_until(lambda: len(started.children()) == 2, 60)
+    with pytest.raises(InputError, match="Expected no other sweep at work"):
+        sweep(small(data_dir, out_dir))
+    os.kill(started.children()[0], signal.SIGKILL)
+    started.wait_until(lambda: "failed with SIGKILL" in started.output.read_text(), 60)
+    assert len(started.children()) == 1
+    started.process.terminate()
+    assert started.process.wait(60) == 128 + signal.SIGTERM
+    assert not list(out_dir.rglob("metrics.json"))
+    # A run that was left behind would keep the lock.
+    with _locked(out_dir):
+        pass
+
+
+def test_a_run_that_a_killed_sweep_left_behind_keeps_the_lock(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    out_dir = tmp_path / "sweep"
+    started = Background(command(out_dir, data_dir, MODELS, ["remc/small"]), tmp_path / "output")
+    started.wait_until(started.children, 60)
+    started.process.kill()
+    started.process.wait()
+    with pytest.raises(InputError, match="a run that it left behind"), _locked(out_dir):
+        pass
+    os.killpg(started.process.pid, signal.SIGKILL)
+
+
+def test_runs_come_in_a_fixed_order() -> None:
+    config = SweepConfig(
+        models=("lstm", "svm"),
+        datasets=("remc/E012", "remc/E003"),
+        seeds=(1, 0),
+        labels=("published",),
+        out_dir="sweep",
+    )
+    assert list(config.runs()) == [
+        f"published/{epigenome}/{model}/seed-{seed}"
+        for epigenome in ("E012", "E003")
+        for model in ("lstm", "svm")
+        for seed in (1, 0)
+    ]
+    run = config.runs()["published/E012/svm/seed-1"]
+    assert run == FitConfig(
+        dataset="remc/E012",
+        run_dir="sweep/runs/published/E012/svm/seed-1",
+        model="svm",
+        labels="published",
+        seed=1,
+        resume=True,
+    )
+
+
+def test_a_dataset_may_be_the_folder_of_its_version(data_dir: Path, tmp_path: Path) -> None:
+    (version,) = (data_dir / "remc" / "small").iterdir()
+    assert list(small(data_dir, tmp_path, datasets=[str(version)]).runs()) == [FIRST, SECOND]
+
+
+def test_options_reach_fit() -> None:
+    config = FitConfig(
+        dataset="remc/E012",
+        run_dir="a folder",
+        marks=("H3K4me3", "H3K9me3"),
+        learning_rate=1e-05,
+        split="chromosome",
+        fold=2,
+        resume=True,
+    )
+    parser = argparse.ArgumentParser()
+    add_options(parser, FitConfig)
+    assert FitConfig(**vars(parser.parse_args(list(_arguments(config))))) == config
+
+
+def parsed(*arguments: str) -> SweepConfig:
+    required = ("--models", "lstm", "--datasets", "remc/E012", "--seeds", "0", "--out-dir", "sweep")
+    return _parse([*required, *arguments])
+
+
+def test_options_of_fit_are_taken() -> None:
+    config = parsed("--epochs", "2", "--labels", "median", "published", "--split", "random")
+    assert config.labels == ("median", "published")
+    assert config.fit_options == {"epochs": 2, "split": "random"}
+
+
+def test_a_preset_gives_way_to_options() -> None:
+    paper = parsed("--preset", "paper")
+    assert paper.labels == ("published",)
+    assert {**paper.fit_options, "labels": "published"} == PRESETS["paper"]
+    assert parsed("--preset", "paper", "--labels", "median").labels == ("median",)
+    assert parsed("--preset", "paper", "--epochs", "3").fit_options["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"models": ("deep", "lstm")}, r"'attentive_chrome'.*'svm'.*model='deep'"),
+        ({"models": ()}, r"at least one. Received: models=\(\)"),
+        ({"seeds": (1, 1)}, r"once.*seeds=\(1, 1\)"),
+        ({"labels": ("mean",)}, "labels='mean'"),
+        ({"jobs": 0}, "jobs=0"),
+        ({"datasets": ("remc/E012", "other/E012")}, "different names.*'other/E012'"),
+        ({"fit_options": {"epochs": 0}}, "epochs=0"),
+        ({"fit_options": {"seed": 0, "speed": 1}}, "Received: seed, speed"),
+    ],
+)
+def test_bad_options(options: Mapping[str, Any], message: str) -> None:
+    valid: dict[str, Any] = {
+        "models": ("lstm",),
+        "datasets": ("remc/E012",),
+        "seeds": (0,),
+        "out_dir": "sweep",
+    }
+    with pytest.raises(InputError, match=message):
+        SweepConfig(**{**valid, **options})
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_a_sweep_killed_half_way_resumes_to_the_same_table(real_data: Path, tmp_path: Path) -> None:
+    datasets = ("demo", "Toy", "E123")
+    for name in datasets:
+        RemcBuilder(config=name, data_dir=tmp_path).download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=real_data / "remc")
+        )
+    arguments = [list(VARIANTS), [f"remc/{name}" for name in datasets]]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    subprocess.run(command(whole, tmp_path, *arguments, jobs=2), check=True)
+
+    sweep_to_break = Background(command(broken, tmp_path, *arguments), tmp_path / "output")
+    half = len(datasets) * len(VARIANTS) // 2
+    sweep_to_break.wait_until(
+        lambda: (
+            len(list(broken.rglob("metrics.json"))) >= half
+            and len(list(broken.rglob("last.npz"))) > half
+        ),
+        3600,
+    )
+    sweep_to_break.kill_group()
+    before = times(broken)
+    assert len(list(broken.rglob("metrics.json"))) == half
+    subprocess.run(command(broken, tmp_path, *arguments, jobs=2), check=True)
+    assert before.items() <= times(broken).items()
+    for name in ("leaderboard.csv", "epigenomes.csv", "paired_tests.csv"):
+        tables = (pd.read_csv(folder / name) for folder in (whole, broken))
+        pd.testing.assert_frame_equal(*tables, atol=1e-4)
