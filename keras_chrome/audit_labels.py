@@ -6,19 +6,24 @@ files come of comparing the two numbers as text, in which "10.2" is below "3.9".
 As a command: `python -m keras_chrome.audit_labels --dataset remc/E003`.
 """
 
+from __future__ import annotations
+
 import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.data import open_dataset, read_columns
 from keras_chrome.errors import InputError
+from keras_chrome.runs.files import write_csv
 from keras_chrome.tables import format_table
 from keras_chrome.vocabulary import SPLITS
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from keras_chrome.data import Dataset
@@ -38,7 +43,7 @@ class Rule(NamedTuple):
 
     name: str
     high_if: str
-    is_high: "np.ndarray"
+    is_high: np.ndarray
 
 
 class LabelAudit(NamedTuple):
@@ -59,12 +64,12 @@ class LabelAudit(NamedTuple):
 
     dataset: str
     median_rpkm: float
-    rules: "pd.DataFrame"
-    genes: "pd.DataFrame"
+    rules: pd.DataFrame
+    genes: pd.DataFrame
     num_without_label: int
     num_without_rpkm: int
 
-    def differing_genes(self) -> "pd.DataFrame":
+    def differing_genes(self) -> pd.DataFrame:
         """Genes whose published label is not `rpkm > median`, the furthest from it first."""
         genes = self.genes[self.genes["label_published"] != self.genes["numeric"]]
         distance = (genes["rpkm"] - self.median_rpkm).abs()
@@ -84,15 +89,13 @@ def audit_labels(dataset: str, data_dir: str | Path | None = None) -> LabelAudit
     Example:
         >>> audit_labels("remc/E003", "data").rules[["rule", "agreement"]]
     """
-    from keras_chrome.data import open_dataset
-
     opened = open_dataset(dataset, data_dir)
     # Without RPKM there is no median either, and the audit says what is missing.
     median_rpkm = opened.metadata.get("median_rpkm", math.nan)
     return audit_genes(_read_genes(opened), dataset=opened.name, median_rpkm=median_rpkm)
 
 
-def audit_genes(genes: "pd.DataFrame", *, dataset: str, median_rpkm: float) -> LabelAudit:
+def audit_genes(genes: pd.DataFrame, *, dataset: str, median_rpkm: float) -> LabelAudit:
     """Compare the published labels of genes with the rules that may have made them.
 
     Args:
@@ -138,9 +141,7 @@ def audit_genes(genes: "pd.DataFrame", *, dataset: str, median_rpkm: float) -> L
     )
 
 
-def candidate_rules(
-    rpkm: "np.ndarray", median_rpkm: float, published: "np.ndarray"
-) -> "list[Rule]":
+def candidate_rules(rpkm: np.ndarray, median_rpkm: float, published: np.ndarray) -> list[Rule]:
     """Label genes by each rule that may have made the published labels.
 
     Args:
@@ -152,7 +153,6 @@ def candidate_rules(
         The rules that compare numbers, then those that compare text. The best of each kind is
         what the kind can do at all, whatever median the authors took.
     """
-    import numpy as np
 
     def above(name: str, threshold: float, what: str) -> Rule:
         return Rule(name, f"rpkm > {threshold:.5g}{what}", rpkm > threshold)
@@ -172,7 +172,7 @@ def candidate_rules(
     ]
 
 
-def best_threshold(values: "np.ndarray", published: "np.ndarray") -> Any:
+def best_threshold(values: np.ndarray, published: np.ndarray) -> Any:
     """The threshold with which `value > threshold` agrees with the most published labels.
 
     Args:
@@ -182,31 +182,25 @@ def best_threshold(values: "np.ndarray", published: "np.ndarray") -> Any:
     Returns:
         One of the values, the lowest if several are as good.
     """
-    import numpy as np
-
     candidates, position = np.unique(values, return_inverse=True)
     # What is gained, over calling every gene high, by calling those up to a candidate low.
     gain = np.bincount(position, weights=np.where(published, -1, 1)).cumsum()
     return candidates[gain.argmax()].item()
 
 
-def decimal_rpkm(rpkm: "np.ndarray") -> "np.ndarray":
+def decimal_rpkm(rpkm: np.ndarray) -> np.ndarray:
     """The decimal numbers of the RPKM table, as float64, from float32.
 
     They are the shortest decimals that round to the float32. For the three decimals of the table
     this is exact up to 16,384, where neighbouring float32 come to lie 0.001 apart; beyond that the
     last decimal may be lost, which decides nothing against a median of a few RPKM.
     """
-    import numpy as np
-
     return rpkm.astype(np.float32).astype(str).astype(np.float64)
 
 
-def _read_genes(dataset: "Dataset") -> "pd.DataFrame":
+def _read_genes(dataset: Dataset) -> pd.DataFrame:
     """All genes of a dataset, whatever their labels, and their splits."""
     import pandas as pd
-
-    from keras_chrome.data import read_columns
 
     tables = []
     for split in SPLITS:
@@ -215,7 +209,7 @@ def _read_genes(dataset: "Dataset") -> "pd.DataFrame":
     return pd.concat(tables, ignore_index=True)
 
 
-def _agreement(rule: Rule, published: "np.ndarray", split: "np.ndarray") -> dict[str, Any]:
+def _agreement(rule: Rule, published: np.ndarray, split: np.ndarray) -> dict[str, Any]:
     import pandas as pd
 
     agrees = rule.is_high == published
@@ -278,8 +272,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     audit = audit_labels(given.dataset, given.data_dir)
     print(format_audit(audit))
     if given.out:
-        from keras_chrome.runs.files import write_csv
-
         print()
         for name, table in (("audit", audit.rules), ("genes", audit.genes)):
             path = Path(given.out) / f"{name}.csv"

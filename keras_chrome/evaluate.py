@@ -3,13 +3,20 @@
 As a command: `python -m keras_chrome.evaluate RUN`.
 """
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
+from keras_chrome.runs import open_run
+from keras_chrome.runs.files import write_csv, write_json
 from keras_chrome.runs.run import read_metrics
 from keras_chrome.tables import format_table
 from keras_chrome.vocabulary import LABELS
@@ -45,9 +52,6 @@ def evaluate(
         InputError: If the run or the dataset is missing, or they do not fit each other; if
             `dataset` or `labels` differ from the run's own and `out` is None.
     """
-    from keras_chrome.runs import open_run
-    from keras_chrome.runs.files import write_json
-
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
     labels = labels or run.labels
@@ -57,7 +61,6 @@ def evaluate(
             f"Expected --out for an evaluation on other genes or labels than the run's own "
             f"({own[0]}, {own[1]}). Received: dataset={opened.name!r}, labels={labels!r}"
         )
-    from keras_chrome.data import check_classes
 
     genes = [run.load_genes(split, dataset=opened, labels=labels) for split in _EVALUATED_SPLITS]
     for of_split in genes:
@@ -71,14 +74,12 @@ def evaluate(
 
 
 def evaluate_genes(
-    run: "Run", splits: "Sequence[Genes]", *, labels: str, directory: Path | None = None
+    run: Run, splits: Sequence[Genes], *, labels: str, directory: Path | None = None
 ) -> dict[str, Any]:
     """Measure a run's saved model on genes, and write `predictions.csv`."""
-    import numpy as np
     import pandas as pd
 
     from keras_chrome.models.prediction import predict
-    from keras_chrome.runs.files import write_csv
     from keras_chrome.statistics.metrics import classification_metrics
 
     # All splits at once: each call of `predict` compiles.

@@ -4,6 +4,8 @@ As a command: `python -m keras_chrome.explain RUN --methods saliency occlusion`,
 NetCDF file.
 """
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +30,7 @@ def explain(
     dataset: str | None = None,
     data_dir: str | None = None,
     labels: str | None = None,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     """Compute the importance of every bin of genes, by several methods with their defaults.
 
     Args:

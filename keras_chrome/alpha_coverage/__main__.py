@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_chrome.alpha_coverage.coverage import MARK, VALIDATION_MARK, alpha_coverage
 from keras_chrome.alpha_coverage.output import format_coverage
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.runs.study import add_study_options, study_options
 
 
@@ -45,7 +46,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(format_coverage(coverage))
 
     from keras_chrome.alpha_coverage.figure import draw_alpha_coverage
-    from keras_chrome.runs.files import write_csv, write_figure
 
     default = Path(given.run) / "figures" / f"alpha_coverage-{given.mark}"
     stem = Path(given.out) if given.out else default

@@ -4,16 +4,22 @@ As a command: `python -m keras_chrome.alpha_coverage RUN --mark H3K4me3 --valida
 which writes a figure as PNG and SVG, and its numbers as CSV.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from keras_chrome.data.orientation import along_transcription
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_study
 from keras_chrome.runs.study import ON_PROBABILITY
+from keras_chrome.runs.validation_mark import read_validation_mark
+from keras_chrome.statistics.bootstrap import interval95, mean_profiles
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 MARK = "H3K4me3"
@@ -47,8 +53,8 @@ class AlphaCoverage:
         num_unknown_strand: How many of the genes have no strand. Their bins run along the genome.
     """
 
-    table: "pd.DataFrame"
-    correlations: "pd.DataFrame"
+    table: pd.DataFrame
+    correlations: pd.DataFrame
     mark: str
     validation_mark: str
     validation_dataset: str
@@ -98,9 +104,7 @@ def alpha_coverage(
     Example:
         >>> alpha_coverage("runs/E116").correlations
     """
-    from keras_chrome.data.orientation import along_transcription
     from keras_chrome.models.prediction import predict
-    from keras_chrome.runs.validation_mark import read_validation_mark
 
     study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
     run, genes = study.run, study.genes
@@ -152,12 +156,12 @@ def alpha_coverage(
 
 def coverage_tables(
     *,
-    alpha: "np.ndarray",
-    signal: "np.ndarray",
-    validation: "np.ndarray",
-    bin_start_bp: "np.ndarray",
+    alpha: np.ndarray,
+    signal: np.ndarray,
+    validation: np.ndarray,
+    bin_start_bp: np.ndarray,
     seed: int = 0,
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Average genes, and correlate the means over bins.
 
     Args:
@@ -170,10 +174,8 @@ def coverage_tables(
     Returns:
         `table` and `correlations` of `AlphaCoverage`.
     """
-    import numpy as np
     import pandas as pd
 
-    from keras_chrome.statistics.bootstrap import interval95, mean_profiles
     from keras_chrome.statistics.correlation import bin_correlation
 
     # In one array, so that a bootstrap sample has the same genes for all three.

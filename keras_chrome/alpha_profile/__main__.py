@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_chrome.alpha_profile.output import format_profile
 from keras_chrome.alpha_profile.profile import alpha_profile
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.runs.study import add_study_options, study_options
 
 
@@ -29,7 +30,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(format_profile(profile))
 
     from keras_chrome.alpha_profile.figure import draw_alpha_profile
-    from keras_chrome.runs.files import write_csv, write_figure
 
     stem = Path(given.out) if given.out else Path(given.run) / "figures" / "alpha_profile"
     write_figure(stem, draw_alpha_profile(profile))

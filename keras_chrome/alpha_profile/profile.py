@@ -4,17 +4,22 @@ As a command: `python -m keras_chrome.alpha_profile RUN`, which writes a figure 
 its numbers as CSV.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from keras_chrome.data.orientation import along_transcription
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_study
 from keras_chrome.runs.study import ON_PROBABILITY
+from keras_chrome.statistics.bootstrap import mean_profiles
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 _NUM_RESAMPLES = 1000
@@ -39,7 +44,7 @@ class AlphaProfile:
         num_unknown_strand: How many genes have no strand. Their bins run along the genome.
     """
 
-    table: "pd.DataFrame"
+    table: pd.DataFrame
     dataset: str
     split: str
     model: str
@@ -78,7 +83,6 @@ def alpha_profile(
     Example:
         >>> alpha_profile("runs/E012").table
     """
-    from keras_chrome.data.orientation import along_transcription
     from keras_chrome.models.prediction import predict
 
     study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
@@ -117,14 +121,14 @@ def alpha_profile(
 
 def profile_table(
     *,
-    alpha: "np.ndarray",
-    signal: "np.ndarray",
-    beta: "np.ndarray | None",
-    is_on: "np.ndarray",
+    alpha: np.ndarray,
+    signal: np.ndarray,
+    beta: np.ndarray | None,
+    is_on: np.ndarray,
     marks: Sequence[str],
-    bin_start_bp: "np.ndarray",
+    bin_start_bp: np.ndarray,
     seed: int = 0,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Average genes by what is predicted of them.
 
     Args:
@@ -139,10 +143,7 @@ def profile_table(
     Returns:
         `AlphaProfile.table`.
     """
-    import numpy as np
     import pandas as pd
-
-    from keras_chrome.statistics.bootstrap import mean_profiles
 
     columns = {
         (quantity, mark, start): values[:, m, b]

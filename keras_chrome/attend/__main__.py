@@ -1,5 +1,7 @@
 """`python -m keras_chrome.attend RUN`, or with `--plot PAX5` one gene as a picture."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(path)
 
 
-def _draw(attention: "xr.Dataset", path: Path) -> None:
+def _draw(attention: xr.Dataset, path: Path) -> None:
     from keras_chrome.attend.figure import draw_gene
 
     with atomic_path(path) as temporary:

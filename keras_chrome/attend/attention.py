@@ -4,6 +4,8 @@ As a command: `python -m keras_chrome.attend RUN`, which writes a NetCDF file, o
 `python -m keras_chrome.attend RUN --plot PAX5`, which draws one gene.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ def attend(
     dataset: str | None = None,
     data_dir: str | None = None,
     labels: str | None = None,
-) -> "xr.Dataset":
+) -> xr.Dataset:
     """Predict genes and keep the attention.
 
     Args:

@@ -1,5 +1,7 @@
 """A scikit-learn pipeline that answers as our Keras models do."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,10 +55,10 @@ class Baseline:
 
     def __init__(
         self,
-        pipeline: "Pipeline",
+        pipeline: Pipeline,
         spec: SignalSpec,
         *,
-        describe: "Callable[[Pipeline], str] | None" = None,
+        describe: Callable[[Pipeline], str] | None = None,
         min_class_genes: int = 1,
     ) -> None:
         self.pipeline = pipeline
@@ -64,7 +66,7 @@ class Baseline:
         self.min_class_genes = min_class_genes
         self._describe = describe
 
-    def fit(self, signal: np.ndarray, label: np.ndarray) -> "Baseline":
+    def fit(self, signal: np.ndarray, label: np.ndarray) -> Baseline:
         """Fit to training genes, on all cores.
 
         Args:
@@ -121,7 +123,7 @@ class Baseline:
         joblib.dump(self, path, compress=3)
 
     @classmethod
-    def load(cls, path: str | Path) -> "Baseline":
+    def load(cls, path: str | Path) -> Baseline:
         """Read what `save` wrote.
 
         The file is a pickle, and loading one runs whatever code it holds: load only files that

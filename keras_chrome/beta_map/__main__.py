@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_chrome.beta_map.output import format_beta_map
 from keras_chrome.beta_map.table import GENE, ORDERS, beta_map
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.runs.study import add_study_options, study_options
 
 
@@ -41,7 +42,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(format_beta_map(table))
 
     from keras_chrome.beta_map.figure import draw_beta_map
-    from keras_chrome.runs.files import write_csv, write_figure
 
     folder = Path(given.runs[0]) / "figures" if len(given.runs) == 1 else Path()
     default = folder / f"beta_map-{'-'.join(table['gene'].unique())}"

@@ -1,5 +1,7 @@
 """A beta map in words."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from keras_chrome.tables import format_table
@@ -8,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def format_beta_map(table: "pd.DataFrame") -> str:
+def format_beta_map(table: pd.DataFrame) -> str:
     """The genes as text."""
     return format_table(
         [

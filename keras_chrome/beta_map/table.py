@@ -4,6 +4,8 @@ As a command: `python -m keras_chrome.beta_map RUN RUN ... --gene PAX5`, which w
 PNG and SVG, and its numbers as CSV.
 """
 
+from __future__ import annotations
+
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +30,7 @@ def beta_map(
     dataset: str | None = None,
     data_dir: str | None = None,
     labels: str | None = None,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Read out beta of genes, whatever their split, in each of several runs.
 
     Args:
@@ -99,7 +101,7 @@ def epigenome_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
     return names
 
 
-def ordered(table: "pd.DataFrame", order: str) -> "pd.DataFrame":
+def ordered(table: pd.DataFrame, order: str) -> pd.DataFrame:
     """Order each gene's epigenomes.
 
     Args:

@@ -3,18 +3,32 @@
 As a command: `python -m keras_chrome.compare runs/E116 --validation-mark H3K27ac`.
 """
 
+from __future__ import annotations
+
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from keras_chrome.command_line import option
+from keras_chrome.data.orientation import along_transcription
 from keras_chrome.errors import InputError
-from keras_chrome.importance import METHODS
+from keras_chrome.importance import METHODS, compute_importance, methods_of
+from keras_chrome.runs import open_study
+from keras_chrome.runs.study import ON_PROBABILITY
+from keras_chrome.runs.validation_mark import read_validation_mark
+from keras_chrome.statistics.bootstrap import (
+    interval95,
+    known_mean,
+    mean_interval95,
+    mean_profiles,
+)
 from keras_chrome.vocabulary import LABELS, SPLITS
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from keras_chrome.runs import Study
@@ -107,7 +121,7 @@ class Row(NamedTuple):
     num_genes: int
 
 
-def compare(run_dirs: Sequence[str | Path], config: CompareConfig | None = None) -> "pd.DataFrame":
+def compare(run_dirs: Sequence[str | Path], config: CompareConfig | None = None) -> pd.DataFrame:
     """Correlate importance with the signal of a mark that no model has seen.
 
     Over the genes that a run's model predicts ON, the importance of the bins of one mark
@@ -142,13 +156,6 @@ def compare(run_dirs: Sequence[str | Path], config: CompareConfig | None = None)
 
 
 def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
-    import numpy as np
-
-    from keras_chrome.data.orientation import along_transcription
-    from keras_chrome.importance import compute_importance, methods_of
-    from keras_chrome.runs import open_study
-    from keras_chrome.runs.validation_mark import read_validation_mark
-
     study = open_study(
         run_dir,
         split=config.split,
@@ -168,7 +175,7 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
     genes, column = study.genes, study.run.marks.index(config.mark)
     background = study.background()
 
-    def profile(values: "np.ndarray") -> "np.ndarray":
+    def profile(values: np.ndarray) -> np.ndarray:
         return along_transcription(values, genes) if config.direction == "transcription" else values
 
     signal = profile(genes.signal[:, :, column])
@@ -188,15 +195,10 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
 
 
 def _genes_on(
-    study: "Study", validation: "ValidationMark", config: CompareConfig
-) -> "tuple[Study, np.ndarray]":
+    study: Study, validation: ValidationMark, config: CompareConfig
+) -> tuple[Study, np.ndarray]:
     """The genes to compare, and the signal of the validation mark there."""
-    import dataclasses
-
-    import numpy as np
-
     from keras_chrome.models.prediction import predict
-    from keras_chrome.runs.study import ON_PROBABILITY
 
     is_on = predict(study.model, study.genes.signal).probability >= ON_PROBABILITY
     rows = np.flatnonzero(is_on & validation.has_signal)
@@ -222,14 +224,14 @@ def _genes_on(
 
 
 def correlations(
-    importance: "np.ndarray",
-    coverage: "np.ndarray",
+    importance: np.ndarray,
+    coverage: np.ndarray,
     *,
-    signal: "np.ndarray",
-    distance_bp: "np.ndarray",
+    signal: np.ndarray,
+    distance_bp: np.ndarray,
     num_resamples: int = _NUM_RESAMPLES,
     seed: int = 0,
-) -> "list[tuple[str, str, str, float, float, float, int]]":
+) -> list[tuple[str, str, str, float, float, float, int]]:
     """Correlate one importance with one coverage, in every way that `Row` lists.
 
     Args:
@@ -243,14 +245,6 @@ def correlations(
     Returns:
         The fields of `Row` from `level` on.
     """
-    import numpy as np
-
-    from keras_chrome.statistics.bootstrap import (
-        interval95,
-        known_mean,
-        mean_interval95,
-        mean_profiles,
-    )
     from keras_chrome.statistics.correlation import STATISTICS, bin_correlation
 
     resampling = {"num_resamples": num_resamples, "seed": seed}
@@ -262,12 +256,12 @@ def correlations(
         for control in ("none", "signal", "distance", "both"):
 
             def correlated(
-                x: "np.ndarray",
-                y: "np.ndarray",
-                signal: "np.ndarray",
+                x: np.ndarray,
+                y: np.ndarray,
+                signal: np.ndarray,
                 statistic: str = statistic,
                 control: str = control,
-            ) -> "np.ndarray":
+            ) -> np.ndarray:
                 held = [np.log1p(signal), signal] if control in ("signal", "both") else []
                 if control in ("distance", "both"):
                     held += [distance_bp[:1], np.log(distance_bp[:1])]

@@ -1,5 +1,7 @@
 """A comparison with a validation mark as text, for the screen and in Markdown."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from keras_chrome.compare.paper import paper_value
+from keras_chrome.runs.files import atomic_path, write_csv, write_figure
 from keras_chrome.tables import format_table, markdown_table
 
 if TYPE_CHECKING:
@@ -74,10 +77,9 @@ def _number(value: Any) -> str:
     return f"{value:.2f}" if math.isfinite(value) else ""
 
 
-def write_comparison(table: "pd.DataFrame", directory: str | Path) -> None:
+def write_comparison(table: pd.DataFrame, directory: str | Path) -> None:
     """Write `compare.csv`, `.md`, `.png` and `.svg`."""
     from keras_chrome.compare.figure import draw_comparison
-    from keras_chrome.runs.files import atomic_path, write_csv, write_figure
 
     directory = Path(directory)
     figure = draw_comparison(table)

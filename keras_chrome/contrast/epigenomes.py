@@ -3,12 +3,17 @@
 As a command: `python -m keras_chrome.contrast RUN_A RUN_B`.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from keras_chrome.errors import InputError
+from keras_chrome.runs import open_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,9 +61,9 @@ class Contrast:
     name_b: str
     marks: tuple[str, ...]
     pseudocount: float
-    genes: "pd.DataFrame"
-    agreement: "pd.DataFrame"
-    mark_changes: "pd.DataFrame"
+    genes: pd.DataFrame
+    agreement: pd.DataFrame
+    mark_changes: pd.DataFrame
     num_only_a: int
     num_only_b: int
     num_unlabelled: tuple[int, int]
@@ -100,7 +105,6 @@ def contrast(
     Example:
         >>> contrast("runs/E116", "runs/E123").agreement
     """
-    import numpy as np
     import pandas as pd
 
     from keras_chrome.contrast.genes import (
@@ -114,7 +118,6 @@ def contrast(
         turn_as,
     )
     from keras_chrome.models.prediction import predict
-    from keras_chrome.runs import open_study
 
     if not (math.isfinite(pseudocount) and pseudocount > 0):
         raise InputError(f"Expected a pseudocount above 0 RPKM. Received: {pseudocount=}")
@@ -160,7 +163,7 @@ def contrast(
     )
 
 
-def _check_comparable(a: "Study", b: "Study") -> None:
+def _check_comparable(a: Study, b: Study) -> None:
     if a.run.marks != b.run.marks:
         raise InputError(
             f"Expected runs on the same marks, in the same order. Received: {a.run.path} with "

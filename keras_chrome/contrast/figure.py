@@ -1,5 +1,7 @@
 """Two epigenomes as a figure: predicted against measured change, and what changed on the marks."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +32,7 @@ _QUANTITIES = {
 _REFERENCE: dict[str, Any] = {"color": PALE, "linewidth": 0.8, "zorder": 0}
 
 
-def draw_contrast(contrast: "Contrast") -> Figure:
+def draw_contrast(contrast: Contrast) -> Figure:
     """Draw what `contrast` returns.
 
     Above, every gene's predicted against its measured change, and how well the two agree by AUROC

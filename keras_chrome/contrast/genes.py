@@ -1,5 +1,7 @@
 """What changes at each gene between two epigenomes, measured and predicted."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -271,8 +273,8 @@ def _switch(is_high_a: np.ndarray, is_high_b: np.ndarray) -> np.ndarray:
 def mark_columns(
     a: Genes,
     b: Genes,
-    own_a: "Prediction",
-    own_b: "Prediction",
+    own_a: Prediction,
+    own_b: Prediction,
     *,
     marks: Sequence[str],
     bin_bp: int,

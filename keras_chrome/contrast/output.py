@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from keras_chrome.contrast.epigenomes import Contrast
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.tables import format_table
 
 _NUM_SHOWN = 10
@@ -65,7 +66,6 @@ def _shown_genes(genes: pd.DataFrame) -> list[dict[str, Any]]:
 def write_contrast(contrast: Contrast, directory: str | Path) -> None:
     """Write `genes.csv`, `agreement.csv`, `mark_changes.csv`, `contrast.png` and `.svg`."""
     from keras_chrome.contrast.figure import draw_contrast
-    from keras_chrome.runs.files import write_csv, write_figure
 
     directory = Path(directory)
     figure = draw_contrast(contrast)

@@ -1,5 +1,7 @@
 """The measures of the faithfulness suite, the questions they answer, and what it finds."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -90,6 +92,6 @@ class Faithfulness(NamedTuple):
             weights.
     """
 
-    scores: "pd.DataFrame"
-    curves: "pd.DataFrame"
-    cascade: "pd.DataFrame"
+    scores: pd.DataFrame
+    curves: pd.DataFrame
+    cascade: pd.DataFrame

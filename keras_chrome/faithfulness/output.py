@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from keras_chrome.faithfulness.measures import MEASURES, NAIVE_METHODS, QUESTIONS, Faithfulness
+from keras_chrome.runs.files import atomic_path, write_csv, write_figure
 from keras_chrome.tables import format_table, markdown_table
 
 _Rows = Sequence[Mapping[str, str]]
@@ -98,7 +99,6 @@ def _cell(row: pd.Series) -> str:
 def write_faithfulness(result: Faithfulness, directory: str | Path) -> None:
     """Write `faithfulness.csv`, `.md`, `.png` and `.svg`, `curves.csv`, `cascade.csv`."""
     from keras_chrome.faithfulness.figure import draw_faithfulness
-    from keras_chrome.runs.files import atomic_path, write_csv, write_figure
 
     directory = Path(directory)
     figure = draw_faithfulness(result)

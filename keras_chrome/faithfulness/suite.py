@@ -4,20 +4,28 @@ As a command: `python -m keras_chrome.faithfulness RUN`. It trains the run's mod
 and on shuffled labels, once: the same command again finds those runs.
 """
 
+from __future__ import annotations
+
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from keras_chrome.data import read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.faithfulness.config import FaithfulnessConfig
 from keras_chrome.faithfulness.measures import MEASURES, Faithfulness
 from keras_chrome.faithfulness.trainings import other_trainings
-from keras_chrome.importance import METHODS
+from keras_chrome.importance import METHODS, compute_importance, methods_of
+from keras_chrome.models import build_model
+from keras_chrome.runs import open_study
 from keras_chrome.runs.study import ON_PROBABILITY
+from keras_chrome.statistics.bootstrap import interval95, known_mean, mean_interval95
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from keras_chrome.runs import Run, Study
 
@@ -50,10 +58,7 @@ def faithfulness(
     Example:
         >>> faithfulness("runs/demo", FaithfulnessConfig(num_seeds=1)).scores
     """
-    import numpy as np
     import pandas as pd
-
-    from keras_chrome.runs import open_study
 
     config = config or FaithfulnessConfig()
     study = open_study(run_dir, split=config.split)
@@ -78,7 +83,7 @@ def faithfulness(
     )
 
 
-def _network(model: Any) -> "keras.Model":
+def _network(model: Any) -> keras.Model:
     from keras_chrome.importance.network import require_network
 
     return require_network(model, "faithfulness")
@@ -95,12 +100,8 @@ class _Score(NamedTuple):
     better: str
 
 
-def _score(measure: str, method: str, of_genes: "np.ndarray", *, seed: int) -> _Score:
+def _score(measure: str, method: str, of_genes: np.ndarray, *, seed: int) -> _Score:
     """The mean over genes of what was measured of each, with its interval."""
-    import numpy as np
-
-    from keras_chrome.statistics.bootstrap import known_mean, mean_interval95
-
     mean, num_known = known_mean(of_genes), int(np.isfinite(of_genes).sum())
     low, high = mean_interval95(of_genes, num_resamples=_NUM_RESAMPLES, seed=seed)
     about = MEASURES[measure]
@@ -110,9 +111,7 @@ def _score(measure: str, method: str, of_genes: "np.ndarray", *, seed: int) -> _
 class _Suite:
     """The measures, on a run's genes; importance is computed once."""
 
-    def __init__(self, study: "Study", is_chosen: "np.ndarray", config: FaithfulnessConfig) -> None:
-        from keras_chrome.importance import methods_of
-
+    def __init__(self, study: Study, is_chosen: np.ndarray, config: FaithfulnessConfig) -> None:
         self.study = study
         self.model = _network(study.model)
         self.config = config
@@ -127,10 +126,8 @@ class _Suite:
         self.curves: list[Any] = []
         self.cascade: list[tuple[str, str, float]] = []
 
-    def _importances(self, weights: "Sequence[np.ndarray]") -> "dict[str, np.ndarray]":
+    def _importances(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """The importance by each method in a model of these weights."""
-        from keras_chrome.importance import compute_importance
-
         self.scratch.set_weights(weights)
         return {
             method: compute_importance(
@@ -141,7 +138,6 @@ class _Suite:
 
     def attention_scores(self) -> Iterator[_Score]:
         """The prediction with the attention made uniform, or its weights in other places."""
-        import numpy as np
         from sklearn.metrics import roc_auc_score
 
         from keras_chrome.faithfulness.altered_attention import (
@@ -187,7 +183,6 @@ class _Suite:
 
     def order_scores(self) -> Iterator[_Score]:
         """Deletion and insertion in the methods' orders, and agreement with occlusion."""
-        import numpy as np
         import pandas as pd
 
         from keras_chrome.faithfulness.deletion_curves import FRACTIONS, deletion_curves
@@ -228,13 +223,11 @@ class _Suite:
                 reference = occlusion if is_signed else np.abs(occlusion)
                 yield _score("tau_occlusion", method, _taus(importance, reference), seed=seed)
 
-    def learning_scores(self, permuted_labels: "Run | None") -> Iterator[_Score]:
+    def learning_scores(self, permuted_labels: Run | None) -> Iterator[_Score]:
         """Likeness with the importance of models that have learned nothing."""
         import keras
 
         from keras_chrome.faithfulness.randomization import cascading_randomization
-        from keras_chrome.models import build_model
-        from keras_chrome.statistics.bootstrap import known_mean
 
         arguments = dict(self.study.run.config["model"])
         keras.utils.set_random_seed(self.config.seed + 1)
@@ -250,12 +243,8 @@ class _Suite:
             for method, of_genes in self._likeness(self._importances(weights)).items():
                 yield _score("permuted_labels", method, of_genes, seed=self.config.seed)
 
-    def seed_scores(self, others: "Sequence[Run]") -> Iterator[_Score]:
+    def seed_scores(self, others: Sequence[Run]) -> Iterator[_Score]:
         """Likeness of the importance between trainings that differ in their seed."""
-        import itertools
-
-        import numpy as np
-
         if not others:
             return
         self.trainings += [
@@ -268,10 +257,7 @@ class _Suite:
 
     def planted_scores(self) -> Iterator[_Score]:
         """How well the magnitude tells the bins that a simulation planted from the others."""
-        import numpy as np
         from scipy.ndimage import uniform_filter1d
-
-        from keras_chrome.data import read_columns
 
         dataset = self.study.dataset
         columns = read_columns(dataset, self.config.split)
@@ -294,29 +280,27 @@ class _Suite:
             for measure, magnitude in (("planted", magnitudes[0]), ("planted_smooth", smooth)):
                 yield _score(measure, method, _aurocs(planted, magnitude), seed=self.config.seed)
 
-    def _likeness(self, others: "Mapping[str, np.ndarray]") -> "dict[str, np.ndarray]":
+    def _likeness(self, others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Size of Spearman's correlation with the importance in the model, `(genes,)`."""
         return {m: abs(_spearman(self.importance[m], other)) for m, other in others.items()}
 
 
-def _spearman(a: "np.ndarray", b: "np.ndarray") -> "np.ndarray":
+def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Over all bins of all marks of each gene, `(genes,)`."""
     from keras_chrome.statistics.correlation import bin_correlation
 
     return bin_correlation(a.reshape(len(a), -1), b.reshape(len(b), -1), statistic="spearman")
 
 
-def _taus(a: "np.ndarray", b: "np.ndarray") -> "np.ndarray":
+def _taus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Kendall's tau over all bins of all marks of each gene, `(genes,)`; NaN for constants."""
-    import numpy as np
     from scipy.stats import kendalltau
 
     return np.array([kendalltau(x.ravel(), y.ravel()).statistic for x, y in zip(a, b, strict=True)])
 
 
-def _aurocs(truth: "np.ndarray", score: "np.ndarray") -> "np.ndarray":
+def _aurocs(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
     """The AUROC over all bins of all marks of each gene; NaN where the truth is all one."""
-    import numpy as np
     from sklearn.metrics import roc_auc_score
 
     return np.array(
@@ -328,13 +312,10 @@ def _aurocs(truth: "np.ndarray", score: "np.ndarray") -> "np.ndarray":
 
 
 def _auroc_loss_interval(
-    label: "np.ndarray", whole: "np.ndarray", altered: "np.ndarray", seed: int
+    label: np.ndarray, whole: np.ndarray, altered: np.ndarray, seed: int
 ) -> tuple[float, float]:
     """The 95 % bootstrap interval of the difference of two AUROCs on the same genes."""
-    import numpy as np
     from sklearn.metrics import roc_auc_score
-
-    from keras_chrome.statistics.bootstrap import interval95
 
     rng = np.random.default_rng(seed)
     losses = []

@@ -1,17 +1,21 @@
 """The run's model trained again, with other seeds and on shuffled labels."""
 
+from __future__ import annotations
+
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_chrome.errors import InputError
 from keras_chrome.faithfulness.config import FaithfulnessConfig
+from keras_chrome.fit import FitConfig, fit
+from keras_chrome.runs import open_run
 
 if TYPE_CHECKING:
     from keras_chrome.runs import Run
 
 
-def other_trainings(run: "Run", config: FaithfulnessConfig, directory: Path) -> "dict[str, Run]":
+def other_trainings(run: Run, config: FaithfulnessConfig, directory: Path) -> dict[str, Run]:
     """Train as a run was, with other seeds and on shuffled labels, unless it was done before.
 
     Args:
@@ -25,9 +29,6 @@ def other_trainings(run: "Run", config: FaithfulnessConfig, directory: Path) -> 
     Raises:
         InputError: If earlier ones are of other contents of the dataset.
     """
-    from keras_chrome.fit import FitConfig, fit
-    from keras_chrome.runs import open_run
-
     options = run.config["options"]
     fields = {field.name for field in dataclasses.fields(FitConfig)}
     changes: dict[str, dict[str, Any]] = {

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 
 from keras_chrome.command_line import add_options, import_tensorflow_quietly, run_command
+from keras_chrome.evaluate import metrics_table
 from keras_chrome.fit.config import PRESETS, FitConfig
 from keras_chrome.fit.job import fit
 
@@ -27,8 +28,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = FitConfig(**{**PRESETS.get(preset, {}), **given})
     import_tensorflow_quietly()
     run = fit(config)
-
-    from keras_chrome.evaluate import metrics_table
 
     print(f"\n{metrics_table(json.loads((run.path / 'metrics.json').read_text()))}")
     print(f"\nrun directory: {run.path}")

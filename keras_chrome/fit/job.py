@@ -3,6 +3,8 @@
 As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E012`.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import shutil
 import time
@@ -11,9 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from keras_chrome.baselines import BASELINES
+import numpy as np
+
+from keras_chrome.baselines import BASELINES, build_baseline
+from keras_chrome.data import check_classes, load_genes, open_dataset
 from keras_chrome.errors import InputError
+from keras_chrome.evaluate import evaluate_genes
 from keras_chrome.fit.config import FitConfig, changed_options
+from keras_chrome.models import build_model, logit_model
+from keras_chrome.runs import new_run, open_run
+from keras_chrome.runs.files import write_csv, write_json
 from keras_chrome.vocabulary import (
     SPLITS,
 )
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
     from keras_chrome.runs import Run
 
 
-def fit(config: FitConfig) -> "Run":
+def fit(config: FitConfig) -> Run:
     """Train a model and write a run directory.
 
     Weights of a variant are kept from the epoch with the best validation AUROC. The saved model
@@ -63,13 +72,13 @@ class Training(NamedTuple):
     """What a run starts from: its data and its untrained model."""
 
     config: FitConfig
-    dataset: "Dataset"
-    genes: "dict[str, Genes]"
+    dataset: Dataset
+    genes: dict[str, Genes]
     arguments: dict[str, Any]  # of the model
-    model: "keras.Model | Baseline"
+    model: keras.Model | Baseline
 
 
-def prepare(config: FitConfig, data: "tuple[Dataset, dict[str, Genes]] | None" = None) -> Training:
+def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = None) -> Training:
     """Load and check all that a training needs, and build the model.
 
     Args:
@@ -86,12 +95,9 @@ def prepare(config: FitConfig, data: "tuple[Dataset, dict[str, Genes]] | None" =
 
 
 @contextmanager
-def training_run(training: Training) -> "Iterator[Run]":
+def training_run(training: Training) -> Iterator[Run]:
     """A run directory for a block that trains: it says what, and has `splits.csv` already."""
     import pandas as pd
-
-    from keras_chrome.runs import new_run
-    from keras_chrome.runs.files import write_csv
 
     config, dataset, genes = training.config, training.dataset, training.genes
     if config.overwrite:
@@ -114,7 +120,7 @@ def training_run(training: Training) -> "Iterator[Run]":
         yield run
 
 
-def finish(training: Training, run: "Run", measured: Mapping[str, Any], *, wall_s: float) -> None:
+def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s: float) -> None:
     """Save a trained model and write its metrics: then the run is whole.
 
     Args:
@@ -123,9 +129,6 @@ def finish(training: Training, run: "Run", measured: Mapping[str, Any], *, wall_
         measured: What was measured in training, for `metrics.json`.
         wall_s: What the training took.
     """
-    from keras_chrome.evaluate import evaluate_genes
-    from keras_chrome.runs.files import write_json
-
     started = time.perf_counter()
     run.save_model(training.model)
     genes = [training.genes["valid"], training.genes["test"]]
@@ -134,15 +137,12 @@ def finish(training: Training, run: "Run", measured: Mapping[str, Any], *, wall_
     write_json(run.path / "metrics.json", {**metrics, **measured, "wall_s": wall_s})
 
 
-def load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
+def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
     """The dataset and its three splits, each checked to have both classes.
 
     Raises:
         InputError: If the dataset is missing or lacks a mark, or a split has not both classes.
     """
-    import numpy as np
-
-    from keras_chrome.data import check_classes, load_genes, open_dataset
     from keras_chrome.data.splits import assign_splits
 
     dataset = open_dataset(config.dataset, config.data_dir)
@@ -174,10 +174,8 @@ def load(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
     return dataset, genes
 
 
-def _model_arguments(config: FitConfig, dataset: "Dataset", train_genes: "Genes") -> dict[str, Any]:
+def _model_arguments(config: FitConfig, dataset: Dataset, train_genes: Genes) -> dict[str, Any]:
     """The arguments that build the model, which the run keeps."""
-    import numpy as np
-
     arguments = {
         "marks": list(config.marks),
         "num_bins": dataset.num_bins,
@@ -194,21 +192,17 @@ def _model_arguments(config: FitConfig, dataset: "Dataset", train_genes: "Genes"
     }
 
 
-def _build(config: FitConfig, arguments: dict[str, Any]) -> "keras.Model | Baseline":
+def _build(config: FitConfig, arguments: dict[str, Any]) -> keras.Model | Baseline:
     if config.model in BASELINES:
-        from keras_chrome.baselines import build_baseline
-
         return build_baseline(config.model, seed=config.seed, **arguments)
 
     import keras
-
-    from keras_chrome.models import build_model
 
     keras.utils.set_random_seed(config.seed)
     return build_model(config.model, **arguments)
 
 
-def _train_baseline(baseline: "Baseline", genes: "Genes") -> dict[str, Any]:
+def _train_baseline(baseline: Baseline, genes: Genes) -> dict[str, Any]:
     """Fit a baseline, which needs no validation genes; what was measured on the way."""
     started = time.perf_counter()
     baseline.fit(genes.signal, genes.label)
@@ -218,11 +212,10 @@ def _train_baseline(baseline: "Baseline", genes: "Genes") -> dict[str, Any]:
     return {"genes_per_second": genes_per_second}
 
 
-def _train_variant(training: Training, run: "Run") -> dict[str, Any]:
+def _train_variant(training: Training, run: Run) -> dict[str, Any]:
     """Train a variant; what was measured on the way."""
     from keras_chrome.fit.loop import train
     from keras_chrome.layers.implementation import use_recurrence
-    from keras_chrome.models import build_model, logit_model
 
     config, model, genes = training.config, training.model, training.genes
     precision = _resolve_precision(config.precision)
@@ -249,7 +242,7 @@ def _train_variant(training: Training, run: "Run") -> dict[str, Any]:
     return {"training_precision": precision, **measured_in_training(history)}
 
 
-def measured_in_training(history: "pd.DataFrame") -> dict[str, Any]:
+def measured_in_training(history: pd.DataFrame) -> dict[str, Any]:
     """What `metrics.json` says of a training, from its history."""
     return {
         "genes_per_second": float(history["genes_per_second"].median()),
@@ -258,14 +251,12 @@ def measured_in_training(history: "pd.DataFrame") -> dict[str, Any]:
     }
 
 
-def check_run_directory(config: FitConfig, dataset: "Dataset") -> None:
+def check_run_directory(config: FitConfig, dataset: Dataset) -> None:
     """See that the run directory is free, or holds the very run to resume.
 
     Raises:
         InputError: If it holds a run and `resume` is not set, or one with other options or data.
     """
-    from keras_chrome.runs import open_run
-
     path = Path(config.run_dir)
     if config.overwrite or not (path / "config.json").exists():
         return

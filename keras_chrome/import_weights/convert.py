@@ -3,6 +3,8 @@
 As a command: `python -m keras_chrome.import_weights CHECKPOINT.pt --run-dir RUN`.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 from dataclasses import dataclass
@@ -11,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from keras_chrome.command_line import option
 from keras_chrome.errors import InputError
+from keras_chrome.import_weights.attentive_chrome import attentive_chrome_arrays
+from keras_chrome.import_weights.checkpoint import read_state_dict
+from keras_chrome.models import build_model
+from keras_chrome.runs import new_run
 from keras_chrome.vocabulary import CORE_MARKS
 
 if TYPE_CHECKING:
@@ -37,7 +43,7 @@ class ImportConfig:
                 raise InputError(f"Expected at least 1. Received: {name}={value}")
 
 
-def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
+def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
     """Make a run directory of a published checkpoint.
 
     The checkpoint is read without executing what is pickled in it, and without PyTorch. The
@@ -55,9 +61,6 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
         InputError: If the file is no such checkpoint or is damaged, it has another number of
             marks than `config`, or the run directory holds a run already.
     """
-    from keras_chrome.import_weights.attentive_chrome import attentive_chrome_arrays
-    from keras_chrome.import_weights.checkpoint import read_state_dict
-
     weights = attentive_chrome_arrays(read_state_dict(checkpoint))
     if weights.num_marks != len(config.marks):
         raise InputError(
@@ -69,9 +72,6 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> "Run":
             f"Expected a run directory of its own. Received: run_dir={config.run_dir!r}, which "
             "holds a run"
         )
-
-    from keras_chrome.models import build_model
-    from keras_chrome.runs import new_run
 
     variant = "attentive_chrome"
     arguments: dict[str, Any] = {

@@ -1,5 +1,7 @@
 """What the importance methods ask of a network: its logit, its gradient, its scale."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Union

@@ -1,14 +1,16 @@
 """The importance methods by name."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from keras_chrome.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from keras_chrome.importance.network import Model
 
 
@@ -53,7 +55,7 @@ METHODS = {
 }
 
 
-def importance_method(name: str) -> "Callable[..., np.ndarray]":
+def importance_method(name: str) -> Callable[..., np.ndarray]:
     """The function of a method.
 
     Args:
@@ -76,7 +78,7 @@ def importance_method(name: str) -> "Callable[..., np.ndarray]":
     return getattr(import_module(module), function)
 
 
-def methods_of(model: "Model", *, resolves_bins: bool = False) -> list[str]:
+def methods_of(model: Model, *, resolves_bins: bool = False) -> list[str]:
     """The methods that a model has: those whose attention or gradient it has.
 
     Args:
@@ -97,8 +99,8 @@ def methods_of(model: "Model", *, resolves_bins: bool = False) -> list[str]:
 
 
 def compute_importance(
-    name: str, model: "Model", signal: "np.ndarray", *, background: "np.ndarray", **options: Any
-) -> "np.ndarray":
+    name: str, model: Model, signal: np.ndarray, *, background: np.ndarray, **options: Any
+) -> np.ndarray:
     """The importance by a method, whether or not it compares genes with others.
 
     Args:

@@ -3,10 +3,14 @@
 As a command: `python -m keras_chrome.leaderboard runs --out leaderboard`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,9 +50,9 @@ class Leaderboard:
         left_out: Runs that are not counted, and why.
     """
 
-    models: "pd.DataFrame"
-    epigenomes: "pd.DataFrame"
-    paired_tests: "pd.DataFrame"
+    models: pd.DataFrame
+    epigenomes: pd.DataFrame
+    paired_tests: pd.DataFrame
     left_out: Mapping[Path, str]
 
 
@@ -90,7 +94,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
         epigenomes += [(*group, *row) for row in of_epigenomes]
         tests += [(*group, *row) for row in of_tests]
 
-    def table(row_class: Any, rows: list[tuple], **types: str) -> "pd.DataFrame":
+    def table(row_class: Any, rows: list[tuple], **types: str) -> pd.DataFrame:
         columns = ["labels", "split", *row_class._fields]
         return pd.DataFrame(rows, columns=columns).astype(types)
 
@@ -102,10 +106,8 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
     )
 
 
-def _measure(runs: "Sequence[FinishedRun]") -> "dict[str, Measurement]":
+def _measure(runs: Sequence[FinishedRun]) -> dict[str, Measurement]:
     """Each model on the test genes of one epigenome."""
-    import numpy as np
-
     from keras_chrome.leaderboard.models import Measurement
     from keras_chrome.runs.finished import read_test_genes
     from keras_chrome.statistics.paired_tests import placements

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import pandas as pd
 
 from keras_chrome.leaderboard.board import Leaderboard
+from keras_chrome.runs.files import atomic_path, write_csv, write_figure
 from keras_chrome.tables import format_table, markdown_table
 
 _ALPHA = 0.05
@@ -147,7 +148,6 @@ def _pair_cells(tests: pd.DataFrame, against: str | None) -> dict[str, str]:
 def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
     """Write `leaderboard.csv`, `.md`, `.png` and `.svg`, `epigenomes.csv`, `paired_tests.csv`."""
     from keras_chrome.leaderboard.figure import draw_leaderboard
-    from keras_chrome.runs.files import atomic_path, write_csv, write_figure
 
     directory = Path(directory)
     figure = draw_leaderboard(board.models, board.epigenomes)

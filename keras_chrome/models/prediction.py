@@ -1,5 +1,7 @@
 """A model's answers for many genes."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,7 +32,7 @@ class Prediction(NamedTuple):
 
 
 def predict(
-    model: "keras.Model | Baseline", signal: np.ndarray, *, batch_size: int = 512
+    model: keras.Model | Baseline, signal: np.ndarray, *, batch_size: int = 512
 ) -> Prediction:
     """Predict genes in large batches, compiled by XLA.
 

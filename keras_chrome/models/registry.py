@@ -1,5 +1,7 @@
 """The variants by name."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Sequence
 from importlib import import_module
@@ -41,7 +43,7 @@ def build_model(
     signal_mean: Sequence[float] | None = None,
     signal_variance: Sequence[float] | None = None,
     **options: Any,
-) -> "keras.Model":
+) -> keras.Model:
     """Build a variant by its name.
 
     Args:
@@ -89,7 +91,7 @@ def build_model(
 
 def build_bank(
     variant: str, num_models: int, *, num_marks: int, num_bins: int, **options: Any
-) -> "keras.Model":
+) -> keras.Model:
     """Build a bank: several untrained models of a variant as one model, side by side.
 
     Args:
@@ -119,7 +121,7 @@ def build_bank(
     return keras.Model(signal, logit[..., 0], name=f"bank_of_{variant}")
 
 
-def logit_model(model: "keras.Model") -> "keras.Model":
+def logit_model(model: keras.Model) -> keras.Model:
     """The same layers and weights, from signal to logit `(batch, 1)`.
 
     Training and saliency want the score before the sigmoid: its gradient does not vanish where

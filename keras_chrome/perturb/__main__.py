@@ -9,6 +9,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.perturb.effects import perturb, perturb_all_marks
 from keras_chrome.perturb.output import format_matrix, format_perturbation
 from keras_chrome.perturb.perturbation import Perturbation
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.runs.study import add_study_options, study_options
 
 
@@ -35,7 +36,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if perturbation.mark is None and given.gene:
         raise InputError(f"Expected --mark with --gene. Received: gene={given.gene!r} alone")
     import_tensorflow_quietly()
-    from keras_chrome.runs.files import write_csv, write_figure
 
     directory = Path(given.out) if given.out else Path(given.run) / "perturbation"
     stem = directory / f"{perturbation.name}-{given.gene or given.split or 'test'}"

@@ -4,18 +4,22 @@ As a command: `python -m keras_chrome.perturb RUN --mark H3K27me3 --scale 0`, a 
 without `--mark` a matrix of all marks and pairs of marks.
 """
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from keras_chrome.data.orientation import along_transcription
 from keras_chrome.errors import InputError
 from keras_chrome.perturb.perturbation import Perturbation, perturb_signal
 from keras_chrome.runs import Study, open_study
 from keras_chrome.runs.study import ON_PROBABILITY
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from keras_chrome.data import Genes
@@ -34,8 +38,8 @@ class Scores(NamedTuple):
             its probability clipped to [0.001, 0.999].
     """
 
-    probability: "np.ndarray"
-    logit: "np.ndarray"
+    probability: np.ndarray
+    logit: np.ndarray
 
 
 def perturb(
@@ -47,7 +51,7 @@ def perturb(
     dataset: str | None = None,
     data_dir: str | None = None,
     labels: str | None = None,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Predict genes before and after a mark is changed.
 
     The change is made in the direction of transcription, and then turned back: the model sees the
@@ -110,7 +114,7 @@ def perturb_all_marks(
     dataset: str | None = None,
     data_dir: str | None = None,
     labels: str | None = None,
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """Do the same to each mark, and to each pair of marks at once.
 
     Args:
@@ -132,7 +136,6 @@ def perturb_all_marks(
     Raises:
         InputError: As `perturb`, and if a mark is given.
     """
-    import numpy as np
     import pandas as pd
 
     if perturbation.mark is not None:
@@ -185,14 +188,12 @@ def _scores(
     study: Study, changed: Sequence[tuple[int, ...]], perturbation: Perturbation
 ) -> Iterator[Scores]:
     """What the model says of the genes, for each set of marks that is changed at once."""
-    from keras_chrome.data.orientation import along_transcription
-
     dataset, genes = study.dataset, study.genes
     bins = perturbation.bins(
         num_bins=dataset.num_bins, bin_bp=dataset.bin_bp, flank_bp=dataset.flank_bp
     )
 
-    def versions() -> Iterator["np.ndarray"]:
+    def versions() -> Iterator[np.ndarray]:
         oriented = along_transcription(genes.signal, genes)
         for marks in changed:
             perturbed = oriented
@@ -205,10 +206,9 @@ def _scores(
 
 
 def _model_scores(
-    model: "Model", versions: Iterable["np.ndarray"], num_versions: int
+    model: Model, versions: Iterable[np.ndarray], num_versions: int
 ) -> Iterator[Scores]:
     import keras
-    import numpy as np
     from scipy.special import expit, logit
     from tqdm import tqdm
 
@@ -238,9 +238,9 @@ def _mark_position(study: Study, mark: str | None) -> int:
     return marks.index(mark)
 
 
-def _is_high(scores: Scores) -> "np.ndarray":
+def _is_high(scores: Scores) -> np.ndarray:
     return scores.probability >= ON_PROBABILITY
 
 
-def _has_direction(genes: "Genes") -> "np.ndarray":
+def _has_direction(genes: Genes) -> np.ndarray:
     return (genes.strand != "") | genes.oriented

@@ -1,5 +1,7 @@
 """What a perturbation does, in words."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 from keras_chrome.perturb.perturbation import Perturbation
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 _NUM_SHOWN = 5
 
 
-def format_perturbation(table: "pd.DataFrame", perturbation: Perturbation) -> str:
+def format_perturbation(table: pd.DataFrame, perturbation: Perturbation) -> str:
     """What `perturb` returns as words, and the genes that change most either way."""
     was_high = table["probability_before"] >= ON_PROBABILITY
     num_flipped = [int(table["is_flipped"][group].sum()) for group in (~was_high, was_high)]
@@ -33,7 +35,7 @@ def format_perturbation(table: "pd.DataFrame", perturbation: Perturbation) -> st
     return "\n\n".join(paragraphs)
 
 
-def _shown(gene: "pd.Series", title: str) -> dict[str, Any]:
+def _shown(gene: pd.Series, title: str) -> dict[str, Any]:
     return {
         title: gene["symbol"] or gene["gene_id"],
         "label": "high" if gene["label"] else "low",
@@ -45,7 +47,7 @@ def _shown(gene: "pd.Series", title: str) -> dict[str, Any]:
     }
 
 
-def format_matrix(matrix: "pd.DataFrame", perturbation: Perturbation) -> str:
+def format_matrix(matrix: pd.DataFrame, perturbation: Perturbation) -> str:
     """What `perturb_all_marks` returns: the single marks, and the pairs that interact most."""
     of_groups = matrix[matrix["predicted"] != "all"]
     is_single = of_groups["mark_a"] == of_groups["mark_b"]
@@ -63,7 +65,7 @@ def format_matrix(matrix: "pd.DataFrame", perturbation: Perturbation) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _shown_effect(row: "pd.Series") -> dict[str, Any]:
+def _shown_effect(row: pd.Series) -> dict[str, Any]:
     marks = dict.fromkeys((row["mark_a"], row["mark_b"]))
     return {
         "changed": " + ".join(marks),

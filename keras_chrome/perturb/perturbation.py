@@ -1,14 +1,14 @@
 """What is done to the signal of a mark."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from keras_chrome.command_line import option
 from keras_chrome.errors import InputError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Perturbation:
 
 
 def perturb_signal(
-    signal: "np.ndarray", perturbation: Perturbation, *, mark: int, bins: slice
-) -> "np.ndarray":
+    signal: np.ndarray, perturbation: Perturbation, *, mark: int, bins: slice
+) -> np.ndarray:
     """Perturb an array.
 
     Args:
@@ -108,8 +108,6 @@ def perturb_signal(
     Example:
         >>> perturb_signal(signal, Perturbation(scale=0), mark=3, bins=slice(40, 60))
     """
-    import numpy as np
-
     part = signal[:, bins, mark]
     num_bins = part.shape[1]
     shift = min(max(perturbation.shift_bins, -num_bins), num_bins)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.importance import compute_importance, methods_of
 from keras_chrome.models.prediction import Prediction, predict
@@ -117,8 +118,6 @@ def collect_runs(
         InputError: If a run or a dataset is missing, they do not fit each other, a file is
             damaged, or the test genes are all of one class.
     """
-    from keras_chrome.data import check_classes
-
     paths = list({Path(path).resolve(): Path(path) for path in run_dirs}.values())
     collected = []
     for path, name in zip(paths, _names(paths), strict=True):

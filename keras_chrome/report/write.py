@@ -7,6 +7,8 @@ needs no network.
 from collections.abc import Iterable
 from pathlib import Path
 
+from keras_chrome.runs.files import atomic_path
+
 
 def report(
     run_dirs: Iterable[str | Path],
@@ -39,7 +41,6 @@ def report(
     """
     from keras_chrome.report.collect import collect_runs
     from keras_chrome.report.render import render_page
-    from keras_chrome.runs.files import atomic_path
 
     page = render_page(collect_runs(run_dirs, dataset=dataset, data_dir=data_dir, labels=labels))
     with atomic_path(Path(out)) as temporary:

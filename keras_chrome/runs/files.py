@@ -1,5 +1,7 @@
 """Files written whole or not at all."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -39,13 +41,13 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
-def write_csv(path: Path, table: "pd.DataFrame") -> None:
+def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV atomically."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
 
 
-def write_netcdf(path: Path, table: "xr.Dataset") -> None:
+def write_netcdf(path: Path, table: xr.Dataset) -> None:
     """Write arrays over genes as NetCDF atomically, compressed."""
     compressed = {name: {"zlib": True} for name, values in table.items() if values.ndim > 1}
     # By way of memory: HDF5 does not survive a disk that fills up under it.
@@ -54,7 +56,7 @@ def write_netcdf(path: Path, table: "xr.Dataset") -> None:
         temporary.write_bytes(content)
 
 
-def write_figure(stem: Path, figure: "Figure") -> None:
+def write_figure(stem: Path, figure: Figure) -> None:
     """Write `stem`.png and `stem`.svg atomically."""
     for suffix in (".png", ".svg"):
         with atomic_path(stem.with_name(stem.name + suffix)) as temporary:

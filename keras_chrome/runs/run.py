@@ -7,6 +7,8 @@ last: a run that has it is finished. Each file is written under a temporary name
 a killed run leaves the old file or the new one.
 """
 
+from __future__ import annotations
+
 import json
 import shutil
 import subprocess
@@ -18,6 +20,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_chrome.baselines import Baseline
+from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import atomic_path, write_json
 
@@ -65,7 +69,7 @@ class Run:
         """Where training goes on from, if it was broken off."""
         return self.path / "checkpoints" / "last.npz"
 
-    def open_dataset(self, name: str | None = None, data_dir: str | None = None) -> "Dataset":
+    def open_dataset(self, name: str | None = None, data_dir: str | None = None) -> Dataset:
         """Open the dataset that the run was trained on, or another of the same shape.
 
         Args:
@@ -75,8 +79,6 @@ class Run:
         Raises:
             InputError: If there is no such dataset, or it has other bins than the model.
         """
-        from keras_chrome.data import open_dataset
-
         name = name or self.config["options"].get("dataset")
         if name is None:
             raise InputError(
@@ -93,8 +95,8 @@ class Run:
         return dataset
 
     def load_genes(
-        self, split: str, *, dataset: "Dataset | None" = None, labels: str | None = None
-    ) -> "Genes":
+        self, split: str, *, dataset: Dataset | None = None, labels: str | None = None
+    ) -> Genes:
         """Read the labelled genes of one of the run's splits.
 
         A run that was trained on the dataset's own splits takes those of any dataset. Another
@@ -110,8 +112,6 @@ class Run:
         """
         import pandas as pd
 
-        from keras_chrome.data import load_genes
-
         dataset, labels = dataset or self.open_dataset(), labels or self.labels
         if split == "all" or self.config["options"].get("split", "published") == "published":
             return load_genes(dataset, split, marks=self.marks, labels=labels)
@@ -120,12 +120,12 @@ class Run:
         ids = splits["gene_id"][splits["split"] == split]
         return genes.subset(split, pd.Series(genes.gene_id).isin(ids).to_numpy())
 
-    def save_model(self, model: "keras.Model | Baseline") -> None:
+    def save_model(self, model: keras.Model | Baseline) -> None:
         """Write `model.keras`, or `model.joblib` of a baseline."""
         with atomic_path(self.path / self._model_file) as temporary:
             model.save(temporary)
 
-    def load_model(self) -> "keras.Model | Baseline":
+    def load_model(self) -> keras.Model | Baseline:
         """Load what `save_model` wrote.
 
         Raises:
@@ -138,8 +138,6 @@ class Run:
                 "with `python -m keras_chrome.fit --resume` and the run's own options"
             )
         if "baseline" in self.config["model"]:
-            from keras_chrome.baselines import Baseline
-
             return Baseline.load(path)
         import keras
 
@@ -233,6 +231,4 @@ def _git_revision() -> str | None:
 
 def read_metrics(path: Path) -> dict[str, Any]:
     """A `metrics.json`; empty if there is none."""
-    import json
-
     return json.loads(path.read_text()) if path.is_file() else {}

@@ -1,10 +1,14 @@
 """A run's model and the genes that it is asked about: where every explanation starts."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from keras_chrome.data.gene_lookup import gene_position, unknown_gene
 from keras_chrome.runs.run import Run, open_run
@@ -12,7 +16,6 @@ from keras_chrome.vocabulary import LABELS, SPLITS
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
     import xarray as xr
 
     from keras_chrome.baselines import Baseline
@@ -38,24 +41,22 @@ class Study:
     """
 
     run: Run
-    dataset: "Dataset"
+    dataset: Dataset
     labels: str
-    genes: "Genes"
-    model: "keras.Model | Baseline"
+    genes: Genes
+    model: keras.Model | Baseline
 
     @property
-    def bin_start_bp(self) -> "np.ndarray":
+    def bin_start_bp(self) -> np.ndarray:
         """Where each bin starts, in bp from the TSS, int64 `(bins,)`."""
-        import numpy as np
-
         return np.arange(self.dataset.num_bins) * self.dataset.bin_bp - self.dataset.flank_bp
 
     @property
-    def tss_distance_bp(self) -> "np.ndarray":
+    def tss_distance_bp(self) -> np.ndarray:
         """How far the middle of each bin is from the TSS, in bp, float64 `(bins,)`."""
         return abs(self.bin_start_bp + self.dataset.bin_bp / 2)
 
-    def background(self, num_genes: int = 500, *, seed: int = 0) -> "np.ndarray":
+    def background(self, num_genes: int = 500, *, seed: int = 0) -> np.ndarray:
         """Signal of training genes drawn at random, for methods that compare with others.
 
         Args:
@@ -65,13 +66,11 @@ class Study:
         Returns:
             float32 `(genes, bins, marks)`.
         """
-        import numpy as np
-
         signal = self.run.load_genes("train", dataset=self.dataset, labels=self.labels).signal
         rows = np.random.default_rng(seed).permutation(len(signal))[:num_genes]
         return signal[np.sort(rows)]
 
-    def to_xarray(self, variables: "Mapping[str, tuple[Any, np.ndarray]]") -> "xr.Dataset":
+    def to_xarray(self, variables: Mapping[str, tuple[Any, np.ndarray]]) -> xr.Dataset:
         """The genes with what was found out about them.
 
         Args:
@@ -148,11 +147,7 @@ def open_study(
     return Study(run, opened, labels, genes, run.load_model())
 
 
-def _one_gene(
-    run: Run, dataset: "Dataset", labels: str, gene: str, splits: Sequence[str]
-) -> "Genes":
-    import numpy as np
-
+def _one_gene(run: Run, dataset: Dataset, labels: str, gene: str, splits: Sequence[str]) -> Genes:
     looked_through = []
     for split in splits:
         genes = run.load_genes(split, dataset=dataset, labels=labels)

@@ -4,6 +4,8 @@
 the options of each run by its name.
 """
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import functools
@@ -14,6 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from keras_chrome.command_line import import_tensorflow_quietly, run_command
 from keras_chrome.errors import InputError
@@ -29,8 +33,6 @@ from keras_chrome.fit.job import (
 from keras_chrome.models.registry import BANKS
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from keras_chrome.data import Dataset, Genes
     from keras_chrome.sweep.bank import Bank
 
@@ -110,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise InputError("\n".join(f"{name}: {why}" for name, why in failures.items()))
 
 
-def _data(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
+def _data(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
     """The data of a run; those of several seeds of one dataset are read once."""
     seed = config.seed if config.permute_labels else 0
     return _load_once(dataclasses.replace(config, run_dir="", seed=seed))
@@ -119,7 +121,7 @@ def _data(config: FitConfig) -> "tuple[Dataset, dict[str, Genes]]":
 _load_once = functools.lru_cache(maxsize=1)(load)
 
 
-def _shape(config: FitConfig, dataset: "Dataset") -> tuple[Any, ...]:
+def _shape(config: FitConfig, dataset: Dataset) -> tuple[Any, ...]:
     """What runs of one bank have in common."""
     return (
         config.model,
@@ -173,11 +175,9 @@ def _fit_alike(
 
 
 def _train_to_next_end(
-    bank: "Bank", seats: "Sequence[_Seat | None]"
+    bank: Bank, seats: Sequence[_Seat | None]
 ) -> Iterator[tuple[int, str | None]]:
     """Train all until an epoch of one ends; the places whose runs are over, and why if failed."""
-    import numpy as np
-
     taken = [(place, seat) for place, seat in enumerate(seats) if seat is not None]
     steps = min(len(seat.batches) for _, seat in taken)
     rows = np.zeros((steps, len(seats), bank.batch_size), np.int32)
@@ -223,7 +223,7 @@ class _Seat:
         )
         self.started = time.perf_counter()
 
-    def enter(self, bank: "Bank", place: int) -> None:
+    def enter(self, bank: Bank, place: int) -> None:
         """Take the place."""
         transform = self.model.get_layer("signal_transform")
         genes = self.training.genes
@@ -251,7 +251,7 @@ class _Seat:
         self.loss += loss * steps / self.num_steps
         self.wall_s += wall_s
 
-    def end_epoch(self, bank: "Bank", place: int, probability: "np.ndarray") -> None:
+    def end_epoch(self, bank: Bank, place: int, probability: np.ndarray) -> None:
         """Validate, and begin the next epoch.
 
         Raises:

@@ -4,6 +4,8 @@ As a command: `python -m keras_chrome.sweep --models attentive_chrome deep_chrom
 remc/E012 --seeds 0 1 2 --out-dir sweeps/a`. The same command again goes on where it was broken off.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import fcntl
 from collections import Counter
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from keras_chrome.leaderboard import Leaderboard
 
 
-def sweep(config: SweepConfig) -> "Leaderboard":
+def sweep(config: SweepConfig) -> Leaderboard:
     """Train every model on every dataset, label rule and seed, and rank the models.
 
     Each run is a process of its own: one that crashes ends no other. With a bank, recurrent

@@ -4,12 +4,15 @@ Formats: https://genome.ucsc.edu/FAQ/FAQformat.html. Kent et al., BigWig and Big
 26:2204, 2010, whose supplement has the layout of the binary files.
 """
 
+from __future__ import annotations
+
 import errno
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pybigtools
 
 from keras_chrome.errors import InputError
@@ -18,7 +21,6 @@ from keras_chrome.runs.files import atomic_path
 from keras_chrome.tracks.layout import GenomeLayout
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
 _BED_FIELDS = 9
@@ -79,7 +81,7 @@ def write_chrom_sizes(path: Path, sizes: Mapping[str, int]) -> None:
 
 
 def write_bigwig(
-    path: Path, layout: GenomeLayout, values: "np.ndarray", chrom_sizes: Mapping[str, int]
+    path: Path, layout: GenomeLayout, values: np.ndarray, chrom_sizes: Mapping[str, int]
 ) -> None:
     """Write one value a piece as bigWig, atomically.
 
@@ -102,7 +104,7 @@ def write_bigwig(
             raise _not_whole(f"{expected} bases", f"{covered}")
 
 
-def write_bed(path: Path, bins: "pd.DataFrame") -> None:
+def write_bed(path: Path, bins: pd.DataFrame) -> None:
     """Write top bins as BED9+5, atomically.
 
     The nine fields of BED, in the colour of the mark and with the name `gene:mark:rank`, then gene
@@ -116,7 +118,7 @@ def write_bed(path: Path, bins: "pd.DataFrame") -> None:
         file.writelines("\t".join(map(str, record)) + "\n" for record in _bed_records(bins))
 
 
-def write_bigbed(path: Path, bins: "pd.DataFrame", chrom_sizes: Mapping[str, int]) -> None:
+def write_bigbed(path: Path, bins: pd.DataFrame, chrom_sizes: Mapping[str, int]) -> None:
     """Write what `write_bed` writes as bigBed, which a track hub needs, atomically.
 
     Args:
@@ -140,7 +142,7 @@ def write_bigbed(path: Path, bins: "pd.DataFrame", chrom_sizes: Mapping[str, int
             raise _not_whole(f"{len(bins)} bins", f"{found}")
 
 
-def _bed_records(bins: "pd.DataFrame") -> Iterator[tuple[Any, ...]]:
+def _bed_records(bins: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
     columns = (*("chrom", "start", "end", "score", "strand"), *("gene_id", "symbol", "mark"))
     rows = (bins[name].tolist() for name in (*columns, "rank", "importance"))
     for chrom, start, end, score, strand, gene_id, symbol, mark, rank, importance in zip(

@@ -4,19 +4,24 @@ As a command: `python -m keras_chrome.tracks RUN --methods saliency --out DIR`, 
 and BED files, a UCSC track hub and an IGV session.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from keras_chrome.data.orientation import along_genome
 from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import Study, open_study
 from keras_chrome.tracks.group import safe_name
+from keras_chrome.tracks.layout import bin_bounds, lay_out, placeable
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from keras_chrome.tracks.layout import GenomeLayout
@@ -50,9 +55,9 @@ class Tracks:
     genome: str
     chrom_sizes: Mapping[str, int]
     marks: tuple[str, ...]
-    layout: "GenomeLayout"
-    values: "Mapping[str, np.ndarray]"
-    top_bins: "Mapping[str, pd.DataFrame]"
+    layout: GenomeLayout
+    values: Mapping[str, np.ndarray]
+    top_bins: Mapping[str, pd.DataFrame]
     num_genes: int
     left_out: Mapping[str, int]
 
@@ -96,8 +101,6 @@ def tracks(
     Example:
         >>> write_tracks(tracks("runs/E012", methods=["saliency"]), "tracks")
     """
-    from keras_chrome.data.orientation import along_genome
-    from keras_chrome.tracks.layout import bin_bounds, lay_out, placeable
     from keras_chrome.tracks.top_bins import top_bins
 
     if num_top < 1:

@@ -1,11 +1,14 @@
 """The files of tracks: bigWig, BED, a UCSC hub, an IGV session."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keras_chrome.importance import METHODS
+from keras_chrome.runs.files import atomic_path
 from keras_chrome.tracks.genome_tracks import Tracks
-from keras_chrome.tracks.group import safe_name
+from keras_chrome.tracks.group import Track, TrackGroup, safe_name
 
 if TYPE_CHECKING:
     from keras_chrome.tracks.group import TrackGroup
@@ -30,7 +33,6 @@ def write_tracks(
     Returns:
         The files.
     """
-    from keras_chrome.runs.files import atomic_path
     from keras_chrome.tracks.files import write_bed, write_bigbed, write_bigwig, write_chrom_sizes
     from keras_chrome.tracks.hub import genomes_text, hub_text, track_db_text
     from keras_chrome.tracks.igv_session import igv_session_text
@@ -66,9 +68,7 @@ def write_tracks(
     return written
 
 
-def _track_groups(of_genes: Tracks) -> "list[TrackGroup]":
-    from keras_chrome.tracks.group import Track, TrackGroup
-
+def _track_groups(of_genes: Tracks) -> list[TrackGroup]:
     groups = []
     for name, values in of_genes.values.items():
         is_method = name in of_genes.top_bins

@@ -321,7 +321,7 @@ def test_command_says_bad_input_in_one_line(tmp_path: Path) -> None:
 
 def test_no_tensorflow_is_imported(runs: Path) -> None:
     code = (
-        f"from keras_chrome.leaderboard import main; main([{str(runs)!r}]);"
+        f"from keras_chrome.leaderboard.__main__ import main; main([{str(runs)!r}]);"
         "import sys; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
