@@ -4,12 +4,15 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from keras_chrome import command_line
 from keras_chrome.__main__ import VERBS
-from keras_chrome.command_line import run_command
+from keras_chrome.command_line import option, parse, parse_given, run_command
 from keras_chrome.tables import format_table
 
 
@@ -96,3 +99,97 @@ def test_dispatcher_lists_verbs_and_knows_them() -> None:
     assert answer.returncode == 2
     assert "verb='train'" in answer.stderr
     assert command("keras_chrome", "import-weights", "--help").returncode == 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    run: Path = option("run directory", positional=True)
+    more: tuple[str, ...] = option("further runs", default=(), positional=True)
+    data_dir: str | Path | None = option("where datasets were built", default=None)
+    dataset: str | None = option("built dataset", default=None, aliases=["dataset_dir"])
+    unit: Literal["RPKM", "TPM"] = option("unit", default="RPKM", group="own data")
+    seeds: tuple[int, ...] = option("seeds", default=(0, 1))
+    share: float | None = option("share, 50 % or so", default=None)
+    resume: bool = option("go on", default=True)
+    computed: int = 7
+
+
+def options(*argv: str) -> Options:
+    return parse(Options, argv, prog="python -m command", description="A command.")
+
+
+def test_options_become_the_fields_of_their_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert options("~/run") == Options(run=Path("/home/someone/run"))
+    given = options(
+        *("run", "a", "b", "--data-dir=~/data", "--dataset-dir", "remc/E012", "--unit", "TPM"),
+        *("--seeds", "2", "3", "--share", "0.5", "--no-resume"),
+    )
+    assert given == Options(
+        run=Path("run"),
+        more=("a", "b"),
+        data_dir=Path("/home/someone/data"),
+        dataset="remc/E012",
+        unit="TPM",
+        seeds=(2, 3),
+        share=0.5,
+        resume=False,
+    )
+
+
+@pytest.mark.parametrize("argument", ["--data_dir=a_b", "--data-dir=a_b"])
+def test_both_spellings_of_a_name_are_understood_and_values_left_alone(argument: str) -> None:
+    assert options("run", argument).data_dir == Path("a_b")
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        ([], "the following arguments are required: run"),
+        (["run", "--epochs", "3"], "unrecognized arguments: --epochs 3"),
+        (["run", "--unit", "FPKM"], "argument --unit: invalid choice: 'FPKM'"),
+        (["run", "--seeds", "x"], "argument --seeds: invalid int value: 'x'"),
+        (["run", "--computed", "8"], "unrecognized arguments: --computed 8"),
+    ],
+)
+def test_what_cannot_be_parsed_is_one_line(
+    argv: Sequence[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        options(*argv)
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {complaint}")
+    assert error.endswith("`python -m command --help` lists the options\n")
+    assert error.count("\n") == 1
+
+
+def test_help_has_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        options("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "seeds (default: 0 1)" in text
+    assert "own data: --unit {RPKM,TPM} unit (default: RPKM)" in text
+    assert "share, 50 % or so" in text
+    assert "computed" not in text
+
+
+def test_only_what_is_given_of_several_dataclasses() -> None:
+    @dataclass(frozen=True)
+    class Others:
+        epochs: int = option("epochs", default=30)
+        unit: str = option("another unit", default="")
+
+    given = parse_given(
+        *(Others, Options),
+        argv=["run", "--epochs", "3"],
+        prog="command",
+        description="",
+        leave_out=["unit"],
+    )
+    assert given == {"run": Path("run"), "epochs": 3}
+
+
+@pytest.mark.parametrize("package", ["tfds_remc", "serving"])
+def test_the_packages_parse_alike(package: str) -> None:
+    copy = Path(command_line.__file__).parents[1] / package / "command_line.py"
+    assert copy.read_text() == Path(command_line.__file__).read_text()
