@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .chromosomes import canonical_names
+from .errors import InputError
 
 # Each chromosome has this long a stretch of the axis to itself. Coordinates stay below MAX_BP, so
 # that neither a read nor its extension reaches into another chromosome's.
@@ -21,7 +22,7 @@ _CHROM_SPAN = 1 << 40
 MAX_BP = 1 << 31
 
 
-class BinningError(ValueError):
+class BinningError(InputError):
     """Gene regions that cannot be binned."""
 
 

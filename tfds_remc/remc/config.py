@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from .chromosomes import GENOMES
 from .epigenomes import EPIGENOMES, HELD_OUT_MARK, MARKS
+from .errors import InputError
 from .expression import ExpressionUnit
 from .own_data import NORMALIZATIONS
 from .reads import POSITIONS
@@ -84,7 +85,7 @@ class RemcConfig(tfds.core.BuilderConfig):
         subtract_control: Subtract each mark's control, scaled to its reads.
 
     Raises:
-        ValueError: If an option is unknown or has no use, a file is missing or at fault, or the
+        InputError: If an option is unknown or has no use, a file is missing or at fault, or the
             epigenome or a mark is not there.
     """
 
@@ -139,7 +140,7 @@ class RemcConfig(tfds.core.BuilderConfig):
             if field.name not in of_source and getattr(self, field.name) != field.default
         ]
         if useless:
-            raise ValueError(
+            raise InputError(
                 f"Expected options that source={self.source!r} has a use for: "
                 f"{', '.join(_OPTIONS_OF[self.source])}. Received: {', '.join(useless)}."
             )
@@ -150,19 +151,19 @@ class RemcConfig(tfds.core.BuilderConfig):
             "signal_array": ("signal_array",),
         }.get(self.source, ())
         if missing := [option for option in needed if not getattr(self, option)]:
-            raise ValueError(
+            raise InputError(
                 f"Expected {', '.join(needed)} of own data. Received: no {', '.join(missing)}."
             )
         for option in _FILE_OPTIONS:
             if (path := getattr(self, option)) and not Path(path).is_file():
-                raise ValueError(f"Expected a file. Received: {option}={path!r}, no such file.")
+                raise InputError(f"Expected a file. Received: {option}={path!r}, no such file.")
 
     def _choose_marks(self) -> None:
         """Take all marks of the source, or those that are asked for."""
         known = self._known_marks()
         self.marks = tuple(self.marks) or known
         if self.source in ("published", "simulated") and self.marks != known:
-            raise ValueError(
+            raise InputError(
                 f"Expected the marks in the order {', '.join(known)}. "
                 f"Received: marks={', '.join(self.marks)}."
             )
@@ -170,7 +171,7 @@ class RemcConfig(tfds.core.BuilderConfig):
             for mark in self.marks:
                 _check_known("mark", mark, known)
         if len(set(self.marks)) < len(self.marks):
-            raise ValueError(f"Expected each mark once. Received: marks={', '.join(self.marks)}.")
+            raise InputError(f"Expected each mark once. Received: marks={', '.join(self.marks)}.")
 
     def _known_marks(self) -> tuple[str, ...]:
         if self.source == "sample_sheet":
@@ -186,12 +187,12 @@ class RemcConfig(tfds.core.BuilderConfig):
             is_taken = is_own and self.epigenome in _READY_MADE_NAMES
             self.name = f"{self.epigenome}_{self.source}" if is_taken else self.epigenome
         if is_own and self.name in _READY_MADE_NAMES:
-            raise ValueError(
+            raise InputError(
                 f"Expected a name that no ready-made dataset has. Received: name={self.name!r}."
             )
         # It becomes a folder, and TFDS reads "remc/NAME:VERSION".
         if not _NAME.fullmatch(self.name):
-            raise ValueError(
+            raise InputError(
                 "Expected a name of the dataset of letters, digits, '_', '-' and '.'. Received: "
                 f"name={self.name!r}. Give a name where the epigenome's own will not do."
             )
@@ -246,7 +247,7 @@ def _own_fields() -> list[dataclasses.Field[Any]]:
 
 def _check_known(what: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
-        raise ValueError(
+        raise InputError(
             f"Expected {what} to be one of {', '.join(filter(None, known))}. "
             f"Received: {what}={name!r}."
         )

@@ -20,6 +20,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
+from .errors import InputError
 from .file_types import BIGWIG_MAGIC, SignalFileError, is_gzip, require_complete_bgzf
 
 Result = TypeVar("Result")
@@ -34,7 +35,7 @@ _PASSING_STATUS = (408, 429, 500, 502, 503, 504)
 _CHUNK_BYTES = 1 << 20
 
 
-class DownloadError(ValueError):
+class DownloadError(InputError):
     """A file that its server does not give, or gives damaged.
 
     Attributes:
@@ -48,7 +49,7 @@ class DownloadError(ValueError):
         self.is_unreachable = is_unreachable
 
 
-class DiskSpaceError(ValueError):
+class DiskSpaceError(InputError):
     """A disk with too little room for the downloads."""
 
 

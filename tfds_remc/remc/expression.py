@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from .errors import InputError
 from .regions import open_text, without_version
 
 ExpressionUnit = Literal["RPKM", "FPKM", "TPM", "counts"]
@@ -25,7 +26,7 @@ LABEL_RULE = (
 _UNKNOWN_VALUES = frozenset(("", "na", "n/a", "nan"))
 
 
-class ExpressionTableError(ValueError):
+class ExpressionTableError(InputError):
     """An expression table that cannot be used."""
 
 
@@ -136,10 +137,10 @@ def read_expression(path: Path, epigenome: str, *, unit: ExpressionUnit = "RPKM"
     Raises:
         ExpressionTableError: If the file is not such a table, if the epigenome has no column, if a
             gene stands twice with two values, or if a value is not a number of at least 0.
-        ValueError: If `unit` is unknown.
+        InputError: If `unit` is unknown.
     """
     if unit not in get_args(ExpressionUnit):
-        raise ValueError(
+        raise InputError(
             f"Expected unit to be one of {', '.join(get_args(ExpressionUnit))}. "
             f"Received: unit={unit!r}."
         )

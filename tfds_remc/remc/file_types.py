@@ -6,6 +6,8 @@ import gzip
 import zlib
 from pathlib import Path
 
+from .errors import InputError
+
 FILE_TYPES: dict[str, str] = {
     "tagalign": "tagAlign",
     "bam": "BAM",
@@ -27,7 +29,7 @@ _OTHER_MAGIC = {b"CRAM": "CRAM", b"\xeb\xf2\x89\x87": "bigBed", b"\x87\x89\xf2\x
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
-class SignalFileError(ValueError):
+class SignalFileError(InputError):
     """A file of reads, depth or peaks that cannot be used."""
 
 

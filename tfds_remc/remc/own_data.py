@@ -12,6 +12,7 @@ import numpy as np
 
 from .binning import RegionBins
 from .chromosomes import GENOMES, canonical_names
+from .errors import InputError
 from .file_types import READ_TYPES, type_by_name
 from .published import SPLITS
 from .reads import BinnedSignal, ReadOptions, read_signal
@@ -24,7 +25,7 @@ FileReader = Callable[[Sequence[Path], RegionBins, ReadOptions | None], Iterable
 """Reads several files as `read_signal` does each; `beam.read_signals` is one."""
 
 
-class OwnDataError(ValueError):
+class OwnDataError(InputError):
     """Own data that do not fit together."""
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 
 from .binning import RegionBins
 from .chromosomes import GENOMES
+from .errors import InputError
 from .expression import MatchedExpression
 from .orientation import MIN_ABS_T, t_statistic
 from .reads import READ_TYPES, BinnedSignal
@@ -264,7 +265,7 @@ def measure_quality(
             Without it the share of reads on gene regions is not judged.
 
     Raises:
-        ValueError: If the lengths of the arrays do not fit.
+        InputError: If the lengths of the arrays do not fit.
 
     Example:
         >>> signal = np.random.default_rng(0).poisson(2.0, size=(50, 100, 1)).astype(np.float32)
@@ -371,7 +372,7 @@ def _check_shapes(
     num_genes = len(strand) if label is None else len(label)
     expected = (num_genes, 2 * flank_bp // bin_bp, len(set(marks)))
     if signal.shape != expected or len(strand) != num_genes or num_genes == 0:
-        raise ValueError(
+        raise InputError(
             "Expected a signal of (genes, bins, marks) with a strand and a label of each of at "
             f"least one gene, and marks of different names. Received: signal.shape={signal.shape}, "
             f"{len(strand)} strands, {'no' if label is None else len(label)} labels, "

@@ -23,6 +23,7 @@ from .annotations import (
     parse_position,
     without_version,
 )
+from .errors import InputError
 from .file_types import is_gzip
 
 TssLevel = Literal["gene", "transcript"]
@@ -131,10 +132,10 @@ def count_bins(*, flank_bp: int, bin_bp: int) -> int:
     It is odd if `flank_bp` is no multiple of `bin_bp`: then the TSS lies in the middle of a bin.
 
     Raises:
-        ValueError: If either is not positive, or the region is no whole number of bins.
+        InputError: If either is not positive, or the region is no whole number of bins.
     """
     if bin_bp < 1 or flank_bp < 1 or 2 * flank_bp % bin_bp:
-        raise ValueError(
+        raise InputError(
             "Expected flank_bp and bin_bp to be positive, and 2 x flank_bp a multiple of bin_bp. "
             f"Received: flank_bp={flank_bp}, bin_bp={bin_bp}."
         )
@@ -179,7 +180,7 @@ def check_chromosome_ends(
     Raises:
         GeneTableError: If no chromosome of the table has a size although some are given, or if a
             TSS itself lies beyond the end: the genes are of another genome.
-        ValueError: If `edges` is unknown, or for the reasons of `count_bins`.
+        InputError: If `edges` is unknown, or for the reasons of `count_bins`.
     """
     _check_choice("edges", edges, get_args(EndPolicy))
     num_bins = count_bins(flank_bp=flank_bp, bin_bp=bin_bp)
@@ -214,11 +215,11 @@ def check_chromosome_ends(
 
 
 @contextlib.contextmanager
-def open_text(path: Path, error: type[ValueError]) -> Iterator[TextIO]:
+def open_text(path: Path, error: type[InputError]) -> Iterator[TextIO]:
     """Opens a text file, plain or gzipped by its content, with or without a byte-order mark.
 
     Raises:
-        ValueError: As an `error`, if the file turns out to be no text or a damaged gzip while
+        InputError: As an `error`, if the file turns out to be no text or a damaged gzip while
             it is read.
     """
     opener: Callable[..., TextIO] = gzip.open if is_gzip(path) else open
@@ -264,7 +265,7 @@ def read_gene_table(path: Path, *, tss: TssLevel = "gene", biotype: str | None =
         GeneTableError: If the file is in none of the layouts, if a gene or transcript stands there
             with two TSSs, or if the file has no transcripts or biotypes where they are asked for;
             naming the lines at fault.
-        ValueError: If `tss` is unknown.
+        InputError: If `tss` is unknown.
     """
     _check_choice("tss", tss, get_args(TssLevel))
     left_out: Counter[str] = Counter()
@@ -427,7 +428,7 @@ def _one_per_tss(regions: Sequence[_Region], left_out: Counter[str]) -> list[_Re
 
 def _check_choice(what: str, choice: str, known: Sequence[str]) -> None:
     if choice not in known:
-        raise ValueError(
+        raise InputError(
             f"Expected {what} to be one of {', '.join(known)}. Received: {what}={choice!r}."
         )
 

@@ -18,6 +18,7 @@ from . import beam
 from .chromosomes import GENOMES, canonical_names
 from .config import RemcConfig
 from .epigenomes import EPIGENOMES
+from .errors import InputError
 from .expression import LABEL_RULE, MatchedExpression, label_high, read_expression
 from .orientation import Orientation, measure_orientation
 from .own_data import FileReader, OwnDataError, lay_regions, read_marks, split_by_gene
@@ -86,7 +87,7 @@ class Builder(  # type: ignore[call-arg]
     def __init__(self, *, config: str | RemcConfig | None = None, **kwargs: Any) -> None:
         """Creates the builder; see `tfds.core.DatasetBuilder`."""
         if isinstance(config, str) and config.split(":")[0] not in self.builder_configs:
-            raise ValueError(
+            raise InputError(
                 f"Expected config to be one of {', '.join(self.builder_configs)}. "
                 f"Received: config={config!r}."
             )
@@ -141,11 +142,11 @@ class Builder(  # type: ignore[call-arg]
         """Builds the dataset; see `tfds.core.DatasetBuilder`.
 
         Raises:
-            ValueError: If it is built already, with other options.
+            InputError: If it is built already, with other options.
         """
         manual_dir = download_config and download_config.manual_dir
         if manual_dir and not Path(manual_dir).expanduser().is_dir():
-            raise ValueError(
+            raise InputError(
                 f"Expected manual_dir to be a folder. Received: manual_dir={str(manual_dir)!r}."
             )
         mode = (download_config or tfds.download.DownloadConfig()).download_mode
@@ -166,7 +167,7 @@ class Builder(  # type: ignore[call-arg]
         if not (download_config and (download_config.beam_options or download_config.beam_runner)):
             return None
         if not self.builder_config.is_read:
-            raise ValueError(
+            raise InputError(
                 "Expected options of Beam with a config that reads files of reads or tracks. "
                 f"Received: config={self.builder_config.name!r}, which reads none. Leave them out."
             )
@@ -187,7 +188,7 @@ class Builder(  # type: ignore[call-arg]
         asked = {**config.options(), **config.provenance()}
         changed = [name for name, value in asked.items() if recorded.get(name) != value]
         if changed:
-            raise ValueError(
+            raise InputError(
                 f"Expected the options and files that {self.info.full_name} was built with in "
                 f"{self.data_path}. Received: other {', '.join(changed)}. Give another name, or "
                 "--overwrite to build it again."

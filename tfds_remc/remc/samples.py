@@ -6,13 +6,14 @@ import csv
 import dataclasses
 from pathlib import Path
 
+from .errors import InputError
 from .regions import open_text
 
 _REQUIRED_COLUMNS = ("epigenome", "mark", "path")
 _COLUMNS = (*_REQUIRED_COLUMNS, "control")
 
 
-class SampleSheetError(ValueError):
+class SampleSheetError(InputError):
     """A sample sheet that cannot be used."""
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .errors import InputError
 from .published import SPLITS
 from .regions import GeneTable, without_version
 
@@ -45,7 +46,7 @@ _OPTIONAL_GENE_ARRAYS = {
 }
 
 
-class SignalArrayError(ValueError):
+class SignalArrayError(InputError):
     """A file of binned signal that cannot be used."""
 
 

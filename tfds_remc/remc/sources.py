@@ -20,6 +20,7 @@ from .downloads import (
     num_missing_bytes,
     require_space,
 )
+from .errors import InputError
 
 ARCHIVE = "data.tar.gz"
 RPKM_TABLE = "57epigenomes.RPKM.pc.gz"
@@ -36,11 +37,11 @@ URLS = {
 _STAND_INS = {name: name for name in URLS} | {GENE_INFO: f"{GENES_TSV} (or {GENE_INFO})"}
 
 
-class SourceNotFoundError(ValueError):
+class SourceNotFoundError(InputError):
     """A file that is neither in manual_dir nor to be had from the network."""
 
 
-class AmbiguousSourceError(ValueError):
+class AmbiguousSourceError(InputError):
     """A file that is in manual_dir more than once."""
 
 
@@ -146,14 +147,14 @@ def find_signal_files(
         The file of each mark.
 
     Raises:
-        ValueError: If the kind is unknown.
+        InputError: If the kind is unknown.
         AmbiguousSourceError: If a file is in two folders of `manual_dir`.
         SourceNotFoundError: If a file is not in `manual_dir` and cannot be downloaded. All files
             are asked for before the first is downloaded.
         DiskSpaceError: If the disk of `download_dir` cannot hold all of them.
     """
     if kind not in SIGNAL_FILES:
-        raise ValueError(
+        raise InputError(
             f"Expected kind to be one of {', '.join(SIGNAL_FILES)}. Received: kind={kind!r}."
         )
     files = SIGNAL_FILES[kind]
