@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from tfds_remc.remc.binning import RegionBins
 from tfds_remc.remc.chromosomes import GENOMES
 from tfds_remc.remc.expression import MatchedExpression, label_high, read_expression
+from tfds_remc.remc.gene_table import read_gene_table
 from tfds_remc.remc.published import read_published
 from tfds_remc.remc.quality import MarkFile, Quality, measure_quality, share_of_genome
 from tfds_remc.remc.quality_figure import draw_quality
 from tfds_remc.remc.reads import BinnedSignal, read_signal
-from tfds_remc.remc.regions import read_gene_table
 from tfds_remc.remc.simulation import simulate
 
 

@@ -14,9 +14,10 @@ from .chromosomes import GENOMES
 from .epigenomes import EPIGENOMES, HELD_OUT_MARK, MARKS
 from .errors import InputError
 from .expression import ExpressionUnit
+from .gene_table import TssLevel
 from .own_data import NORMALIZATIONS
 from .reads import POSITIONS
-from .regions import EndPolicy, TssLevel, count_bins
+from .regions import EndPolicy, count_bins
 from .samples import Sample, read_sample_sheet, samples_of
 from .signal_array import SignalArray, read_signal_array
 from .sources import SIGNAL_FILES, fingerprint

@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from .errors import InputError
-from .regions import open_text, without_version
+from .annotations import without_version
+from .errors import InputError, require_known
+from .text_files import open_text
 
 ExpressionUnit = Literal["RPKM", "FPKM", "TPM", "counts"]
 """What the numbers of an expression table are."""
@@ -139,11 +140,7 @@ def read_expression(path: Path, epigenome: str, *, unit: ExpressionUnit = "RPKM"
             gene stands twice with two values, or if a value is not a number of at least 0.
         InputError: If `unit` is unknown.
     """
-    if unit not in get_args(ExpressionUnit):
-        raise InputError(
-            f"Expected unit to be one of {', '.join(get_args(ExpressionUnit))}. "
-            f"Received: unit={unit!r}."
-        )
+    require_known("unit", unit, get_args(ExpressionUnit))
     rpkm_of: dict[str, float] = {}
     first_of: dict[str, tuple[int, str]] = {}
     num_repeated = 0

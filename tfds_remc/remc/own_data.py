@@ -14,9 +14,10 @@ from .binning import RegionBins
 from .chromosomes import GENOMES, canonical_names
 from .errors import InputError
 from .file_types import READ_TYPES, type_by_name
+from .gene_table import GeneTable
 from .published import SPLITS
 from .reads import BinnedSignal, ReadOptions, read_signal
-from .regions import EndPolicy, GeneTable, check_chromosome_ends
+from .regions import EndPolicy, check_chromosome_ends
 from .samples import Sample
 
 NORMALIZATIONS = ("none", "cpm")

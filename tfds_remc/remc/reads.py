@@ -14,6 +14,7 @@ from .bed import read_bed
 from .bigwig import mean_depth, open_bigwig
 from .binning import MAX_BP, BinAxis, DepthMean, Intervals, ReadCounter, RegionBins
 from .chromosomes import GENOMES, ChromosomeError, canonical_names, check_genome
+from .errors import some
 from .file_types import FILE_TYPES, READ_TYPES, SignalFileError, check_content, type_by_name
 
 POSITIONS = ("overlap", "five_prime")
@@ -107,7 +108,7 @@ class BinnedSignal:
             yield (
                 f"{sum(self.unmatched.values()):,} of {self.num_records:,} {what} lie on "
                 f"{len(self.unmatched)} chromosomes without gene regions: "
-                f"{_some(self.unmatched)}"
+                f"{some(self.unmatched)}"
             )
         if self.num_past_end:
             yield (
@@ -115,7 +116,7 @@ class BinnedSignal:
                 "genome the right one?"
             )
         if self.missing_chroms:
-            yield f"no {what} on {_some(self.missing_chroms)}: the signal there is 0"
+            yield f"no {what} on {some(self.missing_chroms)}: the signal there is 0"
         if not self.values.any():
             yield "the signal is 0 in every bin"
 
@@ -288,8 +289,8 @@ def _require_shared(
     wanted = dict.fromkeys(bins.canonical_chrom.tolist())
     if wanted.keys().isdisjoint(found):
         raise ChromosomeError(
-            f"Expected chromosomes of the gene regions in {path.name}, {_some(wanted)}. "
-            f"Received: {_some(names)}. Use gene regions and a file of one genome."
+            f"Expected chromosomes of the gene regions in {path.name}, {some(wanted)}. "
+            f"Received: {some(names)}. Use gene regions and a file of one genome."
         )
 
 
@@ -304,9 +305,3 @@ def _check_options(file_type: str, options: ReadOptions) -> None:
             f"Expected min_mapq with a BAM file only. Received: min_mapq={options.min_mapq}, "
             f"file_type={file_type!r}."
         )
-
-
-def _some(names: Iterable[str], at_most: int = 5) -> str:
-    names = list(names)
-    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
-    return ", ".join(names[:at_most]) + more

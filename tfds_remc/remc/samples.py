@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from .errors import InputError
-from .regions import open_text
+from .text_files import open_text
 
 _REQUIRED_COLUMNS = ("epigenome", "mark", "path")
 _COLUMNS = (*_REQUIRED_COLUMNS, "control")

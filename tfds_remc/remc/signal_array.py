@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .annotations import without_version
 from .errors import InputError
+from .gene_table import GeneTable
 from .published import SPLITS
-from .regions import GeneTable, without_version
 
 _SIGNAL_NAMES = ("signal", "counts")
 

@@ -20,7 +20,7 @@ from .downloads import (
     num_missing_bytes,
     require_space,
 )
-from .errors import InputError
+from .errors import InputError, require_known
 
 ARCHIVE = "data.tar.gz"
 RPKM_TABLE = "57epigenomes.RPKM.pc.gz"
@@ -153,10 +153,7 @@ def find_signal_files(
             are asked for before the first is downloaded.
         DiskSpaceError: If the disk of `download_dir` cannot hold all of them.
     """
-    if kind not in SIGNAL_FILES:
-        raise InputError(
-            f"Expected kind to be one of {', '.join(SIGNAL_FILES)}. Received: kind={kind!r}."
-        )
+    require_known("kind", kind, SIGNAL_FILES)
     files = SIGNAL_FILES[kind]
     names = {mark: f"{epigenome}-{mark}.{files.suffix}" for mark in marks}
     found: dict[str, Path] = {}
