@@ -333,7 +333,7 @@ def _write(numbered: tuple[int, PartSignal | ValueError], folder: str) -> None:
 def _result(folder: str, number: int, path: Path, bins: RegionBins) -> BinnedSignal:
     try:
         with _file_systems().open(f"{folder}/{number}.signal") as file:
-            read = pickle.load(file)
+            read: PartSignal | ValueError = pickle.load(file)
     except OSError as error:
         raise BeamError(
             f"Expected the workers' result for {path.name} in {folder}. Received: none. Give a "

@@ -128,7 +128,8 @@ class BinAxis:
 
     def touches_bin(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         """Returns whether any segment from `first` to `last` lies in a bin."""
-        return self._num_binned_before[last + 1] > self._num_binned_before[first]
+        is_touching: np.ndarray = self._num_binned_before[last + 1] > self._num_binned_before[first]
+        return is_touching
 
 
 class ReadCounter:

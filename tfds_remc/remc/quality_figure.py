@@ -12,7 +12,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from .quality import MarkQuality, Quality
+from .mark_quality import MarkQuality
+from .quality import Quality
 
 # Okabe and Ito's palette, which readers with any colour vision tell apart; activating marks in
 # cool colours, repressive ones in warm.

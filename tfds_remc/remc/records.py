@@ -9,7 +9,7 @@ from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2
 
 
-class ReproducibleExampleWriter(ExampleWriter):
+class ReproducibleExampleWriter(ExampleWriter):  # type: ignore[misc]  # TFDS has no types.
     """Writes the features of each example in the order of their names.
 
     TFDS leaves the order to protobuf, which draws it anew in every process.
@@ -22,4 +22,5 @@ class ReproducibleExampleWriter(ExampleWriter):
 
 def _in_order(serialized: bytes) -> bytes:
     example = tf_example_pb2.Example.FromString(serialized)
-    return example.SerializeToString(deterministic=True)
+    in_order: bytes = example.SerializeToString(deterministic=True)
+    return in_order

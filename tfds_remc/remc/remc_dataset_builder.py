@@ -21,10 +21,11 @@ from .epigenomes import EPIGENOMES
 from .errors import InputError
 from .expression import LABEL_RULE, MatchedExpression, label_high, read_expression
 from .gene_table import GeneTable, read_gene_table
+from .mark_quality import MarkFile
 from .orientation import Orientation, measure_orientation
 from .own_data import FileReader, OwnDataError, lay_regions, read_marks, split_by_gene
 from .published import SPLITS, read_published
-from .quality import MarkFile, Quality, measure_quality, share_of_genome
+from .quality import Quality, measure_quality, share_of_genome
 from .reads import ReadOptions
 from .records import ReproducibleExampleWriter
 from .samples import Sample, missing_marks, read_sample_sheet

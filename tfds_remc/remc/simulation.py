@@ -249,7 +249,8 @@ def _fold_enrichment(
     }
     efficiency = _log_normal(stream("efficiency"), (num_genes, len(MARKS)), _EFFICIENCY_LOG_SD)
     strength = _STATE_STRENGTH[state] * (2 * activity[:, None]) ** _ACTIVITY_EXPONENT * efficiency
-    return np.stack([shape[mark] for mark in MARKS], axis=-1) * (_FOLD * strength)[:, None, :]
+    height: NDArray[np.float64] = (_FOLD * strength)[:, None, :]
+    return np.stack([shape[mark] for mark in MARKS], axis=-1) * height
 
 
 def _neighbour_fold_enrichment(
@@ -303,7 +304,7 @@ def _gene_body(
     distance_bp: NDArray[np.float64], length_bp: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A rise from the TSS into the gene, down to nothing at its end."""
-    inside = np.maximum(distance_bp, 0) ** 2
+    inside: NDArray[np.float64] = np.maximum(distance_bp, 0) ** 2
     return inside / (inside + 2_000**2) * _domain(distance_bp, 0.0, length_bp)
 
 
