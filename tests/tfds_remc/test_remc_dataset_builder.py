@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from tfds_remc import RemcBuilder, RemcConfig
 from tfds_remc.remc import simulation
 from tfds_remc.remc.epigenomes import EPIGENOMES
-from tfds_remc.remc.sources import SourceNotFoundError
+from tfds_remc.remc.find_files import MissingFileError
 
 ROOT = Path(__file__).parents[2]
 MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
@@ -223,7 +223,7 @@ def test_offline_without_manual_dir_says_what_to_do(
 ) -> None:
     # A proxy that nobody listens on keeps the test off the network, wherever it runs.
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(SourceNotFoundError, match=r"data\.tar\.gz in manual_dir or at https://zen"):
+    with pytest.raises(MissingFileError, match=r"data\.tar\.gz in manual_dir or at https://zen"):
         build(tmp_path / "data", None)
 
 

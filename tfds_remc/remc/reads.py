@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from .chromosomes import GENOMES, ChromosomeError, canonical_names, check_genome
 from .errors import some
 from .file_types import FILE_TYPES, READ_TYPES, SignalFileError, check_content, type_by_name
 
-POSITIONS = ("overlap", "five_prime")
+Position = Literal["overlap", "five_prime"]
+"""Where a read counts: in each bin that it overlaps, or in that of its 5' end."""
+
 _STRAND_COLUMN = 5
 _BEDGRAPH_VALUE_COLUMN, _SIGNAL_VALUE_COLUMN = 3, 6
 
@@ -37,7 +40,7 @@ class ReadOptions:
         file_type: One of the values of `FILE_TYPES`; None tells it by the file's name.
     """
 
-    position: str = "overlap"
+    position: Position = "overlap"
     extend_bp: int | None = None
     min_mapq: int = 0
     genome: str | None = None
@@ -45,7 +48,7 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         for name, known in (
-            ("position", POSITIONS),
+            ("position", get_args(Position)),
             ("genome", (None, *GENOMES)),
             ("file_type", (None, *dict.fromkeys(FILE_TYPES.values()))),
         ):
