@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gzip
 import json
 import shutil
 import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -21,7 +19,6 @@ import urllib3
 from tqdm import tqdm
 
 from .errors import InputError
-from .file_types import BIGWIG_MAGIC, SignalFileError, is_gzip, require_complete_bgzf
 
 Result = TypeVar("Result")
 
@@ -162,32 +159,6 @@ def download(remote: RemoteFile, path: Path, find_fault: Callable[[Path], str]) 
         raise DownloadError(remote.url, reason)
     part.replace(path)
     note.unlink()
-
-
-def gzip_fault(path: Path) -> str:
-    """Returns what is wrong with a gzip file, "" if it unpacks and its checksums are right."""
-    if not is_gzip(path):
-        return "something other than gzip"
-    try:
-        require_complete_bgzf(path)
-        with gzip.open(path) as file:
-            while file.read(_CHUNK_BYTES):
-                pass
-    except SignalFileError:
-        return "truncated BGZF"
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return f"damaged gzip ({str(error).rstrip('.')})"
-    return ""
-
-
-def bigwig_fault(path: Path) -> str:
-    """Returns what is wrong with a bigWig file, "" if its magic number is at both ends."""
-    with path.open("rb") as file:
-        head = file.read(4)
-        if head not in BIGWIG_MAGIC:
-            return "something other than bigWig"
-        file.seek(max(len(head), path.stat().st_size - len(head)))
-        return "" if file.read() == head else "truncated bigWig"
 
 
 def _get(url: str, **headers: str) -> requests.Response:

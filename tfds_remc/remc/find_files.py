@@ -14,13 +14,12 @@ from .downloads import (
     DownloadError,
     RemoteFile,
     ask,
-    bigwig_fault,
     download,
-    gzip_fault,
     num_missing_bytes,
     require_space,
 )
 from .errors import InputError, require_known
+from .file_types import bigwig_fault, gzip_fault
 
 ARCHIVE = "data.tar.gz"
 RPKM_TABLE = "57epigenomes.RPKM.pc.gz"
