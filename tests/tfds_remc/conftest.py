@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfds_remc.__main__ import MISTAKES, main
+from tfds_remc import RemcBuilder
+from tfds_remc.__main__ import MISTAKES, build, main
 from tfds_remc.command_line import run_command
 
 NUM_BINS = 100
@@ -38,6 +39,46 @@ def csv_of(*genes: list[str]) -> bytes:
     return ("\n".join(row for rows in genes for row in rows) + "\n").encode()
 
 
+def archive_members() -> dict[str, bytes]:
+    """The members of a sound archive of the epigenome E003; 971 stands twice in test."""
+    return {
+        f"E003/classification/{split}.csv": csv_of(
+            *(gene_rows(gene, label=position % 2) for position, gene in enumerate(genes))
+        )
+        for split, genes in GENES.items()
+    }
+
+
+def archive_of(path: Path, members: Mapping[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text))
+    return path
+
+
+def full_gene_ids() -> list[str]:
+    genes = sorted({gene for genes in GENES.values() for gene in genes})
+    return [f"ENSG{gene:011d}" for gene in genes]
+
+
+def write_manual_dir(folder: Path) -> Path:
+    folder.mkdir()
+    archive_of(folder / "data.tar.gz", archive_members())
+    gene_ids = full_gene_ids()
+    table = "gene_id\tE003\tE004\n" + "".join(
+        f"{gene_id}\t{rpkm:.3f}\t1.000\n" for rpkm, gene_id in enumerate(gene_ids[:-1])
+    )
+    (folder / "57epigenomes.RPKM.pc.gz").write_bytes(gzip.compress(table.encode()))
+    genes = "gene_id\tsymbol\tchrom\ttss\tstrand\n" + "".join(
+        f"{gene_id}\tSYM{row}\tchr1\t{10_000 * (row + 1)}\t{'+-?'[row % 3]}\n"
+        for row, gene_id in enumerate(gene_ids)
+    )
+    (folder / "genes.tsv").write_text(genes)
+    return folder
+
+
 @pytest.fixture
 def rows() -> Callable[..., list[str]]:
     return gene_rows
@@ -50,55 +91,31 @@ def to_csv() -> Callable[..., bytes]:
 
 @pytest.fixture
 def members() -> dict[str, bytes]:
-    """The members of a sound archive of the epigenome E003; 971 stands twice in test."""
-    return {
-        f"E003/classification/{split}.csv": csv_of(
-            *(gene_rows(gene, label=position % 2) for position, gene in enumerate(genes))
-        )
-        for split, genes in GENES.items()
-    }
+    return archive_members()
 
 
 @pytest.fixture
 def write_archive() -> Callable[[Path, Mapping[str, bytes]], Path]:
-    def write(path: Path, members: Mapping[str, bytes]) -> Path:
-        with tarfile.open(path, "w:gz") as archive:
-            for name, text in members.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(text)
-                archive.addfile(info, io.BytesIO(text))
-        return path
-
-    return write
+    return archive_of
 
 
 @pytest.fixture
 def gene_ids() -> list[str]:
-    genes = sorted({gene for genes in GENES.values() for gene in genes})
-    return [f"ENSG{gene:011d}" for gene in genes]
+    return full_gene_ids()
 
 
 @pytest.fixture
-def manual_dir(
-    tmp_path: Path,
-    members: dict[str, bytes],
-    write_archive: Callable[[Path, Mapping[str, bytes]], Path],
-    gene_ids: list[str],
-) -> Path:
+def manual_dir(tmp_path: Path) -> Path:
     """A manual_dir in which E003 builds; its last gene has no RPKM."""
-    folder = tmp_path / "manual"
-    folder.mkdir()
-    write_archive(folder / "data.tar.gz", members)
-    table = "gene_id\tE003\tE004\n" + "".join(
-        f"{gene_id}\t{rpkm:.3f}\t1.000\n" for rpkm, gene_id in enumerate(gene_ids[:-1])
-    )
-    (folder / "57epigenomes.RPKM.pc.gz").write_bytes(gzip.compress(table.encode()))
-    genes = "gene_id\tsymbol\tchrom\ttss\tstrand\n" + "".join(
-        f"{gene_id}\tSYM{row}\tchr1\t{10_000 * (row + 1)}\t{'+-?'[row % 3]}\n"
-        for row, gene_id in enumerate(gene_ids)
-    )
-    (folder / "genes.tsv").write_text(genes)
-    return folder
+    return write_manual_dir(tmp_path / "manual")
+
+
+@pytest.fixture(scope="session")
+def e003(tmp_path_factory: pytest.TempPathFactory) -> RemcBuilder:
+    """E003, built from such a manual_dir; not to be changed."""
+    folder = tmp_path_factory.mktemp("e003")
+    manual_dir = write_manual_dir(folder / "manual")
+    return build("E003", data_dir=folder / "data", manual_dir=manual_dir)
 
 
 @pytest.fixture

@@ -154,20 +154,19 @@ def test_a_bug_of_ours_keeps_its_traceback(
 
 def test_a_command_of_its_own(tmp_path: Path) -> None:
     """As a process: what is printed where, and the exit code."""
-    config = '{"source": "simulated", "name": "small", "num_genes": 30}'
-    run = [sys.executable, "-m", "tfds_remc", "--data_dir", str(tmp_path), "--config"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    for argument, code, out, error in (
-        (config, 0, "remc/small/1.0.0: genes in train 10, valid 10, test 10 (", ""),
-        ("E999", 2, "", "error: Expected config to be one of demo, E003"),
+    for arguments, code, out, error in (
+        (["--help"], 0, "usage: python -m tfds_remc [-h] [--config CONFIG]", ""),
+        (["--config", "E999"], 2, "", "error: Expected config to be one of demo, E003"),
     ):
+        command = [sys.executable, "-m", "tfds_remc", *arguments]
         result = subprocess.run(
-            [*run, argument], cwd=tmp_path, capture_output=True, text=True, env=environment
+            command, cwd=tmp_path, capture_output=True, text=True, env=environment
         )
         assert result.returncode == code, result.stderr
-        assert out in result.stdout
-        assert error in result.stderr
-        assert "Traceback" not in result.stderr
+        assert result.stdout.startswith(out)
+        assert result.stderr.startswith(error)
+        assert result.stderr.count("\n") == bool(error)
 
 
 def test_both_spellings_of_an_option(
