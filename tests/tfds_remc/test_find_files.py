@@ -248,6 +248,7 @@ def test_all_signal_files_are_named_if_there_is_no_host(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setattr(downloads, "_ANSWER_WAITS_S", ())
     files = dataclasses.replace(SIGNAL_FILES["p_value"], folder_url=url)
     monkeypatch.setitem(SIGNAL_FILES, "p_value", files)
     names = [f"E003-{mark}.pval.signal.bigwig" for mark in TWO_MARKS]

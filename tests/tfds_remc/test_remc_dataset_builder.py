@@ -116,9 +116,11 @@ def test_the_card_of_the_dataset() -> None:
     assert set(metadata.tags) <= set(tfds.core.dataset_metadata.valid_tags())
 
 
+@pytest.mark.slow
 def test_tfds_build_from_the_root_finds_it_through_the_symlink(
     tmp_path: Path, manual_dir: Path
 ) -> None:
+    """As a process; the tests of its options do so in that of the tests."""
     options = ("--config", "E003", "--manual_dir", manual_dir, "--data_dir", tmp_path / "data")
     run_tfds("build", "remc", *options, cwd=ROOT)
     assert RemcBuilder(config="E003", data_dir=tmp_path / "data").is_prepared()

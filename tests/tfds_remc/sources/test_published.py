@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from tfds_remc import RemcBuilder, RemcConfig
 from tfds_remc.__main__ import build
+from tfds_remc.remc import downloads
 from tfds_remc.remc.find_files import MissingFileError
 
 MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
@@ -141,6 +142,7 @@ def test_offline_without_manual_dir_says_what_to_do(
 ) -> None:
     # A proxy that nobody listens on keeps the test off the network, wherever it runs.
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(downloads, "_ANSWER_WAITS_S", ())
     with pytest.raises(MissingFileError, match=r"data\.tar\.gz in manual_dir or at https://zen"):
         build("E003", data_dir=tmp_path / "data")
 

@@ -6,6 +6,7 @@ import pytest
 
 from tfds_remc import RemcConfig
 from tfds_remc.__main__ import build
+from tfds_remc.remc import downloads
 from tfds_remc.remc.find_files import MissingFileError
 
 # In this order their splits are train, valid and test.
@@ -69,6 +70,7 @@ def test_a_mark_that_is_not_there(
 ) -> None:
     # A proxy that nobody listens on keeps the test off the network, wherever it runs.
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setattr(downloads, "_ANSWER_WAITS_S", ())
     config = RemcConfig(source="alignments", epigenome="E003", marks=["H3K27ac"])
     with pytest.raises(MissingFileError, match=r"Put E003-H3K27ac\.tagAlign\.gz into a folder"):
         build(config, data_dir=tmp_path / "data", manual_dir=reads)
