@@ -150,7 +150,7 @@ def test_provenance_is_of_the_content(own: Options, tmp_path: Path) -> None:
     assert RemcConfig(**own).provenance()["genes"] != before["genes"]
 
 
-def test_the_door_answers_the_class_of_the_source(own: Options, array: str) -> None:
+def test_each_source_has_its_class(own: Options, array: str) -> None:
     for config_class, options in (
         (PublishedConfig, {"epigenome": "E003", "oriented": True}),
         (SimulatedConfig, {"name": "small", "source": "simulated", "num_genes": 30}),

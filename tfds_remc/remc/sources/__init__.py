@@ -1,6 +1,6 @@
 """Where a dataset's genes come from: a module a source, with its options and what it makes of them.
 
-Importing them opens the door of `RemcConfig` to each.
+`RemcConfig` answers the class of each that has been imported: these are all.
 """
 
 from .config import RemcConfig

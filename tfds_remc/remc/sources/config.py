@@ -1,4 +1,4 @@
-"""What to build: the options that all sources share, and the door to those of each."""
+"""What to build: the options that all sources share, and which class has the others."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class RemcConfig(tfds.core.BuilderConfig):  # type: ignore[misc]  # TFDS has no 
     _class_of: ClassVar[dict[str, type[RemcConfig]]] = {}
 
     def __init_subclass__(cls, *, sources: Sequence[str] = (), **kwargs: Any) -> None:
-        """Opens the door to a class of config, by the names of its sources."""
+        """Makes a class of config known by the names of its sources."""
         super().__init_subclass__(**kwargs)
         cls.sources = tuple(sources)
         RemcConfig._class_of |= dict.fromkeys(sources, cls)
@@ -101,10 +101,14 @@ class RemcConfig(tfds.core.BuilderConfig):  # type: ignore[misc]  # TFDS has no 
         """Returns the marks that a dataset has unless some are chosen."""
         raise NotImplementedError
 
-    def check_marks(self) -> None:
-        """Refuses marks that the source has not."""
+    def check_marks(self, known: Sequence[str]) -> None:
+        """Refuses marks that the source has not.
+
+        Args:
+            known: What `known_marks` returns.
+        """
         for mark in self.marks:
-            require_known("mark", mark, self.known_marks())
+            require_known("mark", mark, known)
 
     def features(self) -> dict[str, Any]:
         """Returns the features that an example of this source has beside those of all."""
@@ -171,7 +175,7 @@ class RemcConfig(tfds.core.BuilderConfig):  # type: ignore[misc]  # TFDS has no 
                 f"Expected the marks in the order {', '.join(known)}. "
                 f"Received: marks={', '.join(self.marks)}."
             )
-        self.check_marks()
+        self.check_marks(known)
         if len(set(self.marks)) < len(self.marks):
             raise InputError(f"Expected each mark once. Received: marks={', '.join(self.marks)}.")
 

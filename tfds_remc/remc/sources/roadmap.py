@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from ..epigenomes import EPIGENOMES, MARKS
 from ..errors import require_known
@@ -32,7 +33,7 @@ class RoadmapConfig(ReadingConfig, sources=tuple(SIGNAL_FILES)):
         """Returns the core marks."""
         return MARKS
 
-    def check_marks(self) -> None:
+    def check_marks(self, known: Sequence[str]) -> None:
         """Leaves it to finding the files: Roadmap has many more marks."""
 
     def examples(self, inputs: Inputs) -> Examples:
