@@ -1,5 +1,8 @@
 """Records that are the same bytes whenever the same dataset is built."""
 
+# TFDS has no types.
+# mypy: allow-subclassing-any
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -9,7 +12,7 @@ from tensorflow_datasets.core.writer import ExampleWriter
 from tensorflow_datasets.proto import tf_example_pb2
 
 
-class ReproducibleExampleWriter(ExampleWriter):  # type: ignore[misc]  # TFDS has no types.
+class ReproducibleExampleWriter(ExampleWriter):
     """Writes the features of each example in the order of their names.
 
     TFDS leaves the order to protobuf, which draws it anew in every process.

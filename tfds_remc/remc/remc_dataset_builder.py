@@ -1,5 +1,8 @@
 """The dataset `remc`: histone-mark signal around every gene's TSS, labelled by expression."""
 
+# TFDS has no types.
+# mypy: allow-subclassing-any
+
 from __future__ import annotations
 
 import functools
@@ -25,7 +28,7 @@ from .sources.examples import Columns, Inputs
 
 
 class Builder(  # type: ignore[call-arg]
-    tfds.core.GeneratorBasedBuilder,  # type: ignore[misc]  # TFDS has no types.
+    tfds.core.GeneratorBasedBuilder,
     # The folder is importable under two names, as `tfds_remc.remc` and through the symlink at the
     # root as `remc`. TFDS refuses the same name twice, so only the first one registers it.
     skip_registration=not __name__.startswith("tfds_remc."),
