@@ -20,6 +20,8 @@ from tfds_remc.remc.errors import InputError
 ROOT = Path(__file__).parents[2]
 MARKS = ["H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
 
+SMALL = '{"source": "simulated", "name": "small", "num_genes": 9}'
+
 # The command's own code, but not its entry point, which cannot be imported without apache-beam.
 TFDS_BUILD = [
     sys.executable,
@@ -32,18 +34,6 @@ TFDS = (
     if importlib.util.find_spec("apache_beam")
     else TFDS_BUILD
 )
-
-
-def run_tfds(*args: str | Path, cwd: Path) -> None:
-    """Runs the command `tfds` in a process of its own."""
-    result = subprocess.run(
-        [*TFDS, *map(str, args)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-    )
-    assert result.returncode == 0, result.stderr
 
 
 @pytest.fixture
@@ -116,25 +106,31 @@ def test_the_card_of_the_dataset() -> None:
     assert set(metadata.tags) <= set(tfds.core.dataset_metadata.valid_tags())
 
 
-@pytest.mark.slow
-def test_tfds_build_from_the_root_finds_it_through_the_symlink(
-    tmp_path: Path, manual_dir: Path
-) -> None:
-    """As a process; the tests of its options do so in that of the tests."""
-    options = ("--config", "E003", "--manual_dir", manual_dir, "--data_dir", tmp_path / "data")
-    run_tfds("build", "remc", *options, cwd=ROOT)
-    assert RemcBuilder(config="E003", data_dir=tmp_path / "data").is_prepared()
-
-
 @pytest.mark.parametrize("place", ["elsewhere", "root"])
 def test_tfds_build_finds_it_by_its_import(
-    tmp_path: Path, manual_dir: Path, tfds_build: Callable[..., None], place: str
+    tmp_path: Path, tfds_build: Callable[..., None], place: str
 ) -> None:
-    tfds_build(
-        *("remc", "--imports", "tfds_remc"),
-        *("--config", "E003", "--manual_dir", manual_dir, "--data_dir", tmp_path / "data"),
-        cwd=ROOT if place == "root" else tmp_path,
+    options = ("--imports", "tfds_remc", "--config", SMALL, "--data_dir", tmp_path / "data")
+    tfds_build("remc", *options, cwd=ROOT if place == "root" else tmp_path)
+    assert (tmp_path / "data" / "remc" / "small" / "1.0.0" / "dataset_info.json").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["root", "elsewhere", "root and path"])
+def test_the_command_tfds(tmp_path: Path, manual_dir: Path, place: str) -> None:
+    """As a process: from the root it is found through the symlink, elsewhere by its import."""
+    result = subprocess.run(
+        [
+            *(*TFDS, "build", "remc", "--config", "E003"),
+            *("--manual_dir", str(manual_dir), "--data_dir", str(tmp_path / "data")),
+            *([] if place == "root" else ["--imports", "tfds_remc"]),
+        ],
+        cwd=tmp_path if place == "elsewhere" else ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
+    assert result.returncode == 0, result.stderr
     assert RemcBuilder(config="E003", data_dir=tmp_path / "data").is_prepared()
 
 
@@ -150,22 +146,21 @@ def test_both_names_of_the_builder_live_in_one_process() -> None:
         assert result.stdout.strip() == "tfds_remc.remc.remc_dataset_builder", result.stderr
 
 
-def test_tfds_build_options(
-    tmp_path: Path, manual_dir: Path, tfds_build: Callable[..., None]
-) -> None:
-    common = ("remc", "--config", "E003", "--manual_dir", manual_dir, "--data_dir", tmp_path)
+def test_tfds_build_options(tmp_path: Path, tfds_build: Callable[..., None]) -> None:
+    """From the root, where it is found through the symlink."""
+    common = ("remc", "--config", SMALL, "--data_dir", tmp_path)
     tfds_build(*common, "--file_format", "array_record", "--max_examples_per_split", "2", cwd=ROOT)
-    info = json.loads((tmp_path / "remc" / "E003" / "1.0.0" / "dataset_info.json").read_text())
+    info = json.loads((tmp_path / "remc" / "small" / "1.0.0" / "dataset_info.json").read_text())
     assert info["fileFormat"] == "array_record"
     assert [split["shardLengths"] for split in info["splits"]] == [["2"], ["2"], ["2"]]
 
     tfds_build(*common, "--overwrite", cwd=ROOT)
-    info = json.loads((tmp_path / "remc" / "E003" / "1.0.0" / "dataset_info.json").read_text())
+    info = json.loads((tmp_path / "remc" / "small" / "1.0.0" / "dataset_info.json").read_text())
     assert info["fileFormat"] == "tfrecord"
     assert [split["shardLengths"] for split in info["splits"]] == [["3"], ["3"], ["3"]]
 
 
-def test_tfds_build_of_own_reads(tmp_path: Path) -> None:
+def test_tfds_build_of_own_reads(tmp_path: Path, tfds_build: Callable[..., None]) -> None:
     # In this order the genes' splits are train, valid and test.
     genes = {"ENSG00000000005": 1000, "ENSG00000000419": 5000, "ENSG00000000003": 9000}
     for name, lines in {
@@ -179,7 +174,7 @@ def test_tfds_build_of_own_reads(tmp_path: Path) -> None:
     files = {"sample_sheet": "sheet.tsv", "genes": "genes.tsv", "expression": "tpm.tsv"}
     config = json.dumps({**files, "unit": "TPM", "flank_bp": 200})
     options = ("--imports", "tfds_remc", "--data_dir", "data")
-    run_tfds("build", "remc", *options, "--config", config, cwd=tmp_path)
+    tfds_build("remc", *options, "--config", config, cwd=tmp_path)
     (example,) = tfds.as_numpy(
         tfds.builder_from_directory(tmp_path / "data/remc/K562/1.0.0").as_dataset(split="valid")
     )

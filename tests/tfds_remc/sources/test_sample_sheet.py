@@ -10,6 +10,10 @@ import pytest
 import tensorflow_datasets as tfds
 from absl import logging
 
+from tfds_remc import RemcConfig
+from tfds_remc.remc.published import SPLITS
+from tfds_remc.remc.sources.examples import Inputs
+
 ReadExamples = Callable[[Path], dict[str, dict[str, Any]]]
 
 # In this order their splits are train, valid and test.
@@ -117,15 +121,16 @@ def test_what_is_recorded(
     ],
 )
 def test_options_of_reading(
-    tmp_path: Path,
-    build_own: Callable[..., int],
-    read_examples: ReadExamples,
-    args: list[str],
-    counts: Any,
+    build_own: Callable[..., int], monkeypatch: pytest.MonkeyPatch, args: list[str], counts: Any
 ) -> None:
+    configs: list[RemcConfig] = []
+    monkeypatch.setattr("tfds_remc.__main__.build", lambda config, **_: configs.append(config))
+    monkeypatch.setattr("tfds_remc.__main__._report", lambda _: None)
     assert build_own("--epigenome", "K562", "--marks", "H3K4me3", *args) == 0
-    genes = read_examples(tmp_path / "data" / "remc" / "K562")
-    signal = np.stack([genes[gene]["signal"][:, 0] for gene in GENES])
+    (config,) = configs
+    columns_of = config.examples(Inputs(download_manager=None)).columns_of
+    assert [columns_of[split]["gene_id"].tolist() for split in SPLITS] == [[g] for g in GENES]
+    signal = np.concatenate([columns_of[split]["signal"][..., 0] for split in SPLITS])
     np.testing.assert_allclose(signal, counts)
 
 
@@ -162,7 +167,7 @@ def test_a_region_for_each_tss(
             rows.append(line.format("transcript", *span, "+", gene, "protein_coding", transcript))
     rows.append(line.format("gene", 20_000, 20_900, "+", "ENSG00000000460", "lincRNA", ""))
     (own / "genes.gtf").write_text("".join(rows))
-    args = ("--epigenome", "K562", "--name")
+    args = ("--epigenome", "K562", "--marks", "CTCF", "--name")
     assert build_own(*args, "transcripts", "--tss", "transcript", genes="genes.gtf") == 0
     builder = tfds.builder_from_directory(tmp_path / "data" / "remc" / "transcripts" / "1.0.0")
     (first, second) = tfds.as_numpy(builder.as_dataset(split="train"))
