@@ -29,8 +29,8 @@ import pysam
 
 from tfds_remc.remc.binning import RegionBins
 from tfds_remc.remc.chromosomes import GENOMES
+from tfds_remc.remc.gene_table import read_gene_table
 from tfds_remc.remc.reads import ReadOptions, read_signal
-from tfds_remc.remc.regions import read_gene_table
 
 NUM_BINS, BIN_BP, FLANK_BP = 100, 100, 5000
 TAG_ALIGN_COLUMNS = ["chrom", "start", "end", "name", "score", "strand"]

@@ -23,7 +23,7 @@ def run_path(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     RemcBuilder(config="E003", data_dir=path).download_and_prepare(download_config=manual)
     counts = real_data / "h3k27ac" / "E003_read_counts.npz"
     own = ["--signal-array", str(counts), "--epigenome", "E003", "--name", "E003_reads"]
-    assert build_own_data([*own, "--data-dir", str(path)]) == 0
+    build_own_data([*own, "--data-dir", str(path)])
     options = {"data_dir": str(path), "model": "cnn_alpha_beta", "epochs": 6}
     return fit(FitConfig("remc/E003", str(path / "run"), **options)).path
 

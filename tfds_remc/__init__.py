@@ -4,7 +4,7 @@ Importing this package registers the dataset `remc`, so that `tfds build remc --
 and `tfds.load("remc/E003")` work from any directory.
 """
 
-from tfds_remc.remc.config import RemcConfig
 from tfds_remc.remc.remc_dataset_builder import Builder as RemcBuilder
+from tfds_remc.remc.sources import RemcConfig
 
 __all__ = ["RemcBuilder", "RemcConfig"]

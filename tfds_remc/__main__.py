@@ -6,7 +6,6 @@ and own data have options of their own.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
 import io
@@ -14,17 +13,56 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow_datasets as tfds
 from absl import logging
+from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from tfds_remc import RemcBuilder, RemcConfig
+from tfds_remc.command_line import option, parse_given, run_command
 from tfds_remc.remc.beam import parse_pipeline_options
+from tfds_remc.remc.errors import InputError
 from tfds_remc.remc.published import SPLITS
 from tfds_remc.remc.samples import read_sample_sheet
+from tfds_remc.remc.sources import SampleSheetConfig, SignalArrayConfig
 
-# Options of own data: the fields of RemcConfig by which they are described.
+MISTAKES = (InputError, tfds.download.DownloadError, NonMatchingChecksumError)
+"""What ends in one line: of ours, and of TFDS."""
+
+FileFormat = Literal["tfrecord", "array_record"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """What to build, and where.
+
+    Attributes:
+        config: Name of a config, or fields of one as JSON; "" for every config.
+        data_dir: As in `build`, like all that follow.
+        manual_dir: See there.
+        download_dir: See there.
+        file_format: See there.
+        overwrite: See there.
+        max_examples_per_split: See there.
+        beam_pipeline_options: See there.
+    """
+
+    config: str = option(
+        "E003 ... E128, Toy or demo, or fields of a config as JSON (default: all)", default=""
+    )
+    data_dir: Path | None = option("folder of the built datasets", default=None)
+    manual_dir: Path | None = option("folder of files that were fetched by hand", default=None)
+    download_dir: Path | None = option("folder of the downloads", default=None)
+    file_format: FileFormat | None = option("format of the records", default=None)
+    overwrite: bool = option("build again what is built", default=False)
+    max_examples_per_split: int | None = option("genes a split, for a try", default=None)
+    beam_pipeline_options: str | None = option(
+        "read files with Apache Beam: runner=DirectRunner,NAME=VALUE", default=None
+    )
+
+
+# Options of own data: of the fields of its two configs those that a command has, with their help.
 _OWN_DATA = {
     "sample_sheet": "CSV or TSV with the columns epigenome, mark, path and maybe control",
     "genes": "gene table (gene_id, chrom, tss, strand), GTF or GFF3",
@@ -35,12 +73,12 @@ _OWN_DATA = {
     "marks": "marks to keep, in this order (default: all)",
     "flank_bp": "bp from the TSS to either end of a gene region",
     "bin_bp": "width of a bin in bp",
-    "unit": "unit of the expression table: RPKM, FPKM, TPM or counts",
+    "unit": "unit of the expression table",
     "tss": "gene: a region a gene; transcript: one for each distinct TSS",
     "biotype": "genes of this biotype only, where the file has biotypes; all for every gene",
     "edges": "keep or drop regions that reach over an end of their chromosome",
     "genome": "hg19, hg38 or mm10: check the files' chromosomes against it",
-    "position": "overlap or five_prime: where a read counts",
+    "position": "where a read counts: in each bin it overlaps, or in that of its 5' end",
     "extend_bp": "extend reads to this length, from their 5' end",
     "min_mapq": "least mapping quality of a read in a BAM file",
     "normalize": "none, or cpm for counts per million reads",
@@ -49,13 +87,30 @@ _OWN_DATA = {
 }
 
 
+def _own_data_options() -> type:
+    """A dataclass of the options of own data, with the types and defaults of its configs."""
+    types: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    for config_class in (SignalArrayConfig, SampleSheetConfig):
+        types |= config_class.option_types()
+        defaults |= {field.name: field.default for field in dataclasses.fields(config_class)}
+    fields = []
+    for name, help_text in _OWN_DATA.items():
+        default = None if defaults[name] in (dataclasses.MISSING, "") else defaults[name]
+        own = option(
+            help_text, default=default, group="own data, of a sample sheet or a signal array"
+        )
+        fields.append((name, types[name], own))
+    return dataclasses.make_dataclass("OwnDataOptions", fields)
+
+
 def build(
     config: str | RemcConfig,
     *,
-    data_dir: Path | None = None,
-    manual_dir: Path | None = None,
-    download_dir: Path | None = None,
-    file_format: str | None = None,
+    data_dir: str | Path | None = None,
+    manual_dir: str | Path | None = None,
+    download_dir: str | Path | None = None,
+    file_format: FileFormat | None = None,
     overwrite: bool = False,
     max_examples_per_split: int | None = None,
     beam_pipeline_options: str | None = None,
@@ -76,13 +131,28 @@ def build(
         The builder, ready for `as_dataset`.
 
     Raises:
-        ValueError: If the config is unknown, or if a file is missing or at fault.
+        InputError: If the config is unknown, or if a file is missing or at fault.
     """
+    if max_examples_per_split is not None and max_examples_per_split < 1:
+        raise InputError(
+            "Expected max_examples_per_split of at least 1. Received: "
+            f"max_examples_per_split={max_examples_per_split}."
+        )
     beam_options = beam_pipeline_options and parse_pipeline_options(beam_pipeline_options)
-    if overwrite:
-        built = RemcBuilder(config=config, data_dir=data_dir)
-        if built.is_prepared():
+    data_dir, manual_dir, download_dir = (
+        path and Path(path).expanduser() for path in (data_dir, manual_dir, download_dir)
+    )
+    built = RemcBuilder(config=config, data_dir=data_dir)
+    if built.is_prepared():
+        if overwrite:
             built.data_path.rmtree()
+        elif file_format not in (None, built.info.file_format.value):
+            raise InputError(
+                f"Expected file_format={built.info.file_format.value!r}, with which "
+                f"{built.info.full_name} was built in {built.data_path}. Received: "
+                f"file_format={file_format!r}. Give another data_dir, or --overwrite to build it "
+                "again."
+            )
     builder = RemcBuilder(config=config, data_dir=data_dir, file_format=file_format)
     builder.download_and_prepare(
         download_dir=download_dir,
@@ -99,56 +169,38 @@ def own_configs(options: Mapping[str, Any]) -> list[RemcConfig]:
     """Configs of own data, one for each epigenome of a sample sheet.
 
     Args:
-        options: Fields of `RemcConfig`. With an epigenome among them, that one only.
+        options: Options of `RemcConfig`. With an epigenome among them, that one only.
 
     Raises:
-        ValueError: If an option is at fault, or one name is given for several epigenomes.
+        InputError: If an option is at fault, or one name is given for several epigenomes.
     """
-    if "sample_sheet" not in options or options.get("epigenome"):
+    sheet = options.get("sample_sheet")
+    if not isinstance(sheet, (str, Path)) or options.get("epigenome"):
         return [RemcConfig(**options)]
-    samples = read_sample_sheet(Path(options["sample_sheet"]))
+    samples = read_sample_sheet(Path(sheet).expanduser())
     epigenomes = list(dict.fromkeys(sample.epigenome for sample in samples))
     if "name" in options and len(epigenomes) > 1:
-        raise ValueError(
+        raise InputError(
             f"Expected an epigenome beside name={options['name']!r}, since the sheet has "
             f"{', '.join(epigenomes)}. Received: none."
         )
     return [RemcConfig(**{**options, "epigenome": epigenome}) for epigenome in epigenomes]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tfds_remc", description="Builds remc.")
-    parser.add_argument(
-        "--config", help="E003 ... E128, Toy or demo, or fields of a config as JSON (default: all)"
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs the command line."""
+    given = parse_given(
+        BuildOptions,
+        _own_data_options(),
+        argv=argv,
+        prog="python -m tfds_remc",
+        description="Build datasets of histone-mark signal around every gene's TSS.",
     )
-    for name, what in (
-        ("data_dir", "folder of the built datasets"),
-        ("manual_dir", "folder of files that were fetched by hand"),
-        ("download_dir", "folder of the downloads"),
-    ):
-        parser.add_argument(f"--{name}", f"--{name.replace('_', '-')}", type=Path, help=what)
-    parser.add_argument("--file_format", "--file-format", choices=("tfrecord", "array_record"))
-    parser.add_argument("--overwrite", action="store_true", help="build again what is built")
-    parser.add_argument("--max_examples_per_split", "--max-examples-per-split", type=int)
-    parser.add_argument(
-        "--beam_pipeline_options",
-        "--beam-pipeline-options",
-        help="read files with Apache Beam: runner=DirectRunner,NAME=VALUE",
-    )
-    _add_own_data(parser)
-    options = vars(parser.parse_args(argv))
-    own = {name: options.pop(name) for name in _OWN_DATA if name in options}
-    config = options.pop("config")
-    try:
-        for each in _configs(config, own):
-            with _quietly():
-                builder = build(each, **options)
-            _report(builder)
-    except (ValueError, OSError, tfds.download.DownloadError) as error:
-        print(" ".join(str(error).split()), file=sys.stderr)
-        return 2
-    return 0
+    own = {name: given.pop(name) for name in _OWN_DATA if name in given}
+    for config in _configs(given.pop("config", ""), own):
+        with _quietly():
+            builder = build(config, **given)
+        _report(builder)
 
 
 @contextlib.contextmanager
@@ -172,47 +224,28 @@ def _report(builder: RemcBuilder) -> None:
     print(f"{builder.info.full_name}: genes in {sizes} ({builder.data_dir})", flush=True)
 
 
-def _add_own_data(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("own data", "A sample sheet or a signal array of your own.")
-    defaults = {field.name: field.default for field in dataclasses.fields(RemcConfig)}
-    for name, what in _OWN_DATA.items():
-        default = defaults[name]
-        kind: dict[str, Any] = {}
-        if isinstance(default, bool):
-            kind["action"] = "store_true"
-        elif isinstance(default, tuple):
-            kind["nargs"] = "+"
-        elif isinstance(default, int) or name == "extend_bp":
-            kind["type"] = int
-        if default and not isinstance(default, bool):
-            what += f" (default: {default})"
-        group.add_argument(
-            f"--{name.replace('_', '-')}", default=argparse.SUPPRESS, help=what, **kind
-        )
-
-
-def _configs(config: str | None, own: Mapping[str, Any]) -> Sequence[str | RemcConfig]:
+def _configs(config: str, own: Mapping[str, Any]) -> Sequence[str | RemcConfig]:
     if own:
         if config:
-            raise ValueError(
+            raise InputError(
                 f"Expected --config or options of own data. Received: config={config!r} and "
                 f"{', '.join(own)}."
             )
         if not own.keys() & {"sample_sheet", "signal_array"}:
-            raise ValueError(
+            raise InputError(
                 f"Expected --sample-sheet or --signal-array. Received: {', '.join(own)} without."
             )
         biotype = None if own.get("biotype") == "all" else own.get("biotype")
         return own_configs({**own, "biotype": biotype} if "biotype" in own else own)
-    if config and config.startswith("{"):
+    if config.startswith("{"):
         try:
             return own_configs(json.loads(config))
-        except (json.JSONDecodeError, TypeError) as error:
-            raise ValueError(
+        except json.JSONDecodeError as error:
+            raise InputError(
                 f"Expected fields of a config as JSON. Received: config={config!r} ({error})."
             ) from None
     return [config] if config else list(RemcBuilder.builder_configs)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main, *MISTAKES)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfds_remc.remc.annotations import GeneTableError, without_version
-from tfds_remc.remc.regions import read_gene_table
+from tfds_remc.remc.gene_table import read_gene_table
 
 GENE_INFO = (
     "ENSG00000000003\tX\t99883667\t99894988\t-1\tprotein_coding\tTSPAN6\ttetraspanin 6\n"

@@ -4,9 +4,11 @@ import dataclasses
 import importlib.util
 import itertools
 import os
+import pickle
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import pysam
 import pytest
 
 from tfds_remc import RemcConfig
-from tfds_remc.__main__ import build, main
+from tfds_remc.__main__ import build
 from tfds_remc.remc.beam import (
     BeamError,
     FilePart,
@@ -284,17 +286,20 @@ def test_files_are_the_same_from_two_processes(tmp_path: Path, sheet: dict[str, 
 
 @needs_beam
 def test_a_file_at_fault_is_the_same_line(
-    tmp_path: Path, sheet: dict[str, str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    sheet: dict[str, str],
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with (tmp_path / "me3 reads.tagAlign").open("a") as file:
         file.write("chr1\t90\t80\tN\t1000\t+\n")
     own = [f"--{option.replace('_', '-')}={value}" for option, value in sheet.items()]
     errors = []
     for number, beam in enumerate([[], [f"--beam_pipeline_options={RUNNER}"]]):
-        assert main([*own, *beam, f"--data_dir={tmp_path / str(number)}"]) == 2
+        assert command(*own, *beam, f"--data_dir={tmp_path / str(number)}") == 2
         errors.append(capsys.readouterr().err.splitlines()[-1])  # After the bar.
     assert errors[0] == errors[1]
-    assert errors[0].startswith("Expected 0 <= start < end")
+    assert errors[0].startswith("error: Expected 0 <= start < end")
     assert "in me3 reads.tagAlign, line 601" in errors[0]
     assert not list((tmp_path / "1").rglob("remc-*"))
 
@@ -308,6 +313,19 @@ def test_a_worker_that_does_not_see_the_file(tmp_path: Path) -> None:
         r"there\. Put it on storage that all of them share, or give Beam a temp_location\.",
         str(error),
     )
+
+
+def test_a_bug_in_a_worker_is_seen_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_part(*_: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("tfds_remc.remc.beam.read_part", read_part)
+    part = FilePart(3, write_tag_align(tmp_path / "a.tagAlign", seed=0), ("chr1",))
+    _, error = pickle.loads(pickle.dumps(read_file_part(part, BINS, ReadOptions())))
+    assert type(error) is ValueError
+    assert "in read_part" in error.__notes__[0]
 
 
 @needs_beam
@@ -349,27 +367,31 @@ def test_an_option_of_beam_that_has_another_type(capsys: pytest.CaptureFixture[s
 
 @needs_beam
 def test_a_runner_that_is_not_known(
-    tmp_path: Path, sheet: dict[str, str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    sheet: dict[str, str],
+    command: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     own = [f"--{option.replace('_', '-')}={value}" for option, value in sheet.items()]
     places = [f"--data_dir={tmp_path / 'data'}"]
-    assert main([*own, *places, "--beam_pipeline_options=runner=NoSuchRunner"]) == 2
+    assert command(*own, *places, "--beam_pipeline_options=runner=NoSuchRunner") == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith("Expected a runner that Beam knows. Received: ValueError, ")
+    assert error.startswith("error: Expected a runner that Beam knows. Received: ValueError, ")
     assert "NoSuchRunner" in error
 
 
 def test_without_apache_beam(
     tmp_path: Path,
     sheet: dict[str, str],
+    command: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "apache_beam", None)  # As if it were not installed.
     own = [f"--{option.replace('_', '-')}={value}" for option, value in sheet.items()]
     places = [f"--data_dir={tmp_path / 'data'}"]
-    assert main([*own, *places, f"--beam_pipeline_options={RUNNER}"]) == 2
+    assert command(*own, *places, f"--beam_pipeline_options={RUNNER}") == 2
     error = capsys.readouterr().err
-    assert error.startswith("Expected apache-beam, to read with Beam. Received: it is not")
+    assert error.startswith("error: Expected apache-beam, to read with Beam. Received: it is not")
     assert error.count("\n") == 1
-    assert main([*own, *places]) == 0
+    assert command(*own, *places) == 0

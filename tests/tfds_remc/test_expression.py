@@ -10,7 +10,7 @@ from tfds_remc.remc.expression import (
     label_high,
     read_expression,
 )
-from tfds_remc.remc.regions import read_gene_table
+from tfds_remc.remc.gene_table import read_gene_table
 
 GENES = ("ENSG00000000003", "ENSG00000000005", "ENSG00000000419", "ENSG00000000457")
 RPKM = ((43.985, 9.8), (1.642, 14.2), (0.0, 100.0), (3.0, 0.5))

@@ -1,281 +1,75 @@
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from absl import logging
+from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
-from tfds_remc import RemcBuilder
-from tfds_remc.__main__ import main
+from tfds_remc import RemcBuilder, RemcConfig
+from tfds_remc.__main__ import build
+from tfds_remc.remc.errors import InputError
+from tfds_remc.remc.sources import simulated
 
-# In this order their splits are train, valid and test.
-GENES = ("ENSG00000000005", "ENSG00000000419", "ENSG00000000003")
-
-
-def tag_align(*reads: tuple[int, int, str]) -> str:
-    return "".join(f"chr1\t{start}\t{end}\tN\t1000\t{strand}\n" for start, end, strand in reads)
+Command = Callable[..., int]
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """Own reads of three genes; of the six reads of H3K4me3 one lies on no gene region.
-
-    With bins of 100 bp and flanks of 200 bp the regions are [800, 1200), [4800, 5200) and
-    [-100, 300).
-    """
-    folder = tmp_path / "own data"
-    folder.mkdir()
-    files = {
-        "sheet.csv": "\ufeffepigenome,mark,path,control\r\n"
-        "K562,H3K4me3,H3K4me3 rep 1.tagAlign,input.tagAlign\r\n"
-        "K562,CTCF,CTCF.bedGraph,\r\n"
-        "HeLa,H3K4me3,input.tagAlign,\r\n",
-        "H3K4me3 rep 1.tagAlign": tag_align(
-            *((810, 846, "+"), (890, 926, "+"), (1150, 1186, "-")),
-            *((5090, 5126, "+"), (20, 56, "-"), (9000, 9036, "+")),
-        ),
-        "input.tagAlign": tag_align((820, 856, "+"), (5110, 5146, "+"), (9000, 9036, "+")),
-        "CTCF.bedGraph": "chr1\t900\t1050\t2\n",
-        "genes.tsv": "gene_id\tchrom\ttss\tstrand\r\n"
-        f"{GENES[0]}.7\t1\t1000\t+\r\n{GENES[1]}.1\t1\t5000\t-\r\n{GENES[2]}.14\t1\t100\t+\r\n",
-        "expression.csv": "gene_id,K562,HeLa\r\n"
-        f"{GENES[0]}.9,1,9\r\n{GENES[1]},5,5\r\n{GENES[2]},9,NA\r\nENSG00000000460,2,2\r\n"
-        "ENSG00000000460,2,2\r\n",
-    }
-    for name, text in files.items():
-        (folder / name).write_text(text, newline="")
-    return folder
-
-
-@pytest.fixture
-def build_own(own: Path, tmp_path: Path) -> Callable[..., int]:
-    """Runs the command on the own data, with further arguments."""
-
-    def build(*args: str, sheet: str = "sheet.csv", **files: str) -> int:
-        options = {"genes": "genes.tsv", "expression": "expression.csv", **files}
-        return main(
-            [
-                *("--data-dir", str(tmp_path / "data"), "--sample-sheet", str(own / sheet)),
-                *("--flank-bp", "200", "--genome", "hg19"),
-                *(arg for name, file in options.items() for arg in (f"--{name}", str(own / file))),
-                *args,
-            ]
-        )
-
-    return build
-
-
-def examples(data_dir: Path, name: str = "K562") -> dict[str, dict[str, Any]]:
-    """The examples by gene, with their split."""
-    builder = tfds.builder_from_directory(data_dir / "remc" / name / "1.0.0")
-    return {
-        example["gene_id"].decode(): example | {"split": split}
-        for split in ("train", "valid", "test")
-        for example in tfds.as_numpy(builder.as_dataset(split=split))
-    }
-
-
-def metadata(data_dir: Path, name: str = "K562") -> dict[str, Any]:
-    return json.loads((data_dir / "remc" / name / "1.0.0" / "metadata.json").read_text())
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What `~` stands for."""
+    path = tmp_path / "home"
+    path.mkdir()
+    monkeypatch.setenv("HOME", str(path))
+    monkeypatch.chdir(tmp_path)
+    return path
 
 
 def test_builds_a_config(
-    tmp_path: Path, manual_dir: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, manual_dir: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    places = ["--data_dir", str(tmp_path / "data"), "--manual-dir", str(manual_dir)]
-    assert main(["--config", "E003", *places, "--max_examples_per_split", "2"]) == 0
+    args = ["--config", "E003", "--data_dir", tmp_path / "data", "--manual-dir", manual_dir]
+    assert command(*args, "--max_examples_per_split", "2") == 0
     assert "remc/E003/1.0.0: genes in train 2, valid 2, test 2 (" in capsys.readouterr().out
 
-    assert main(["--config", "E003", *places]) == 0
+    assert command(*args) == 0
     assert "train 2," in capsys.readouterr().out
 
-    assert main(["--config", "E003", *places, "--overwrite", "--file_format", "array_record"]) == 0
+    assert command(*args, "--file-format", "array_record") == 2
+    error = capsys.readouterr().err
+    assert error.startswith(
+        "error: Expected file_format='tfrecord', with which remc/E003/1.0.0 was"
+    )
+    assert error.endswith("or --overwrite to build it again.\n")
+
+    assert command(*args, "--overwrite", "--file_format", "array_record") == 0
     assert "train 3," in capsys.readouterr().out
     info = RemcBuilder(config="E003", data_dir=tmp_path / "data").info
     assert info.file_format.value == "array_record"
 
 
 def test_without_a_config_it_builds_up_to_the_first_that_is_missing(
-    tmp_path: Path, manual_dir: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, manual_dir: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--data_dir", str(tmp_path / "data"), "--manual_dir", str(manual_dir)]) == 2
+    assert command("--data_dir", tmp_path / "data", "--manual_dir", manual_dir) == 2
     captured = capsys.readouterr()
-    assert [line.split(":")[0] for line in captured.out.splitlines() if "genes in" in line] == [
+    built = [line for line in captured.out.splitlines() if "genes in" in line]
+    assert [line.partition(": genes in ")[0] for line in built] == [
         "remc/demo/1.0.0",
         "remc/E003/1.0.0",
     ]
-    assert "Received: an archive of E003. Build one" in captured.err.splitlines()[-1]
+    assert "train 1,000, valid 1,000, test 1,000" in built[0]
+    error = captured.err.splitlines()[-1]
+    assert error.startswith("error: Expected E004/classification/")
+    assert "Received: an archive of E003. Build one" in error
 
 
-def test_every_epigenome_of_a_sheet(
-    tmp_path: Path, build_own: Callable[..., int], capsys: pytest.CaptureFixture[str]
+def test_a_config_as_json(
+    tmp_path: Path, own: Path, command: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    verbosity = logging.get_verbosity()
-    assert build_own() == 0
-    assert logging.get_verbosity() == verbosity
-    captured = capsys.readouterr()
-    assert [line for line in captured.out.splitlines() if "genes in" in line] == [
-        f"remc/{name}/1.0.0: genes in train 1, valid 1, test 1 ({tmp_path}/data/remc/{name}/1.0.0)"
-        for name in ("K562", "HeLa")
-    ]
-    assert "WARNING" not in captured.err
-    assert "Dataset remc downloaded" not in captured.out
-    warnings = [line for line in captured.err.splitlines() if line.startswith("warning: ")]
-    over_end = (
-        "warning: 1 gene regions reach over an end of their chromosome; the feature beyond_end "
-        "marks those bins"
-    )
-    assert warnings.count(over_end) == 2
-    assert "warning: HeLa has no CTCF, which other epigenomes of sheet.csv have" in warnings
-
-    assert warnings.count("warning: expression.csv: 1 lines left out that repeat another") == 2
-
-    genes = examples(tmp_path / "data")
-    assert {gene: genes[gene]["split"] for gene in GENES} == {
-        gene: example["split"] for gene, example in examples(tmp_path / "data", "HeLa").items()
-    }
-    np.testing.assert_array_equal(
-        np.stack([genes[gene].pop("signal") for gene in GENES]),
-        np.stack(
-            [
-                [[2, 1, 0, 1], [0, 0, 1, 1], [0, 1, 0, 0]],
-                [[0, 2, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
-            ],
-            axis=-1,
-        ),
-    )
-    np.testing.assert_array_equal(genes[GENES[2]]["beyond_end"], [True, False, False, False])
-    assert not genes[GENES[0]].pop("beyond_end").any()
-    assert genes[GENES[0]] == {
-        "gene_id": GENES[0].encode(),
-        "symbol": b"",
-        "chrom": b"chr1",
-        "tss": 1000,
-        "strand": b"+",
-        "rpkm": 1.0,
-        "label": 0,
-        "label_published": -1,
-        "oriented": False,
-        "split": "train",
-    }
-    # The median is 3.5, of all four genes of the table.
-    assert [genes[gene]["label"] for gene in GENES] == [0, 1, 1]
-    hela = examples(tmp_path / "data", "HeLa")
-    assert [hela[gene]["label"] for gene in GENES] == [1, 0, -1]
-
-
-def test_what_is_recorded(tmp_path: Path, own: Path, build_own: Callable[..., int]) -> None:
-    assert build_own("--epigenome", "K562", "--marks", "CTCF", "H3K4me3", "--seed", "0") == 0
-    recorded = metadata(tmp_path / "data")
-    assert recorded["marks"] == recorded["options"]["marks"] == ["CTCF", "H3K4me3"]
-    assert (recorded["genome"], recorded["median_rpkm"], recorded["num_bins"]) == ("hg19", 3.5, 4)
-    assert recorded["options"]["position"] == "overlap"
-    assert list(recorded["provenance"]) == [
-        *("genes", "expression", "CTCF", "H3K4me3", "sample_sheet"),
-    ]
-    assert recorded["provenance"]["CTCF"]["file"] == "CTCF.bedGraph"
-    assert recorded["provenance"]["CTCF"]["bytes"] == (own / "CTCF.bedGraph").stat().st_size
-    folder = tmp_path / "data" / "remc" / "K562" / "1.0.0" / "quality"
-    assert sorted(path.name for path in folder.iterdir()) == [
-        *("quality.json", "summary.txt", "tss_profiles.png", "tss_profiles.svg"),
-    ]
-    quality = json.loads((folder / "quality.json").read_text())
-    assert quality["num_expressed_without_region"] == 1
-    assert [mark["num_used"] for mark in quality["marks"]] == [1, 5]
-    assert not (examples(tmp_path / "data")[GENES[0]]["signal"][:, 0] - [0, 2, 1, 0]).any()
-
-
-@pytest.mark.parametrize(
-    ("args", "counts"),
-    [
-        (["--position", "five_prime"], [[2, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]),
-        (["--extend-bp", "200"], [[2, 3, 3, 1], [0, 0, 1, 1], [1, 1, 0, 0]]),
-        (["--normalize", "cpm"], np.array([[2, 1, 0, 1], [0, 0, 1, 1], [0, 1, 0, 0]]) * 1e6 / 6),
-        # Six reads and three of the control: its reads count twice.
-        (["--subtract-control"], [[0, 1, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]),
-        (["--bin-bp", "200"], [[2, 1], [0, 1], [1, 0]]),
-    ],
-)
-def test_options_of_reading(
-    tmp_path: Path, build_own: Callable[..., int], args: list[str], counts: Any
-) -> None:
-    assert build_own("--epigenome", "K562", "--marks", "H3K4me3", *args) == 0
-    genes = examples(tmp_path / "data")
-    signal = np.stack([genes[gene]["signal"][:, 0] for gene in GENES])
-    np.testing.assert_allclose(signal, counts)
-
-
-def test_regions_over_an_end_are_dropped(
-    tmp_path: Path,
-    own: Path,
-    build_own: Callable[..., int],
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with (own / "genes.tsv").open("a") as genes:
-        genes.write("ENSG00000000938\tchr1\t7000\t+\n")
-    (own / "genes.tsv").write_text((own / "genes.tsv").read_text().replace("\t1\t", "\tchr1\t"))
-    # The third gene was the only one of its split.
-    assert build_own("--epigenome", "K562", "--edges", "drop") == 2
-    assert "Received: none in test, of 3 gene regions" in capsys.readouterr().err
-    with (own / "genes.tsv").open("a") as genes:
-        genes.write("ENSG00000000000\tchr1\t9000\t+\n")
-    assert build_own("--epigenome", "K562", "--edges", "drop") == 0
-    assert "1 left out: regions over an end of their chromosome" in capsys.readouterr().out
-    assert GENES[2] not in examples(tmp_path / "data")
-
-
-def test_a_region_for_each_tss(tmp_path: Path, own: Path, build_own: Callable[..., int]) -> None:
-    line = 'chr1\tx\t{}\t{}\t{}\t.\t{}\t.\tgene_id "{}"; gene_type "{}"; {}\n'
-    rows = []
-    for gene, tss in zip(GENES, (1000, 5000, 8000), strict=True):
-        rows.append(line.format("gene", tss, tss + 900, "+", gene, "protein_coding", ""))
-        for number in range(2):
-            transcript = f'transcript_id "ENST{tss:011d}{number}";'
-            span = (tss + 300 * number, tss + 900)
-            rows.append(line.format("transcript", *span, "+", gene, "protein_coding", transcript))
-    rows.append(line.format("gene", 20_000, 20_900, "+", "ENSG00000000460", "lincRNA", ""))
-    (own / "genes.gtf").write_text("".join(rows))
-    args = ("--epigenome", "K562", "--name")
-    assert build_own(*args, "transcripts", "--tss", "transcript", genes="genes.gtf") == 0
-    builder = tfds.builder_from_directory(tmp_path / "data" / "remc" / "transcripts" / "1.0.0")
-    (first, second) = tfds.as_numpy(builder.as_dataset(split="train"))
-    assert first["gene_id"] == second["gene_id"] == GENES[0].encode()
-    assert {(example["transcript_id"], example["tss"]) for example in (first, second)} == {
-        (b"ENST000000010000", 1000),
-        (b"ENST000000010001", 1300),
-    }
-    assert build_own(*args, "all", "--biotype", "all", genes="genes.gtf") == 0
-    assert len(examples(tmp_path / "data", "all")) == 4
-    assert build_own(*args, "coding", genes="genes.gtf") == 0
-    assert len(examples(tmp_path / "data", "coding")) == 3
-
-
-def test_what_is_built_is_not_passed_off_for_other_options(
-    tmp_path: Path, own: Path, build_own: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    k562 = ("--epigenome", "K562")
-    assert build_own(*k562) == 0
-    assert build_own(*k562) == 0
-    capsys.readouterr()
-    assert build_own(*k562, "--normalize", "none", "--seed", "4", "--marks", "CTCF") == 2
-    assert capsys.readouterr().err == (
-        "Expected the options and files that remc/K562/1.0.0 was built with in "
-        f"{tmp_path}/data/remc/K562/1.0.0. Received: other marks, seed. Give another name, or "
-        "--overwrite to build it again.\n"
-    )
-    table = own / "expression.csv"
-    table.write_text(table.read_text().replace("K562,HeLa", "HeLa,K562"))
-    assert build_own(*k562) == 2
-    assert "Received: other expression." in capsys.readouterr().err
-    assert build_own(*k562, "--overwrite") == 0
-    assert examples(tmp_path / "data")[GENES[0]]["rpkm"] == 9
-    assert build_own(*k562, "--marks", "CTCF", "--name", "K562_CTCF") == 0
-
-
-def test_a_config_as_json(tmp_path: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fields = {
         "sample_sheet": str(own / "sheet.csv"),
         "genes": str(own / "genes.tsv"),
@@ -284,45 +78,10 @@ def test_a_config_as_json(tmp_path: Path, own: Path, capsys: pytest.CaptureFixtu
         "normalize": "cpm",
         "marks": ["H3K4me3"],
     }
-    assert main(["--data_dir", str(tmp_path / "data"), "--config", json.dumps(fields)]) == 0
+    assert command("--data_dir", tmp_path / "data", "--config", json.dumps(fields)) == 0
     assert capsys.readouterr().out.count("genes in train 1, valid 1, test 1") == 2
-    assert metadata(tmp_path / "data", "HeLa")["options"]["normalize"] == "cpm"
-
-
-def test_an_array_of_ones_own(
-    tmp_path: Path, own: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    array = tmp_path / "own.npz"
-    arrays = {
-        "marks": np.array(["H3K4me3", "CTCF"]),
-        "signal": np.arange(24.0).reshape(3, 2, 4),
-        "gene_id": np.array(GENES),
-        "chrom": np.array(["chr1"] * 3),
-        "tss": np.array([1000, 5000, 100]),
-        "strand": np.array(["+", "-", ""]),
-    }
-    np.savez(array, **arrays)
-    places = ["--data-dir", str(tmp_path / "data"), "--signal-array", str(array)]
-    args = [*places, "--epigenome", "K562", "--flank-bp", "200"]
-    assert main(args) == 2
-    assert "Expected the array rpkm in " in capsys.readouterr().err
-    assert main([*args, "--expression", str(own / "expression.csv")]) == 0
-    gene = examples(tmp_path / "data")[GENES[1]]
-    assert gene["signal"].tolist() == [[8, 12], [9, 13], [10, 14], [11, 15]]
-    assert (gene["label"], gene["rpkm"], gene["split"]) == (1, 5, "valid")
-
-    arrays |= {"rpkm": np.array([1, 2, np.nan]), "split": np.array([2, 1, 0])}
-    np.savez(array, **arrays)
-    assert main([*args, "--name", "with_rpkm", "--marks", "CTCF"]) == 0
-    genes = examples(tmp_path / "data", "with_rpkm")
-    assert [genes[g]["split"] for g in GENES] == ["test", "valid", "train"]
-    assert [genes[g]["label"] for g in GENES] == [0, 1, -1]
-    assert genes[GENES[0]]["signal"].tolist() == [[4], [5], [6], [7]]
-    assert list(metadata(tmp_path / "data", "with_rpkm")["provenance"]) == ["signal_array"]
-
-    capsys.readouterr()
-    assert main([*places, "--epigenome", "other"]) == 2
-    assert "Expected 100 bins, as flank_bp=5000 and bin_bp=100" in capsys.readouterr().err
+    metadata = tmp_path / "data" / "remc" / "HeLa" / "1.0.0" / "metadata.json"
+    assert json.loads(metadata.read_text())["options"]["normalize"] == "cpm"
 
 
 @pytest.mark.parametrize(
@@ -330,8 +89,18 @@ def test_an_array_of_ones_own(
     [
         (["--config", "E999"], "Expected config to be one of demo, E003"),
         (["--config", "E003", "--manual_dir", "/no/such"], "Expected manual_dir to be a folder"),
+        (["--config", "demo", "--max-examples-per-split", "0"], "Expected max_examples_per_split"),
+        (
+            ["--config", "demo", "--max_examples_per_split", "x"],
+            "argument --max-examples",
+        ),
         (["--config", "{"], "Expected fields of a config as JSON. Received: config='{'"),
-        (["--config", '{"marks_of": 1}'], "Expected fields of a config as JSON"),
+        (
+            ["--config", '{"marks_of": 1}'],
+            "Expected options that source='published' has a use for: name, source, epigenome",
+        ),
+        (["--config", '{"sample_sheet": 1}'], "Expected sample_sheet, genes, expression of own"),
+        (["--config", '{"epigenome": "E012"}'], "Expected a name that no ready-made dataset has"),
         (["--config", "demo", "--seed", "1"], "Expected --config or options of own data"),
         (["--seed", "1"], "Expected --sample-sheet or --signal-array. Received: seed without"),
         (["--sample-sheet", "/no/sheet.csv"], "Expected a sample sheet. Received: '/no/sheet.csv'"),
@@ -339,62 +108,120 @@ def test_an_array_of_ones_own(
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], args: list[str], match: str
+    tmp_path: Path,
+    command: Command,
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    match: str,
 ) -> None:
-    assert main([*args, "--data_dir", str(tmp_path)]) == 2
+    assert command(*args, "--data_dir", tmp_path) == 2
     error = capsys.readouterr().err
-    assert error.startswith(match)
+    assert error.startswith(f"error: {match}")
     assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("args", "files", "match"),
-    [
-        (["--name", "mine"], {}, "an epigenome beside name='mine', since the sheet has K562, HeLa"),
-        (["--marks", "H3K9ac"], {}, "mark to be one of H3K4me3, CTCF. Received: mark='H3K9ac'"),
-        (["--subtract-control"], {}, "Received: none for CTCF of K562"),
-        (["--normalize", "cpm"], {}, "Received: CTCF.bedGraph, a bedGraph file"),
-        (
-            ["--tss", "transcript"],
-            {},
-            "each of the columns gene_id, chrom, tss, strand, transcript_id",
-        ),
-        (
-            [],
-            {
-                "genes.tsv": "gene_id\tchrom\ttss\tstrand\n"
-                f"{GENES[0]}.1\tchr1\t900\t+\n{GENES[0]}.2\tchr1\t950\t+\n"
-            },
-            f"Expected one TSS of {GENES[0]} in genes.tsv. Received: chr1:900(+) in line 2 and",
-        ),
-        (
-            [],
-            {"expression.csv": "gene_id,K562\nTNMD,1\nDPM1,2\n"},
-            "Expected genes of the expression table, such as TNMD. Received: 3 other genes",
-        ),
-        ([], {"expression.csv": f"gene_id,k562\n{GENES[0]},1\n"}, "Expected one column K562 in"),
-        (
-            [],
-            {"genes.tsv": "gene_id\tchrom\ttss\tstrand\nENSG00000000005\tchr1\t249300000\t+\n"},
-            "Expected every TSS on its chromosome; chr1 has 249250621 bp",
-        ),
-        ([], {"H3K4me3 rep 1.tagAlign": ""}, "Expected at least one read. Received: H3K4me3 rep 1"),
-        ([], {"CTCF.bedGraph": "chr7\t1\t2\t3\n"}, "chromosomes of the gene regions in CTCF.bedGr"),
-    ],
+    "mistake", [tfds.download.DownloadError, NonMatchingChecksumError, InputError, OSError]
 )
-def test_own_data_at_fault(
-    own: Path,
+def test_what_tfds_raises_for_a_users_mistake_is_one_line(
     tmp_path: Path,
-    build_own: Callable[..., int],
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    args: list[str],
-    files: dict[str, str],
-    match: str,
+    mistake: type[Exception],
 ) -> None:
-    for name, text in files.items():
-        (own / name).write_text(text)
-    assert build_own(*args) == 2
-    (error,) = (line for line in capsys.readouterr().err.split("\n") if "Expected " in line)
-    assert match in error
-    # Nothing half-written stays.
-    assert not [path for path in (tmp_path / "data" / "remc" / "K562").rglob("*") if path.is_file()]
+    def fail(*_: object, **__: object) -> None:
+        raise mistake("no such\nfile")
+
+    monkeypatch.setattr(tfds.core.GeneratorBasedBuilder, "_download_and_prepare", fail)
+    assert command("--config", "demo", "--data-dir", tmp_path) == 2
+    assert capsys.readouterr().err == "error: no such file\n"
+
+
+@pytest.mark.parametrize("bug", [ValueError, TypeError, KeyError])
+def test_a_bug_of_ours_keeps_its_traceback(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch, bug: type[Exception]
+) -> None:
+    def simulate(*_: object, **__: object) -> None:
+        raise bug("a bug")
+
+    monkeypatch.setattr(simulated, "simulate", simulate)
+    with pytest.raises(bug, match="a bug") as raised:
+        command("--config", "demo", "--data-dir", tmp_path)
+    assert not isinstance(raised.value, InputError)
+    assert raised.traceback[-1].name == "simulate"
+
+
+def test_a_command_of_its_own(tmp_path: Path) -> None:
+    """As a process: what is printed where, and the exit code."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for arguments, code, out, error in (
+        (["--help"], 0, "usage: python -m tfds_remc [-h] [--config CONFIG]", ""),
+        (["--config", "E999"], 2, "", "error: Expected config to be one of demo, E003"),
+    ):
+        command = [sys.executable, "-m", "tfds_remc", *arguments]
+        result = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, env=environment
+        )
+        assert result.returncode == code, result.stderr
+        assert result.stdout.startswith(out)
+        assert result.stderr.startswith(error)
+        assert result.stderr.count("\n") == bool(error)
+
+
+def test_both_spellings_of_an_option(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def pretend(config: str, **options: object) -> RemcBuilder:
+        given.append(options)
+        return RemcBuilder(config=config, data_dir=tmp_path)
+
+    monkeypatch.setattr("tfds_remc.__main__.build", pretend)
+    monkeypatch.setattr("tfds_remc.__main__._report", lambda _: None)
+    for dash in "-_":
+        names = [
+            f"--{name.replace(' ', dash)}"
+            for name in ("data dir", "manual dir", "download dir", "beam pipeline options")
+        ]
+        assert command("--config", "demo", *(f"{name}=a_b-c" for name in names)) == 0
+    paths = dict.fromkeys(("data_dir", "manual_dir", "download_dir"), Path("a_b-c"))
+    assert given == [{**paths, "beam_pipeline_options": "a_b-c"}] * 2
+
+
+def test_a_tilde_is_the_home_folder(
+    home: Path, tmp_path: Path, own: Path, command: Command, manual_dir: Path
+) -> None:
+    own.rename(home / "own")
+    manual_dir.rename(home / "manual")
+    sheet = home / "own" / "sheet.csv"
+    sheet.write_text("epigenome,mark,path,control\nK562,CTCF,~/own/CTCF.bedGraph,\n")
+    files = {
+        "sample_sheet": "~/own/sheet.csv",
+        "genes": "~/own/genes.tsv",
+        "expression": "~/own/expression.csv",
+    }
+    options = [f"--{name.replace('_', '-')}={path}" for name, path in files.items()]
+    assert command(*options, "--data-dir=~/data", "--flank-bp=200") == 0
+    config = json.dumps({**files, "flank_bp": 200, "name": "json"})
+    assert command("--config", config, "--data_dir", "~/data") == 0
+    places = ("--manual-dir=~/manual", "--download-dir=~/downloads")
+    assert command("--config=E003", "--data-dir=~/data", *places) == 0
+    build(RemcConfig(**files, flank_bp=200, name="python"), data_dir="~/data")
+    arrays = {
+        "marks": np.array(["CTCF"]),
+        "signal": np.ones((3, 1, 4)),
+        "gene_id": np.array(["a", "b", "c"]),
+        "chrom": np.array(["chr1"] * 3),
+        "tss": np.array([1000, 5000, 100]),
+        "strand": np.array(["+", "-", ""]),
+        "rpkm": np.arange(3.0),
+        "split": np.arange(3),
+    }
+    np.savez(home / "own.npz", **arrays)
+    array = ("--signal-array=~/own.npz", "--epigenome=array", "--flank-bp=200")
+    assert command(*array, "--data-dir=~/data") == 0
+    datasets = {path.name for path in (home / "data" / "remc").iterdir()}
+    assert datasets == {".config", "K562", "json", "E003", "python", "array"}
+    assert not list(tmp_path.glob("~*"))

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from tfds_remc.remc.epigenomes import MARKS
+from tfds_remc.remc.gene_table import read_gene_table
 from tfds_remc.remc.orientation import measure_orientation
 from tfds_remc.remc.published import read_published
-from tfds_remc.remc.regions import read_gene_table
 
 
 def _genes(num_genes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfds_remc.remc.annotations import GeneTableError
+from tfds_remc.remc.gene_table import GeneTable
 from tfds_remc.remc.own_data import (
     OwnDataError,
     lay_regions,
@@ -13,7 +15,6 @@ from tfds_remc.remc.own_data import (
     split_by_gene,
 )
 from tfds_remc.remc.reads import BinnedSignal
-from tfds_remc.remc.regions import GeneTable, GeneTableError
 from tfds_remc.remc.samples import Sample
 
 

@@ -46,6 +46,14 @@ def test_reads_samples_with_spaces_in_their_paths(
     ]
 
 
+def test_a_tilde_is_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / "elsewhere").mkdir()
+    sheet = write(folder / "elsewhere", f"{HEADER}A,H3K27ac,~/ac.bam,~/my reads/../input.bam\n")
+    control = folder / "my reads" / ".." / "input.bam"
+    assert read_sample_sheet(sheet) == [Sample("A", "H3K27ac", folder / "ac.bam", control)]
+
+
 def test_absolute_paths(folder: Path) -> None:
     (folder / "elsewhere").mkdir()
     sheet = write(folder / "elsewhere", f"epigenome,mark,path\nA,H3K27ac,{folder}/ac.bam\n")

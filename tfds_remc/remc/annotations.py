@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from gffutils.feature import feature_from_line
 
+from .errors import InputError
+
 _GENE_INFO_FIELDS = 7
 _FEATURE_FIELDS = 9
 _SYMBOLS = ("gene_name", "Name", "gene")
@@ -22,7 +24,7 @@ _GFF3_TRANSCRIPT_PARTS = frozenset(
 )
 
 
-class GeneTableError(ValueError):
+class GeneTableError(InputError):
     """A file of genes, or the table made of it, that cannot be used."""
 
 

@@ -14,6 +14,7 @@ import io
 import pickle
 import shutil
 import tempfile
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,11 +27,12 @@ from .bam import UNPLACED, chromosome_sizes, has_index
 from .bigwig import open_bigwig
 from .binning import RegionBins
 from .chromosomes import canonical_names
+from .errors import InputError
 from .file_types import check_content, type_by_name
 from .reads import BinnedSignal, ReadOptions, read_part, require_reads
 
 
-class BeamError(ValueError):
+class BeamError(InputError):
     """A Beam job that cannot be run, or did not end well."""
 
 
@@ -162,6 +164,8 @@ def read_file_part(
             "there. Put it on storage that all of them share, or give Beam a temp_location."
         )
     except ValueError as error:
+        if not isinstance(error, InputError):  # A bug: it is to be seen where it was.
+            error.add_note(traceback.format_exc())
         return part.number, error
 
 
@@ -329,7 +333,7 @@ def _write(numbered: tuple[int, PartSignal | ValueError], folder: str) -> None:
 def _result(folder: str, number: int, path: Path, bins: RegionBins) -> BinnedSignal:
     try:
         with _file_systems().open(f"{folder}/{number}.signal") as file:
-            read = pickle.load(file)
+            read: PartSignal | ValueError = pickle.load(file)
     except OSError as error:
         raise BeamError(
             f"Expected the workers' result for {path.name} in {folder}. Received: none. Give a "

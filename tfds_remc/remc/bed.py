@@ -8,7 +8,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, NoReturn, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ def read_bed(
         SignalFileError: If the file is truncated, or a record is at fault; then it names the line.
     """
     columns = {0: "chrom", 1: "start", 2: "end"}
-    dtypes: dict[int, object] = {0: "category", 1: np.int64, 2: np.int64}
+    dtypes: Any = {0: "category", 1: np.int64, 2: np.int64}
     if strand_column is not None:
         columns[strand_column], dtypes[strand_column] = "strand", "category"
     if value_column is not None:
@@ -59,7 +59,7 @@ def read_bed(
                 sep=separator,
                 header=None,
                 usecols=list(columns),
-                dtype=cast(dict, dtypes),
+                dtype=dtypes,
                 skiprows=num_header_lines,
                 comment="#" if has_comments else None,
                 quoting=csv.QUOTE_NONE,

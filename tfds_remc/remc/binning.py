@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .chromosomes import canonical_names
+from .errors import InputError
 
 # Each chromosome has this long a stretch of the axis to itself. Coordinates stay below MAX_BP, so
 # that neither a read nor its extension reaches into another chromosome's.
@@ -21,7 +22,7 @@ _CHROM_SPAN = 1 << 40
 MAX_BP = 1 << 31
 
 
-class BinningError(ValueError):
+class BinningError(InputError):
     """Gene regions that cannot be binned."""
 
 
@@ -127,7 +128,8 @@ class BinAxis:
 
     def touches_bin(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         """Returns whether any segment from `first` to `last` lies in a bin."""
-        return self._num_binned_before[last + 1] > self._num_binned_before[first]
+        is_touching: np.ndarray = self._num_binned_before[last + 1] > self._num_binned_before[first]
+        return is_touching
 
 
 class ReadCounter:

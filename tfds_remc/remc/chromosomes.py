@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from .errors import InputError
+
 GENOMES: dict[str, dict[str, int]] = {
     genome: {
         f"chr{name}": size
@@ -39,7 +41,7 @@ chrM is left out: files that are called hg19 carry either of two mitochondrial s
 _BARE_NAME = re.compile(r"\d{1,2}[LR]?|[IVX]+|[WYZM]|MT")
 
 
-class ChromosomeError(ValueError):
+class ChromosomeError(InputError):
     """Chromosome names or sizes that do not fit."""
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gzip
 import json
 import shutil
 import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,7 +18,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from .file_types import BIGWIG_MAGIC, SignalFileError, is_gzip, require_complete_bgzf
+from .errors import InputError
 
 Result = TypeVar("Result")
 
@@ -34,7 +32,7 @@ _PASSING_STATUS = (408, 429, 500, 502, 503, 504)
 _CHUNK_BYTES = 1 << 20
 
 
-class DownloadError(ValueError):
+class DownloadError(InputError):
     """A file that its server does not give, or gives damaged.
 
     Attributes:
@@ -48,7 +46,7 @@ class DownloadError(ValueError):
         self.is_unreachable = is_unreachable
 
 
-class DiskSpaceError(ValueError):
+class DiskSpaceError(InputError):
     """A disk with too little room for the downloads."""
 
 
@@ -161,32 +159,6 @@ def download(remote: RemoteFile, path: Path, find_fault: Callable[[Path], str]) 
         raise DownloadError(remote.url, reason)
     part.replace(path)
     note.unlink()
-
-
-def gzip_fault(path: Path) -> str:
-    """Returns what is wrong with a gzip file, "" if it unpacks and its checksums are right."""
-    if not is_gzip(path):
-        return "something other than gzip"
-    try:
-        require_complete_bgzf(path)
-        with gzip.open(path) as file:
-            while file.read(_CHUNK_BYTES):
-                pass
-    except SignalFileError:
-        return "truncated BGZF"
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return f"damaged gzip ({str(error).rstrip('.')})"
-    return ""
-
-
-def bigwig_fault(path: Path) -> str:
-    """Returns what is wrong with a bigWig file, "" if its magic number is at both ends."""
-    with path.open("rb") as file:
-        head = file.read(4)
-        if head not in BIGWIG_MAGIC:
-            return "something other than bigWig"
-        file.seek(max(len(head), path.stat().st_size - len(head)))
-        return "" if file.read() == head else "truncated bigWig"
 
 
 def _get(url: str, **headers: str) -> requests.Response:

@@ -12,7 +12,9 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from .regions import open_text, without_version
+from .annotations import without_version
+from .errors import InputError, require_known
+from .text_files import open_text
 
 ExpressionUnit = Literal["RPKM", "FPKM", "TPM", "counts"]
 """What the numbers of an expression table are."""
@@ -25,7 +27,7 @@ LABEL_RULE = (
 _UNKNOWN_VALUES = frozenset(("", "na", "n/a", "nan"))
 
 
-class ExpressionTableError(ValueError):
+class ExpressionTableError(InputError):
     """An expression table that cannot be used."""
 
 
@@ -136,13 +138,9 @@ def read_expression(path: Path, epigenome: str, *, unit: ExpressionUnit = "RPKM"
     Raises:
         ExpressionTableError: If the file is not such a table, if the epigenome has no column, if a
             gene stands twice with two values, or if a value is not a number of at least 0.
-        ValueError: If `unit` is unknown.
+        InputError: If `unit` is unknown.
     """
-    if unit not in get_args(ExpressionUnit):
-        raise ValueError(
-            f"Expected unit to be one of {', '.join(get_args(ExpressionUnit))}. "
-            f"Received: unit={unit!r}."
-        )
+    require_known("unit", unit, get_args(ExpressionUnit))
     rpkm_of: dict[str, float] = {}
     first_of: dict[str, tuple[int, str]] = {}
     num_repeated = 0

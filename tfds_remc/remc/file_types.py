@@ -6,6 +6,8 @@ import gzip
 import zlib
 from pathlib import Path
 
+from .errors import InputError
+
 FILE_TYPES: dict[str, str] = {
     "tagalign": "tagAlign",
     "bam": "BAM",
@@ -27,7 +29,7 @@ _OTHER_MAGIC = {b"CRAM": "CRAM", b"\xeb\xf2\x89\x87": "bigBed", b"\x87\x89\xf2\x
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
-class SignalFileError(ValueError):
+class SignalFileError(InputError):
     """A file of reads, depth or peaks that cannot be used."""
 
 
@@ -103,3 +105,29 @@ def require_complete_bgzf(path: Path) -> None:
                     f"Expected a complete BGZF file, with its empty last block. Received: "
                     f"{path.name}, truncated. Fetch or write it again."
                 )
+
+
+def gzip_fault(path: Path) -> str:
+    """Returns what is wrong with a gzip file, "" if it unpacks and its checksums are right."""
+    if not is_gzip(path):
+        return "something other than gzip"
+    try:
+        require_complete_bgzf(path)
+        with gzip.open(path) as file:
+            while file.read(1 << 20):
+                pass
+    except SignalFileError:
+        return "truncated BGZF"
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return f"damaged gzip ({str(error).rstrip('.')})"
+    return ""
+
+
+def bigwig_fault(path: Path) -> str:
+    """Returns what is wrong with a bigWig file, "" if its magic number is at both ends."""
+    with path.open("rb") as file:
+        head = file.read(4)
+        if head not in BIGWIG_MAGIC:
+            return "something other than bigWig"
+        file.seek(max(len(head), path.stat().st_size - len(head)))
+        return "" if file.read() == head else "truncated bigWig"

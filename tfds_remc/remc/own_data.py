@@ -7,24 +7,28 @@ import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from .binning import RegionBins
 from .chromosomes import GENOMES, canonical_names
+from .errors import InputError
 from .file_types import READ_TYPES, type_by_name
+from .gene_table import GeneTable
 from .published import SPLITS
 from .reads import BinnedSignal, ReadOptions, read_signal
-from .regions import EndPolicy, GeneTable, check_chromosome_ends
+from .regions import EndPolicy, check_chromosome_ends
 from .samples import Sample
 
-NORMALIZATIONS = ("none", "cpm")
+Normalization = Literal["none", "cpm"]
+"""What signal is divided by: nothing, or the millions of reads that count."""
 
 FileReader = Callable[[Sequence[Path], RegionBins, ReadOptions | None], Iterable[BinnedSignal]]
 """Reads several files as `read_signal` does each; `beam.read_signals` is one."""
 
 
-class OwnDataError(ValueError):
+class OwnDataError(InputError):
     """Own data that do not fit together."""
 
 
@@ -112,7 +116,7 @@ def read_marks(
     bins: RegionBins,
     options: ReadOptions | None = None,
     *,
-    normalize: str = "none",
+    normalize: Normalization = "none",
     subtract_control: bool = False,
     read_files: FileReader | None = None,
 ) -> Iterator[MarkSignal]:
@@ -152,7 +156,11 @@ def read_marks(
 
 
 def mark_signal(
-    sample: Sample, source: BinnedSignal, control: BinnedSignal | None, *, normalize: str = "none"
+    sample: Sample,
+    source: BinnedSignal,
+    control: BinnedSignal | None,
+    *,
+    normalize: Normalization = "none",
 ) -> MarkSignal:
     """Turns what was read of a mark into the signal that a dataset holds.
 
@@ -194,7 +202,7 @@ def split_by_gene(gene_ids: Sequence[str], seed: int = 0) -> np.ndarray:
     return np.array([SPLITS[int.from_bytes(digest[:8], "big") % len(SPLITS)] for digest in digests])
 
 
-def _check_sample(sample: Sample, *, normalize: str, subtract_control: bool) -> None:
+def _check_sample(sample: Sample, *, normalize: Normalization, subtract_control: bool) -> None:
     where = f"{sample.mark} of {sample.epigenome}"
     if subtract_control and sample.control is None:
         raise OwnDataError(

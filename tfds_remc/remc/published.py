@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from .epigenomes import MARKS
+from .errors import InputError
 
 SPLITS = ("train", "valid", "test")
 _TAR_BLOCK_BYTES = 1 << 20
@@ -29,7 +30,7 @@ _INTEGER = re.compile(r"\d+")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
-class PublishedFormatError(ValueError):
+class PublishedFormatError(InputError):
     """Published files that are not as the authors' archive is."""
 
 

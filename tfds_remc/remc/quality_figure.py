@@ -1,8 +1,10 @@
-"""The quality of a dataset's signal as a figure: profiles around the TSS, and the correlations."""
+"""The quality of a dataset's signal as files, and as a figure of profiles and correlations."""
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from .quality import MarkQuality, Quality
+from .mark_quality import MarkQuality
+from .quality import Quality
 
 # Okabe and Ito's palette, which readers with any colour vision tell apart; activating marks in
 # cool colours, repressive ones in warm.
@@ -85,6 +88,23 @@ def draw_quality(quality: Quality, *, title: str = "") -> Figure:
     if quality.num_high and quality.num_low:
         _draw_legend(figure, quality)
     return figure
+
+
+def write_quality(quality: Quality, data_path: Path, *, title: str) -> None:
+    """Writes what was measured of the signal into the folder `quality` beside the records.
+
+    Args:
+        quality: What `measure_quality` returns.
+        data_path: Folder of the records.
+        title: Of the figure.
+    """
+    folder = data_path / "quality"
+    folder.mkdir(exist_ok=True)
+    (folder / "quality.json").write_text(json.dumps(quality.as_dict(), indent=2) + "\n")
+    (folder / "summary.txt").write_text(quality.summary() + "\n")
+    figure = draw_quality(quality, title=title)
+    for suffix in ("png", "svg"):
+        figure.savefig(folder / f"tss_profiles.{suffix}")
 
 
 def _draw_profile(axes: Axes, mark: MarkQuality, edges_kb: np.ndarray) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,9 +15,12 @@ from .bed import read_bed
 from .bigwig import mean_depth, open_bigwig
 from .binning import MAX_BP, BinAxis, DepthMean, Intervals, ReadCounter, RegionBins
 from .chromosomes import GENOMES, ChromosomeError, canonical_names, check_genome
+from .errors import some
 from .file_types import FILE_TYPES, READ_TYPES, SignalFileError, check_content, type_by_name
 
-POSITIONS = ("overlap", "five_prime")
+Position = Literal["overlap", "five_prime"]
+"""Where a read counts: in each bin that it overlaps, or in that of its 5' end."""
+
 _STRAND_COLUMN = 5
 _BEDGRAPH_VALUE_COLUMN, _SIGNAL_VALUE_COLUMN = 3, 6
 
@@ -36,7 +40,7 @@ class ReadOptions:
         file_type: One of the values of `FILE_TYPES`; None tells it by the file's name.
     """
 
-    position: str = "overlap"
+    position: Position = "overlap"
     extend_bp: int | None = None
     min_mapq: int = 0
     genome: str | None = None
@@ -44,7 +48,7 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         for name, known in (
-            ("position", POSITIONS),
+            ("position", get_args(Position)),
             ("genome", (None, *GENOMES)),
             ("file_type", (None, *dict.fromkeys(FILE_TYPES.values()))),
         ):
@@ -107,7 +111,7 @@ class BinnedSignal:
             yield (
                 f"{sum(self.unmatched.values()):,} of {self.num_records:,} {what} lie on "
                 f"{len(self.unmatched)} chromosomes without gene regions: "
-                f"{_some(self.unmatched)}"
+                f"{some(self.unmatched)}"
             )
         if self.num_past_end:
             yield (
@@ -115,7 +119,7 @@ class BinnedSignal:
                 "genome the right one?"
             )
         if self.missing_chroms:
-            yield f"no {what} on {_some(self.missing_chroms)}: the signal there is 0"
+            yield f"no {what} on {some(self.missing_chroms)}: the signal there is 0"
         if not self.values.any():
             yield "the signal is 0 in every bin"
 
@@ -288,8 +292,8 @@ def _require_shared(
     wanted = dict.fromkeys(bins.canonical_chrom.tolist())
     if wanted.keys().isdisjoint(found):
         raise ChromosomeError(
-            f"Expected chromosomes of the gene regions in {path.name}, {_some(wanted)}. "
-            f"Received: {_some(names)}. Use gene regions and a file of one genome."
+            f"Expected chromosomes of the gene regions in {path.name}, {some(wanted)}. "
+            f"Received: {some(names)}. Use gene regions and a file of one genome."
         )
 
 
@@ -304,9 +308,3 @@ def _check_options(file_type: str, options: ReadOptions) -> None:
             f"Expected min_mapq with a BAM file only. Received: min_mapq={options.min_mapq}, "
             f"file_type={file_type!r}."
         )
-
-
-def _some(names: Iterable[str], at_most: int = 5) -> str:
-    names = list(names)
-    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
-    return ", ".join(names[:at_most]) + more

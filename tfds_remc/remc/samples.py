@@ -6,13 +6,14 @@ import csv
 import dataclasses
 from pathlib import Path
 
-from .regions import open_text
+from .errors import InputError
+from .text_files import open_text
 
 _REQUIRED_COLUMNS = ("epigenome", "mark", "path")
 _COLUMNS = (*_REQUIRED_COLUMNS, "control")
 
 
-class SampleSheetError(ValueError):
+class SampleSheetError(InputError):
     """A sample sheet that cannot be used."""
 
 
@@ -36,7 +37,7 @@ class Sample:
 def read_sample_sheet(path: Path) -> list[Sample]:
     """Reads a sample sheet: CSV or TSV with the columns epigenome, mark, path and maybe control.
 
-    Paths are relative to the folder of the sheet. Other columns are ignored.
+    Paths are relative to the folder of the sheet, or begin with `~`. Other columns are ignored.
 
     Raises:
         SampleSheetError: If a column or a value is missing, a mark of an epigenome stands twice,
@@ -69,7 +70,11 @@ def read_sample_sheet(path: Path) -> list[Sample]:
                 f"Expected each mark of an epigenome once in {path.name}. Received: {key[1]} of "
                 f"{key[0]} in lines {first} and {rows.line_num}. Pool replicates into one file."
             )
-        files = {name: path.parent / values[name] for name in ("path", "control") if values[name]}
+        files = {
+            name: path.parent / Path(values[name]).expanduser()
+            for name in ("path", "control")
+            if values[name]
+        }
         for file in files.values():
             if not file.is_file():
                 raise SampleSheetError(

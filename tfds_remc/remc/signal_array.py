@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .annotations import without_version
+from .errors import InputError
+from .gene_table import GeneTable
 from .published import SPLITS
-from .regions import GeneTable, without_version
 
 _SIGNAL_NAMES = ("signal", "counts")
 
@@ -45,7 +47,7 @@ _OPTIONAL_GENE_ARRAYS = {
 }
 
 
-class SignalArrayError(ValueError):
+class SignalArrayError(InputError):
     """A file of binned signal that cannot be used."""
 
 

@@ -37,6 +37,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import InputError
+
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3", "H3K27ac")
 """The five core marks in the dataset's order, then the mark held out for validation."""
 
@@ -132,7 +134,7 @@ def simulate(
         The simulated genes.
 
     Raises:
-        ValueError: If an argument is out of its range.
+        InputError: If an argument is out of its range.
 
     Example:
         >>> epigenome = simulate(num_genes=6, seed=1)
@@ -148,11 +150,11 @@ def simulate(
         ("bin_bp", bin_bp, 1),
     ):
         if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < least:
-            raise ValueError(
+            raise InputError(
                 f"Expected a whole number of {least} or more. Received: {name}={value!r}."
             )
     if num_bins % 2:
-        raise ValueError(
+        raise InputError(
             "Expected an even number of bins, half of them on either side of the TSS. "
             f"Received: num_bins={num_bins}."
         )
@@ -247,7 +249,8 @@ def _fold_enrichment(
     }
     efficiency = _log_normal(stream("efficiency"), (num_genes, len(MARKS)), _EFFICIENCY_LOG_SD)
     strength = _STATE_STRENGTH[state] * (2 * activity[:, None]) ** _ACTIVITY_EXPONENT * efficiency
-    return np.stack([shape[mark] for mark in MARKS], axis=-1) * (_FOLD * strength)[:, None, :]
+    height: NDArray[np.float64] = (_FOLD * strength)[:, None, :]
+    return np.stack([shape[mark] for mark in MARKS], axis=-1) * height
 
 
 def _neighbour_fold_enrichment(
@@ -301,7 +304,7 @@ def _gene_body(
     distance_bp: NDArray[np.float64], length_bp: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """A rise from the TSS into the gene, down to nothing at its end."""
-    inside = np.maximum(distance_bp, 0) ** 2
+    inside: NDArray[np.float64] = np.maximum(distance_bp, 0) ** 2
     return inside / (inside + 2_000**2) * _domain(distance_bp, 0.0, length_bp)
 
 

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +8,14 @@ import numpy as np
 import pytest
 
 from tfds_remc import RemcConfig
+from tfds_remc.remc.errors import InputError
+from tfds_remc.remc.sources import (
+    PublishedConfig,
+    RoadmapConfig,
+    SampleSheetConfig,
+    SignalArrayConfig,
+    SimulatedConfig,
+)
 
 Options = dict[str, Any]
 
@@ -138,3 +148,82 @@ def test_provenance_is_of_the_content(own: Options, tmp_path: Path) -> None:
     }
     Path(own["genes"]).write_text("genes_gtf")
     assert RemcConfig(**own).provenance()["genes"] != before["genes"]
+
+
+def test_each_source_has_its_class(own: Options, array: str) -> None:
+    for config_class, options in (
+        (PublishedConfig, {"epigenome": "E003", "oriented": True}),
+        (SimulatedConfig, {"name": "small", "source": "simulated", "num_genes": 30}),
+        (RoadmapConfig, {"source": "p_value", "epigenome": "E003", "tss": "transcript"}),
+        (SampleSheetConfig, {**own, "min_mapq": 30}),
+        (SignalArrayConfig, {"signal_array": array, "epigenome": "K562", "genome": "hg38"}),
+    ):
+        config = RemcConfig(**options)
+        assert type(config) is config_class
+        assert isinstance(config, RemcConfig)
+        assert config_class(**options).options() == config.options()
+        assert pickle.loads(pickle.dumps(config)).options() == config.options()
+        assert dataclasses.replace(config, name="other").options() == config.options()
+
+
+def test_an_option_that_a_source_has_no_use_for_does_not_exist() -> None:
+    assert not hasattr(RemcConfig(epigenome="E003"), "min_mapq")
+    for config_class, options in (
+        (RemcConfig, {"source": "published", "epigenome": "E003", "seed": 0}),
+        (PublishedConfig, {"epigenome": "E003", "seed": 0}),
+        (RoadmapConfig, {"source": "alignments", "epigenome": "E003", "unit": "RPKM"}),
+        (RoadmapConfig, {"source": "alignments", "epigenome": "E003", "genome": "hg19"}),
+    ):
+        useless = [*options][-1]
+        with pytest.raises(
+            InputError,
+            match=rf"Expected options that source='\w+' has a use for: name, .* "
+            rf"Received: {useless}\.",
+        ):
+            config_class(**options)
+
+
+def test_a_source_is_of_its_class() -> None:
+    with pytest.raises(InputError, match=r"source to be one of published, alignments, .*='own'\."):
+        RemcConfig(source="own")
+    with pytest.raises(InputError, match=r"source to be one of alignments, fold_change, p_value\."):
+        RoadmapConfig(epigenome="E003")
+    with pytest.raises(InputError, match=r"source to be one of simulated\. Received: source='pub"):
+        SimulatedConfig(name="small", source="published")
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"seed": "1"}, r"seed to be a whole number\. Received: seed='1'"),
+        ({"seed": True}, r"seed to be a whole number\. Received: seed=True"),
+        ({"flank_bp": 5000.0}, r"flank_bp to be a whole number\. Received: flank_bp=5000\.0"),
+        ({"extend_bp": "200"}, r"extend_bp to be a whole number"),
+        ({"subtract_control": 1}, r"subtract_control to be true or false\. Received: .*=1"),
+        ({"epigenome": 3}, r"epigenome to be text\. Received: epigenome=3"),
+        ({"marks": "H3K4me3"}, r"marks to be a list of names\. Received: marks='H3K4me3'"),
+        ({"marks": ["H3K4me3", 1]}, r"marks to be text\. Received: marks=1"),
+        ({"genes": 1}, r"genes to be the path of a file\. Received: genes=1"),
+    ],
+)
+def test_values_of_another_type(own: Options, options: Options, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        RemcConfig(**{**own, **options})
+
+
+def test_values_that_will_do(own: Options) -> None:
+    given = {"seed": np.int64(3), "extend_bp": None, "biotype": None, "marks": ("H3K27ac",)}
+    options = RemcConfig(**{**own, "genes": Path(own["genes"])}, **given).options()
+    assert {name: options[name] for name in given} == {**given, "marks": ["H3K27ac"]}
+    assert json.loads(json.dumps(options)) == options
+
+
+def test_a_tilde_is_the_home_folder(
+    own: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = RemcConfig(**{**own, "sample_sheet": "~/sheet.csv", "genes": Path("~/genes.gtf")})
+    assert isinstance(config, SampleSheetConfig)
+    assert (config.sample_sheet, config.genes) == (tmp_path / "sheet.csv", tmp_path / "genes.gtf")
+    with pytest.raises(InputError, match=rf"Received: genes='{tmp_path}/no\.gtf', no such file"):
+        RemcConfig(**{**own, "genes": "~/no.gtf"})

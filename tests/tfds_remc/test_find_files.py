@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import pytest
 import tensorflow_datasets as tfds
 
-from tfds_remc.remc import downloads, sources
+from tfds_remc.remc import downloads, find_files
 from tfds_remc.remc.downloads import DiskSpaceError
-from tfds_remc.remc.sources import (
+from tfds_remc.remc.find_files import (
     SIGNAL_FILES,
-    AmbiguousSourceError,
-    SourceNotFoundError,
+    AmbiguousFileError,
+    MissingFileError,
+    find_published_files,
     find_signal_files,
-    find_sources,
     fingerprint,
 )
 
@@ -49,9 +49,9 @@ def host(manual_dir: Path) -> Iterator[str]:
 def test_manual_dir_goes_first(
     download_manager: tfds.download.DownloadManager, manual_dir: Path
 ) -> None:
-    found = find_sources(download_manager, manual_dir, "E003")
-    assert found == sources.Sources(
-        published=manual_dir / "data.tar.gz",
+    found = find_published_files(download_manager, manual_dir, "E003")
+    assert found == find_files.PublishedFiles(
+        archive=manual_dir / "data.tar.gz",
         rpkm_table=manual_dir / "57epigenomes.RPKM.pc.gz",
         gene_table=manual_dir / "genes.tsv",
     )
@@ -63,8 +63,8 @@ def test_an_unpacked_folder_goes_before_the_archive(
     folder = manual_dir / "some" / "where" / "E003"
     (folder / "classification").mkdir(parents=True)
     (folder / "classification" / "train.csv").touch()
-    assert find_sources(download_manager, manual_dir, "E003").published == folder
-    assert find_sources(download_manager, manual_dir, "E004").published.name == "data.tar.gz"
+    assert find_published_files(download_manager, manual_dir, "E003").archive == folder
+    assert find_published_files(download_manager, manual_dir, "E004").archive.name == "data.tar.gz"
 
 
 def test_what_is_not_in_manual_dir_is_downloaded_once(
@@ -73,16 +73,16 @@ def test_what_is_not_in_manual_dir_is_downloaded_once(
     host: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    names = {sources.ARCHIVE: "data.tar.gz", sources.RPKM_TABLE: sources.RPKM_TABLE}
+    names = {find_files.ARCHIVE: "data.tar.gz", find_files.RPKM_TABLE: find_files.RPKM_TABLE}
     urls = {name: f"{host}/{file}" for name, file in names.items()}
-    monkeypatch.setattr(sources, "URLS", urls | {sources.GENE_INFO: f"{host}/genes.tsv"})
-    found = find_sources(download_manager, None, "E003")
-    assert found.published.read_bytes() == (manual_dir / "data.tar.gz").read_bytes()
+    monkeypatch.setattr(find_files, "URLS", urls | {find_files.GENE_INFO: f"{host}/genes.tsv"})
+    found = find_published_files(download_manager, None, "E003")
+    assert found.archive.read_bytes() == (manual_dir / "data.tar.gz").read_bytes()
     assert found.gene_table.read_bytes() == (manual_dir / "genes.tsv").read_bytes()
 
     for file in manual_dir.iterdir():
         file.unlink()
-    assert find_sources(download_manager, None, "E003") == found
+    assert find_published_files(download_manager, None, "E003") == found
 
 
 def test_a_host_that_refuses_the_file(
@@ -92,9 +92,9 @@ def test_a_host_that_refuses_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (manual_dir / "data.tar.gz").unlink()
-    monkeypatch.setitem(sources.URLS, sources.ARCHIVE, f"{host}/data.tar.gz")
-    with pytest.raises(SourceNotFoundError, match=rf"{host}/data\.tar\.gz\. Received: HTTP .* 404"):
-        find_sources(download_manager, manual_dir, "E003")
+    monkeypatch.setitem(find_files.URLS, find_files.ARCHIVE, f"{host}/data.tar.gz")
+    with pytest.raises(MissingFileError, match=rf"{host}/data\.tar\.gz\. Received: HTTP .* 404"):
+        find_published_files(download_manager, manual_dir, "E003")
 
 
 @pytest.mark.timeout(120)
@@ -103,10 +103,10 @@ def test_a_host_that_is_silent_is_given_up_on(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/data.tar.gz"
-        monkeypatch.setitem(sources.URLS, sources.ARCHIVE, url)
+        monkeypatch.setitem(find_files.URLS, find_files.ARCHIVE, url)
         monkeypatch.setattr(downloads, "_ANSWER_TIMEOUT_S", 0.3)
-        with pytest.raises(SourceNotFoundError) as raised:
-            find_sources(download_manager, None, "E003")
+        with pytest.raises(MissingFileError) as raised:
+            find_published_files(download_manager, None, "E003")
     assert f"Expected data.tar.gz in manual_dir or at {url}" in str(raised.value)
     assert "Put data.tar.gz, 57epigenomes.RPKM.pc.gz, genes.tsv" in str(raised.value)
     assert "--manual_dir" in str(raised.value)
@@ -162,7 +162,7 @@ def test_roadmaps_addresses() -> None:
 def test_signal_files_in_manual_dir_are_not_asked_for(
     kind: str, name: str, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "ask", pytest.fail)
+    monkeypatch.setattr(find_files, "ask", pytest.fail)
     path = tmp_path / "manual" / folder / name
     path.parent.mkdir(parents=True)
     path.touch()
@@ -181,7 +181,7 @@ def test_a_signal_file_in_two_folders(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "E003-H3K4me3.tagAlign.gz").touch()
-    with pytest.raises(AmbiguousSourceError, match=r"Received: .*/a/E003-.*, .*/b/E003-.* Keep"):
+    with pytest.raises(AmbiguousFileError, match=r"Received: .*/a/E003-.*, .*/b/E003-.* Keep"):
         find_signal_files(
             "alignments", "E003", ["H3K4me3"], manual_dir=tmp_path, download_dir=tmp_path
         )
@@ -214,7 +214,7 @@ def test_a_mark_that_the_host_lacks_is_noticed_before_any_download(
     signal_host: Path, host: str, tmp_path: Path
 ) -> None:
     download_dir = tmp_path / "downloads"
-    with pytest.raises(SourceNotFoundError) as raised:
+    with pytest.raises(MissingFileError) as raised:
         find_signal_files(
             "alignments",
             "E003",
@@ -236,7 +236,7 @@ def test_a_damaged_signal_file_names_the_file_that_would_stand_in(
     path = signal_host / "E003-H3K4me3.tagAlign.gz"
     path.write_bytes(path.read_bytes()[:-3])
     expected = r"Received: damaged gzip .* Put E003-H3K4me3\.tagAlign\.gz into"
-    with pytest.raises(SourceNotFoundError, match=expected):
+    with pytest.raises(MissingFileError, match=expected):
         find_signal_files(
             "alignments", "E003", TWO_MARKS, manual_dir=None, download_dir=tmp_path / "downloads"
         )
@@ -248,10 +248,11 @@ def test_all_signal_files_are_named_if_there_is_no_host(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setattr(downloads, "_ANSWER_WAITS_S", ())
     files = dataclasses.replace(SIGNAL_FILES["p_value"], folder_url=url)
     monkeypatch.setitem(SIGNAL_FILES, "p_value", files)
     names = [f"E003-{mark}.pval.signal.bigwig" for mark in TWO_MARKS]
-    with pytest.raises(SourceNotFoundError) as raised:
+    with pytest.raises(MissingFileError) as raised:
         find_signal_files("p_value", "E003", TWO_MARKS, manual_dir=None, download_dir=tmp_path)
     assert f"Expected {names[0]} in manual_dir or at {url}/{names[0]}. " in str(raised.value)
     assert f"Put {', '.join(names)} into" in str(raised.value)

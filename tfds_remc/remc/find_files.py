@@ -14,12 +14,12 @@ from .downloads import (
     DownloadError,
     RemoteFile,
     ask,
-    bigwig_fault,
     download,
-    gzip_fault,
     num_missing_bytes,
     require_space,
 )
+from .errors import InputError, require_known
+from .file_types import bigwig_fault, gzip_fault
 
 ARCHIVE = "data.tar.gz"
 RPKM_TABLE = "57epigenomes.RPKM.pc.gz"
@@ -36,11 +36,11 @@ URLS = {
 _STAND_INS = {name: name for name in URLS} | {GENE_INFO: f"{GENES_TSV} (or {GENE_INFO})"}
 
 
-class SourceNotFoundError(ValueError):
+class MissingFileError(InputError):
     """A file that is neither in manual_dir nor to be had from the network."""
 
 
-class AmbiguousSourceError(ValueError):
+class AmbiguousFileError(InputError):
     """A file that is in manual_dir more than once."""
 
 
@@ -74,25 +74,26 @@ No checksums of them are known.
 
 
 @dataclasses.dataclass(frozen=True)
-class Sources:
+class PublishedFiles:
     """Where the files are.
 
     Attributes:
         rpkm_table: Expression.
         gene_table: genes.tsv or Roadmap's gene_info.
-        published: The archive, or the unpacked folder of the epigenome; None if not asked for.
+        archive: The published archive, or the unpacked folder of the epigenome; None if not asked
+            for.
     """
 
     rpkm_table: Path
     gene_table: Path
-    published: Path | None = None
+    archive: Path | None = None
 
 
-def find_sources(
+def find_published_files(
     download_manager: tfds.download.DownloadManager,
     manual_dir: Path | None,
     folder: str | None = None,
-) -> Sources:
+) -> PublishedFiles:
     """Finds the files in `manual_dir`, and downloads those that are not there.
 
     Args:
@@ -102,7 +103,7 @@ def find_sources(
             needed.
 
     Raises:
-        SourceNotFoundError: If a file is not in `manual_dir` and its host does not answer. This
+        MissingFileError: If a file is not in `manual_dir` and its host does not answer. This
             takes seconds: TFDS itself would retry for minutes.
     """
     needed = [name for name in URLS if name != ARCHIVE or folder]
@@ -118,7 +119,7 @@ def find_sources(
     if missing:
         downloaded = download_manager.download(missing)
         found |= {name: Path(path) for name, path in downloaded.items()}
-    return Sources(found[RPKM_TABLE], found[GENE_INFO], found[ARCHIVE] if folder else None)
+    return PublishedFiles(found[RPKM_TABLE], found[GENE_INFO], found[ARCHIVE] if folder else None)
 
 
 def find_signal_files(
@@ -146,16 +147,13 @@ def find_signal_files(
         The file of each mark.
 
     Raises:
-        ValueError: If the kind is unknown.
-        AmbiguousSourceError: If a file is in two folders of `manual_dir`.
-        SourceNotFoundError: If a file is not in `manual_dir` and cannot be downloaded. All files
+        InputError: If the kind is unknown.
+        AmbiguousFileError: If a file is in two folders of `manual_dir`.
+        MissingFileError: If a file is not in `manual_dir` and cannot be downloaded. All files
             are asked for before the first is downloaded.
         DiskSpaceError: If the disk of `download_dir` cannot hold all of them.
     """
-    if kind not in SIGNAL_FILES:
-        raise ValueError(
-            f"Expected kind to be one of {', '.join(SIGNAL_FILES)}. Received: kind={kind!r}."
-        )
+    require_known("kind", kind, SIGNAL_FILES)
     files = SIGNAL_FILES[kind]
     names = {mark: f"{epigenome}-{mark}.{files.suffix}" for mark in marks}
     found: dict[str, Path] = {}
@@ -205,7 +203,7 @@ def _find_signal_file(name: str, manual_dir: Path | None) -> Path | None:
     for pattern in (name, unpacked, f"*/{name}", f"*/{unpacked}"):
         paths = sorted(manual_dir.glob(pattern))
         if len(paths) > 1:
-            raise AmbiguousSourceError(
+            raise AmbiguousFileError(
                 f"Expected {paths[0].name} in one folder of manual_dir. Received: "
                 f"{', '.join(map(str, paths))}. Keep one of them."
             )
@@ -238,10 +236,10 @@ def _download_all(
 
 def _not_found(
     name: str, url: str, error: DownloadError, stand_ins: Mapping[str, str]
-) -> SourceNotFoundError:
+) -> MissingFileError:
     """Returns the error that names what to fetch by hand: this file, or all if there is no host."""
     by_hand = stand_ins.values() if error.is_unreachable else [stand_ins[name]]
-    return SourceNotFoundError(
+    return MissingFileError(
         f"Expected {name} in manual_dir or at {url}. Received: {error.reason}. Put "
         f"{', '.join(by_hand)} into a folder and pass it as --manual_dir."
     )

@@ -1,0 +1,261 @@
+"""Own reads that can be counted by hand, built by the command."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from absl import logging
+
+from tfds_remc import RemcConfig
+from tfds_remc.remc.published import SPLITS
+from tfds_remc.remc.sources.examples import Inputs
+
+ReadExamples = Callable[[Path], dict[str, dict[str, Any]]]
+
+# In this order their splits are train, valid and test.
+GENES = ("ENSG00000000005", "ENSG00000000419", "ENSG00000000003")
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    return json.loads((path / "1.0.0" / "metadata.json").read_text())
+
+
+def test_every_epigenome_of_a_sheet(
+    tmp_path: Path,
+    build_own: Callable[..., int],
+    read_examples: ReadExamples,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    verbosity = logging.get_verbosity()
+    assert build_own() == 0
+    assert logging.get_verbosity() == verbosity
+    captured = capsys.readouterr()
+    assert [line for line in captured.out.splitlines() if "genes in" in line] == [
+        f"remc/{name}/1.0.0: genes in train 1, valid 1, test 1 ({tmp_path}/data/remc/{name}/1.0.0)"
+        for name in ("K562", "HeLa")
+    ]
+    assert "WARNING" not in captured.err
+    assert "Dataset remc downloaded" not in captured.out
+    warnings = [line for line in captured.err.splitlines() if line.startswith("warning: ")]
+    over_end = (
+        "warning: 1 gene regions reach over an end of their chromosome; the feature beyond_end "
+        "marks those bins"
+    )
+    assert warnings.count(over_end) == 2
+    assert "warning: HeLa has no CTCF, which other epigenomes of sheet.csv have" in warnings
+
+    assert warnings.count("warning: expression.csv: 1 lines left out that repeat another") == 2
+
+    genes = read_examples(tmp_path / "data" / "remc" / "K562")
+    hela = read_examples(tmp_path / "data" / "remc" / "HeLa")
+    assert {gene: genes[gene]["split"] for gene in GENES} == {
+        gene: example["split"] for gene, example in hela.items()
+    }
+    np.testing.assert_array_equal(
+        np.stack([genes[gene].pop("signal") for gene in GENES]),
+        np.stack(
+            [
+                [[2, 1, 0, 1], [0, 0, 1, 1], [0, 1, 0, 0]],
+                [[0, 2, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
+            ],
+            axis=-1,
+        ),
+    )
+    np.testing.assert_array_equal(genes[GENES[2]]["beyond_end"], [True, False, False, False])
+    assert not genes[GENES[0]].pop("beyond_end").any()
+    assert genes[GENES[0]] == {
+        "gene_id": GENES[0].encode(),
+        "symbol": b"",
+        "chrom": b"chr1",
+        "tss": 1000,
+        "strand": b"+",
+        "rpkm": 1.0,
+        "label": 0,
+        "label_published": -1,
+        "oriented": False,
+        "split": "train",
+    }
+    # The median is 3.5, of all four genes of the table.
+    assert [genes[gene]["label"] for gene in GENES] == [0, 1, 1]
+    assert [hela[gene]["label"] for gene in GENES] == [1, 0, -1]
+
+
+def test_what_is_recorded(
+    tmp_path: Path, own: Path, build_own: Callable[..., int], read_examples: ReadExamples
+) -> None:
+    assert build_own("--epigenome", "K562", "--marks", "CTCF", "H3K4me3", "--seed", "0") == 0
+    recorded = metadata(tmp_path / "data" / "remc" / "K562")
+    assert recorded["marks"] == recorded["options"]["marks"] == ["CTCF", "H3K4me3"]
+    assert (recorded["genome"], recorded["median_rpkm"], recorded["num_bins"]) == ("hg19", 3.5, 4)
+    assert recorded["options"]["position"] == "overlap"
+    assert list(recorded["provenance"]) == [
+        *("genes", "expression", "CTCF", "H3K4me3", "sample_sheet"),
+    ]
+    assert recorded["provenance"]["CTCF"]["file"] == "CTCF.bedGraph"
+    assert recorded["provenance"]["CTCF"]["bytes"] == (own / "CTCF.bedGraph").stat().st_size
+    folder = tmp_path / "data" / "remc" / "K562" / "1.0.0" / "quality"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("quality.json", "summary.txt", "tss_profiles.png", "tss_profiles.svg"),
+    ]
+    quality = json.loads((folder / "quality.json").read_text())
+    assert quality["num_expressed_without_region"] == 1
+    assert [mark["num_used"] for mark in quality["marks"]] == [1, 5]
+    assert not (
+        read_examples(tmp_path / "data" / "remc" / "K562")[GENES[0]]["signal"][:, 0] - [0, 2, 1, 0]
+    ).any()
+
+
+@pytest.mark.parametrize(
+    ("args", "counts"),
+    [
+        (["--position", "five_prime"], [[2, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]),
+        (["--extend-bp", "200"], [[2, 3, 3, 1], [0, 0, 1, 1], [1, 1, 0, 0]]),
+        (["--normalize", "cpm"], np.array([[2, 1, 0, 1], [0, 0, 1, 1], [0, 1, 0, 0]]) * 1e6 / 6),
+        # Six reads and three of the control: its reads count twice.
+        (["--subtract-control"], [[0, 1, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]),
+        (["--bin-bp", "200"], [[2, 1], [0, 1], [1, 0]]),
+    ],
+)
+def test_options_of_reading(
+    build_own: Callable[..., int], monkeypatch: pytest.MonkeyPatch, args: list[str], counts: Any
+) -> None:
+    configs: list[RemcConfig] = []
+    monkeypatch.setattr("tfds_remc.__main__.build", lambda config, **_: configs.append(config))
+    monkeypatch.setattr("tfds_remc.__main__._report", lambda _: None)
+    assert build_own("--epigenome", "K562", "--marks", "H3K4me3", *args) == 0
+    (config,) = configs
+    columns_of = config.examples(Inputs(download_manager=None)).columns_of
+    assert [columns_of[split]["gene_id"].tolist() for split in SPLITS] == [[g] for g in GENES]
+    signal = np.concatenate([columns_of[split]["signal"][..., 0] for split in SPLITS])
+    np.testing.assert_allclose(signal, counts)
+
+
+def test_regions_over_an_end_are_dropped(
+    tmp_path: Path,
+    own: Path,
+    build_own: Callable[..., int],
+    read_examples: ReadExamples,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with (own / "genes.tsv").open("a") as genes:
+        genes.write("ENSG00000000938\tchr1\t7000\t+\n")
+    (own / "genes.tsv").write_text((own / "genes.tsv").read_text().replace("\t1\t", "\tchr1\t"))
+    # The third gene was the only one of its split.
+    assert build_own("--epigenome", "K562", "--edges", "drop") == 2
+    assert "Received: none in test, of 3 gene regions" in capsys.readouterr().err
+    with (own / "genes.tsv").open("a") as genes:
+        genes.write("ENSG00000000000\tchr1\t9000\t+\n")
+    assert build_own("--epigenome", "K562", "--edges", "drop") == 0
+    assert "1 left out: regions over an end of their chromosome" in capsys.readouterr().out
+    assert GENES[2] not in read_examples(tmp_path / "data" / "remc" / "K562")
+
+
+def test_a_region_for_each_tss(
+    tmp_path: Path, own: Path, build_own: Callable[..., int], read_examples: ReadExamples
+) -> None:
+    line = 'chr1\tx\t{}\t{}\t{}\t.\t{}\t.\tgene_id "{}"; gene_type "{}"; {}\n'
+    rows = []
+    for gene, tss in zip(GENES, (1000, 5000, 8000), strict=True):
+        rows.append(line.format("gene", tss, tss + 900, "+", gene, "protein_coding", ""))
+        for number in range(2):
+            transcript = f'transcript_id "ENST{tss:011d}{number}";'
+            span = (tss + 300 * number, tss + 900)
+            rows.append(line.format("transcript", *span, "+", gene, "protein_coding", transcript))
+    rows.append(line.format("gene", 20_000, 20_900, "+", "ENSG00000000460", "lincRNA", ""))
+    (own / "genes.gtf").write_text("".join(rows))
+    args = ("--epigenome", "K562", "--marks", "CTCF", "--name")
+    assert build_own(*args, "transcripts", "--tss", "transcript", genes="genes.gtf") == 0
+    builder = tfds.builder_from_directory(tmp_path / "data" / "remc" / "transcripts" / "1.0.0")
+    (first, second) = tfds.as_numpy(builder.as_dataset(split="train"))
+    assert first["gene_id"] == second["gene_id"] == GENES[0].encode()
+    assert {(example["transcript_id"], example["tss"]) for example in (first, second)} == {
+        (b"ENST000000010000", 1000),
+        (b"ENST000000010001", 1300),
+    }
+    assert build_own(*args, "all", "--biotype", "all", genes="genes.gtf") == 0
+    assert len(read_examples(tmp_path / "data" / "remc" / "all")) == 4
+    assert build_own(*args, "coding", genes="genes.gtf") == 0
+    assert len(read_examples(tmp_path / "data" / "remc" / "coding")) == 3
+
+
+def test_what_is_built_is_not_passed_off_for_other_options(
+    tmp_path: Path,
+    own: Path,
+    build_own: Callable[..., int],
+    read_examples: ReadExamples,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    k562 = ("--epigenome", "K562")
+    assert build_own(*k562) == 0
+    assert build_own(*k562) == 0
+    capsys.readouterr()
+    assert build_own(*k562, "--normalize", "none", "--seed", "4", "--marks", "CTCF") == 2
+    assert capsys.readouterr().err == (
+        "error: Expected the options and files that remc/K562/1.0.0 was built with in "
+        f"{tmp_path}/data/remc/K562/1.0.0. Received: other marks, seed. Give another name, or "
+        "--overwrite to build it again.\n"
+    )
+    table = own / "expression.csv"
+    table.write_text(table.read_text().replace("K562,HeLa", "HeLa,K562"))
+    assert build_own(*k562) == 2
+    assert "Received: other expression." in capsys.readouterr().err
+    assert build_own(*k562, "--overwrite") == 0
+    assert read_examples(tmp_path / "data" / "remc" / "K562")[GENES[0]]["rpkm"] == 9
+    assert build_own(*k562, "--marks", "CTCF", "--name", "K562_CTCF") == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "files", "match"),
+    [
+        (["--name", "mine"], {}, "an epigenome beside name='mine', since the sheet has K562, HeLa"),
+        (["--marks", "H3K9ac"], {}, "mark to be one of H3K4me3, CTCF. Received: mark='H3K9ac'"),
+        (["--subtract-control"], {}, "Received: none for CTCF of K562"),
+        (["--normalize", "cpm"], {}, "Received: CTCF.bedGraph, a bedGraph file"),
+        (
+            ["--tss", "transcript"],
+            {},
+            "each of the columns gene_id, chrom, tss, strand, transcript_id",
+        ),
+        (
+            [],
+            {
+                "genes.tsv": "gene_id\tchrom\ttss\tstrand\n"
+                f"{GENES[0]}.1\tchr1\t900\t+\n{GENES[0]}.2\tchr1\t950\t+\n"
+            },
+            f"Expected one TSS of {GENES[0]} in genes.tsv. Received: chr1:900(+) in line 2 and",
+        ),
+        (
+            [],
+            {"expression.csv": "gene_id,K562\nTNMD,1\nDPM1,2\n"},
+            "Expected genes of the expression table, such as TNMD. Received: 3 other genes",
+        ),
+        ([], {"expression.csv": f"gene_id,k562\n{GENES[0]},1\n"}, "Expected one column K562 in"),
+        (
+            [],
+            {"genes.tsv": "gene_id\tchrom\ttss\tstrand\nENSG00000000005\tchr1\t249300000\t+\n"},
+            "Expected every TSS on its chromosome; chr1 has 249250621 bp",
+        ),
+        ([], {"H3K4me3 rep 1.tagAlign": ""}, "Expected at least one read. Received: H3K4me3 rep 1"),
+        ([], {"CTCF.bedGraph": "chr7\t1\t2\t3\n"}, "chromosomes of the gene regions in CTCF.bedGr"),
+    ],
+)
+def test_own_data_at_fault(
+    own: Path,
+    tmp_path: Path,
+    build_own: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    files: dict[str, str],
+    match: str,
+) -> None:
+    for name, text in files.items():
+        (own / name).write_text(text)
+    assert build_own(*args) == 2
+    (error,) = (line for line in capsys.readouterr().err.split("\n") if "Expected " in line)
+    assert match in error
+    # Nothing half-written stays.
+    assert not [path for path in (tmp_path / "data" / "remc" / "K562").rglob("*") if path.is_file()]

@@ -1,0 +1,53 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+ReadExamples = Callable[[Path], dict[str, dict[str, Any]]]
+
+GENES = ("ENSG00000000005", "ENSG00000000419", "ENSG00000000003")
+
+
+def test_an_array_of_ones_own(
+    tmp_path: Path,
+    own: Path,
+    command: Callable[..., int],
+    read_examples: ReadExamples,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    array = tmp_path / "own.npz"
+    arrays = {
+        "marks": np.array(["H3K4me3", "CTCF"]),
+        "signal": np.arange(24.0).reshape(3, 2, 4),
+        "gene_id": np.array(GENES),
+        "chrom": np.array(["chr1"] * 3),
+        "tss": np.array([1000, 5000, 100]),
+        "strand": np.array(["+", "-", ""]),
+    }
+    np.savez(array, **arrays)
+    datasets = tmp_path / "data" / "remc"
+    places = ["--data-dir", tmp_path / "data", "--signal-array", array]
+    args = [*places, "--epigenome", "K562", "--flank-bp", "200"]
+    assert command(*args) == 2
+    assert "Expected the array rpkm in " in capsys.readouterr().err
+    assert command(*args, "--expression", own / "expression.csv") == 0
+    gene = read_examples(datasets / "K562")[GENES[1]]
+    assert gene["signal"].tolist() == [[8, 12], [9, 13], [10, 14], [11, 15]]
+    assert (gene["label"], gene["rpkm"], gene["split"]) == (1, 5, "valid")
+
+    arrays |= {"rpkm": np.array([1, 2, np.nan]), "split": np.array([2, 1, 0])}
+    np.savez(array, **arrays)
+    assert command(*args, "--name", "with_rpkm", "--marks", "CTCF") == 0
+    genes = read_examples(datasets / "with_rpkm")
+    assert [genes[g]["split"] for g in GENES] == ["test", "valid", "train"]
+    assert [genes[g]["label"] for g in GENES] == [0, 1, -1]
+    assert genes[GENES[0]]["signal"].tolist() == [[4], [5], [6], [7]]
+    metadata = json.loads((datasets / "with_rpkm" / "1.0.0" / "metadata.json").read_text())
+    assert list(metadata["provenance"]) == ["signal_array"]
+
+    capsys.readouterr()
+    assert command(*places, "--epigenome", "other") == 2
+    assert "Expected 100 bins, as flank_bp=5000 and bin_bp=100" in capsys.readouterr().err

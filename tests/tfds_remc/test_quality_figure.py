@@ -1,0 +1,69 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from tfds_remc.remc.expression import label_high
+from tfds_remc.remc.quality import Quality, measure_quality
+from tfds_remc.remc.quality_figure import draw_quality
+from tfds_remc.remc.simulation import SimulatedEpigenome, simulate
+
+
+@pytest.fixture(scope="module")
+def simulated() -> SimulatedEpigenome:
+    return simulate(400)
+
+
+def _measure(genes: SimulatedEpigenome, num_marks: int, label: np.ndarray) -> Quality:
+    return measure_quality(
+        genes.signal[:, :, :num_marks],
+        genes.marks[:num_marks],
+        genes.strand,
+        flank_bp=5000,
+        bin_bp=100,
+        label=label,
+    )
+
+
+def _panels(figure: Figure) -> dict[str, list[np.ndarray]]:
+    """The curves of each panel, by mark."""
+    return {
+        axes.get_title(loc="left"): [line.get_ydata() for line in axes.lines[:-1]]
+        for axes in figure.axes
+        if axes.axison and "Spearman" not in axes.get_title(loc="left")
+    }
+
+
+@pytest.mark.parametrize("num_marks", [1, 2, 5, 6])
+def test_figure(simulated: SimulatedEpigenome, num_marks: int, tmp_path: Path) -> None:
+    label = label_high(simulated.rpkm, float(np.median(simulated.rpkm)))
+    quality = _measure(simulated, num_marks, label)
+    figure = draw_quality(quality, title="demo")
+    figure.savefig(tmp_path / "quality.png", dpi=50)
+    panels = _panels(figure)
+    assert tuple(panels) == simulated.marks[:num_marks]
+    for mark in quality.marks:
+        high, low = panels[mark.mark]
+        assert tuple(high) == mark.profile_high
+        assert tuple(low) == mark.profile_low
+    matrices = [axes for axes in figure.axes if axes.images]
+    assert len(matrices) == (num_marks > 1)
+    for axes in matrices:
+        assert len(axes.texts) == num_marks * (num_marks - 1) / 2
+    assert figure.get_suptitle() == "demo   400 gene regions"
+
+
+def test_figure_of_an_empty_mark_without_labels(
+    simulated: SimulatedEpigenome, tmp_path: Path
+) -> None:
+    signal = simulated.signal.copy()
+    signal[:, :, simulated.marks.index("H3K9me3")] = 0
+    genes = dataclasses.replace(simulated, signal=signal)
+    figure = draw_quality(_measure(genes, 6, np.full(400, -1)))
+    figure.savefig(tmp_path / "quality.png", dpi=50)
+    panels = _panels(figure)
+    assert [len(curves) for curves in panels.values()] == [1] * 6
+    assert not np.any(panels["H3K9me3"][0])
+    assert not figure.legends

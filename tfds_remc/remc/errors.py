@@ -1,0 +1,34 @@
+"""What can go wrong that the user can mend, and how it is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Input that the user can mend: a file, an option, a download.
+
+    Its message is one line: what was expected, what was received, the remedy. The command prints
+    that line and exits with 2; every other exception is a bug and keeps its traceback.
+    """
+
+
+def require_known(what: str, name: object, known: Iterable[str]) -> None:
+    """Refuses a name that is not known; a known name of "" is not listed.
+
+    Raises:
+        InputError: If it is not.
+    """
+    known = list(known)
+    if name not in known:
+        raise InputError(
+            f"Expected {what} to be one of {', '.join(filter(None, known))}. "
+            f"Received: {what}={name!r}."
+        )
+
+
+def some(names: Iterable[str], at_most: int = 5) -> str:
+    """Returns the first few names, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
+    return (", ".join(names[:at_most]) or "none") + more

@@ -1,0 +1,56 @@
+"""Own reads, depth or peaks: a sheet says which file holds which mark."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from ..chromosomes import GENOMES
+from ..errors import require_known
+from ..samples import Sample, missing_marks, read_sample_sheet, samples_of
+from .examples import Examples, Inputs
+from .reading import ReadingConfig, read_examples
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class SampleSheetConfig(ReadingConfig, sources=("sample_sheet",)):
+    """Own files of a sample sheet; see `ReadingConfig` for how they are read.
+
+    Attributes:
+        sample_sheet: The sheet, see `samples.py`.
+        genes: Gene table, GTF or GFF3.
+        expression: Expression table, with a column named as the epigenome.
+    """
+
+    source: str = "sample_sheet"
+    sample_sheet: Path
+    genes: Path
+    expression: Path
+
+    def complete(self) -> None:
+        """Takes the sheet's only epigenome if none is named."""
+        require_known("genome", self.genome, ("", *GENOMES))
+        self.epigenome = self.samples()[0].epigenome
+
+    def samples(self) -> list[Sample]:
+        """The samples of the epigenome in the sheet."""
+        samples = read_sample_sheet(self.sample_sheet)
+        return samples_of(samples, self.epigenome, self.sample_sheet.name)
+
+    def known_marks(self) -> tuple[str, ...]:
+        """Returns the marks that the sheet has of the epigenome."""
+        return tuple(sample.mark for sample in self.samples())
+
+    def examples(self, inputs: Inputs) -> Examples:
+        """Reads the files."""
+        sample_of = {sample.mark: sample for sample in self.samples()}
+        samples = [sample_of[mark] for mark in self.marks]
+        warnings = []
+        if missing := missing_marks(read_sample_sheet(self.sample_sheet), self.epigenome):
+            warnings.append(
+                f"{self.epigenome} has no {', '.join(missing)}, which other epigenomes of "
+                f"{self.sample_sheet.name} have"
+            )
+        return read_examples(
+            self, samples, self.genes, self.expression, inputs.read_files, warnings
+        )

@@ -1,0 +1,82 @@
+"""Own signal that is binned already."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from ..chromosomes import GENOMES
+from ..errors import require_known
+from ..expression import ExpressionUnit, MatchedExpression, read_expression
+from ..signal_array import SignalArray, SignalArrayError, read_signal_array
+from .config import RemcConfig
+from .examples import Examples, Inputs
+from .own import own_examples
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
+    """Own signal as an array; see `RemcConfig` for the options that all sources share.
+
+    Attributes:
+        signal_array: The file, see `signal_array.py`.
+        expression: Expression table, with a column named as the epigenome; None to take the
+            array's own.
+        seed: Of the splits, if the array has none.
+        unit: What the numbers of the expression table are.
+        genome: Genome of the gene regions, such as "hg38"; "" if unknown.
+    """
+
+    source: str = "signal_array"
+    signal_array: Path
+    expression: Path | None = None
+    seed: int = 0
+    unit: ExpressionUnit = "RPKM"
+    genome: str = ""
+
+    def complete(self) -> None:
+        """Checks the genome."""
+        require_known("genome", self.genome, ("", *GENOMES))
+
+    def array(self) -> SignalArray:
+        """The array."""
+        return read_signal_array(self.signal_array)
+
+    def known_marks(self) -> tuple[str, ...]:
+        """Returns the marks of the array."""
+        return self.array().marks
+
+    def examples(self, inputs: Inputs) -> Examples:
+        """Reads the array."""
+        array = self.array()
+        if array.signal.shape[1] != self.num_bins:
+            raise SignalArrayError(
+                f"Expected {self.num_bins} bins, as flank_bp={self.flank_bp} and "
+                f"bin_bp={self.bin_bp} have, in {self.signal_array}. "
+                f"Received: {array.signal.shape[1]}. Give the flank_bp and bin_bp of the array."
+            )
+        if self.expression:
+            expression = read_expression(self.expression, self.epigenome, unit=self.unit)
+            matched = expression.match(array.genes.gene_id.tolist())
+            median_rpkm = expression.median_rpkm
+        elif array.rpkm is None or np.isnan(array.rpkm).all():
+            raise SignalArrayError(
+                f"Expected the array rpkm in {self.signal_array}, or an expression table. "
+                "Received: neither."
+            )
+        else:
+            num_unknown = int(np.isnan(array.rpkm).sum())
+            matched = MatchedExpression(array.rpkm, 0, num_unknown, 0)
+            median_rpkm = float(np.nanmedian(array.rpkm))
+        return own_examples(
+            self,
+            seed=self.seed,
+            signal=array.signal[..., [array.marks.index(mark) for mark in self.marks]],
+            genes=array.genes,
+            matched=matched,
+            median_rpkm=median_rpkm,
+            provenance=self.provenance(),
+            split=array.split,
+        )
