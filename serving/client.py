@@ -50,7 +50,7 @@ from serving.grpc_messages import (
 from serving.outputs import Output, output_to
 from serving.predictions import Saliency
 from serving.quiet import import_tensorflow_quietly
-from serving.requests import (
+from serving.questions import (
     Answer,
     Request,
     Signatures,

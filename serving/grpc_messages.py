@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from serving.errors import ServerError
-from serving.requests import Answer, Request, VersionChoice
+from serving.questions import Answer, Request, VersionChoice
 from serving.tls import Tls
 
 # A server that comes back is noticed within a second, not within the two minutes of gRPC's default.
