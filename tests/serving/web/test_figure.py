@@ -6,14 +6,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from serving.web.figure import (
-    GenePicture,
-    Region,
-    draw_bar,
-    draw_gene,
-    draw_probability,
-    standalone,
-)
+from serving.web.figure import draw_bar, draw_gene, draw_probability, standalone
+from serving.web.gene_picture import GenePicture, Region
 
 SVG = "{http://www.w3.org/2000/svg}"
 MARKS = ("H3K4me3", "H2A.Z")
