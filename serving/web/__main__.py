@@ -84,8 +84,9 @@ def _serve(args: argparse.Namespace) -> None:
     import uvicorn
 
     from serving.quiet import import_tensorflow_quietly
-    from serving.web.app import WebConfig, build_app
+    from serving.web.app import build_app
     from serving.web.catalogue import read_catalogues
+    from serving.web.config import WebConfig
 
     tls = tls_from(args)
     if tls is not None:

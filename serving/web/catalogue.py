@@ -124,6 +124,23 @@ class Catalogue:
         return set(details["marks"]) <= set(self.marks)
 
 
+class NoGeneError(InputError):
+    """No gene of a dataset, or more than one, has exactly that name."""
+
+    def __init__(self, text: str, number: int, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        if number > 1:
+            super().__init__(
+                f"Expected one gene. Received: gene={text}, the name of {number} genes of "
+                f"{catalogue.name}"
+            )
+        else:
+            super().__init__(
+                f"Expected the symbol or id of a gene of {catalogue.name}. Received: gene={text}. "
+                "Try the start of its name"
+            )
+
+
 def read_catalogue(dataset_dir: str | Path, splits: Sequence[str] | None = None) -> Catalogue:
     """Read the genes of a built dataset.
 

@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 
 from serving.genes import CSV_MARKS
 from serving.local import LocalServer
-from serving.web.app import WebConfig, build_app
+from serving.web.app import build_app
 from serving.web.catalogue import Catalogue, Gene
+from serving.web.config import WebConfig
 
 NUM_BINS = 8
 MARKUP = "<script>alert(1)</script>"
@@ -82,6 +83,11 @@ def csv_text() -> Callable[..., str]:
         return "\n".join(lines) + "\n"
 
     return write
+
+
+@pytest.fixture
+def text(signal: np.ndarray, csv_text: Callable[..., str]) -> str:
+    return csv_text(signal)
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from chromium import open_chromium
 from serving.client import Client
 from serving.genes import CSV_MARKS, Genes
 from serving.local import LocalServer
-from serving.web.app import WebConfig
 from serving.web.catalogue import Catalogue
+from serving.web.config import WebConfig
 from serving.web.numbers import MINUS
 from serving.web.palette import DARK, LIGHT
 
