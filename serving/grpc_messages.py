@@ -116,7 +116,8 @@ def to_json(message: Any) -> Mapping[str, Any]:
     """A message as the REST interface writes it."""
     from google.protobuf import json_format
 
-    return json_format.MessageToDict(message, preserving_proto_field_name=True)
+    fields: Mapping[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return fields
 
 
 def _fill(model_spec: Any, model: str, choice: VersionChoice) -> None:
