@@ -1,13 +1,14 @@
 """What the page asks, and how much it lets others ask."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from serving.command_line import option
 from serving.errors import InputError
 from serving.tls import Tls
 from serving.web.catalogue import Catalogue
-from serving.web.served_models import ServedModel, named, read_models_config
+from serving.web.served_models import ServedModel, named, read_served_models
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,25 @@ class WebConfig:
             positive.
     """
 
-    target: str = "localhost:8500"
-    models: Sequence[str] = ()
-    models_config: str | Path | None = None
+    target: str = option("host:port of the server", default="localhost:8500")
+    models: tuple[str, ...] = option("served models", default=(), metavar="NAME")
+    models_config: str | Path | None = option(
+        "TensorFlow Serving's models.config, which names models and labels of versions; read anew "
+        "for every page",
+        default=None,
+        metavar="FILE",
+    )
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
     tls: Tls | None = None
-    timeout_s: float = 30.0
-    max_upload_mb: float = 8.0
-    max_genes: int = 2000
-    allowed_hosts: Sequence[str] = ("*",)
+    timeout_s: float = option("longest wait for an answer", default=30.0)
+    max_upload_mb: float = option("most CSV text, MB", default=8.0)
+    max_genes: int = option("most genes at once", default=2000)
+    allowed_hosts: tuple[str, ...] = option(
+        "names under which the page may be asked for, such as that of a proxy before it "
+        "(default: this machine's own on a loopback address, otherwise any)",
+        default=("*",),
+        metavar="NAME",
+    )
 
     def __post_init__(self) -> None:
         if bool(self.models) == (self.models_config is not None):
@@ -66,4 +77,4 @@ class WebConfig:
         """
         if self.models_config is None:
             return named(self.models)
-        return read_models_config(self.models_config)
+        return read_served_models(self.models_config)

@@ -47,7 +47,7 @@ class Predictor:
         if not catalogues:
             raise InputError(
                 "Expected a dataset to pick genes from. Received: none. Start the page with "
-                "--dataset-dir, or paste CSV text"
+                "--dataset, or paste CSV text"
             )
         if name:
             if name not in catalogues:

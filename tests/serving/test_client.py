@@ -20,7 +20,7 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.async_client import AsyncClient
 from serving.client import Client
-from serving.container.verification import free_ports
+from serving.ports import free_ports
 from serving.errors import InputError, ServerError
 from serving.genes import Genes
 from serving.local import LocalServer

@@ -7,25 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from serving.container.verification import (
-    VerificationError,
-    add_version,
-    compare_tables,
-    main,
-    make_signal,
-    read_models,
-    wait_available,
-    write_genes,
-)
-from serving.errors import InputError
-from serving.genes import read_csv
+from serving.container.running_server import wait_available
+from serving.container.verification import add_version, main, read_versions
+from serving.errors import InputError, VerificationError
 
 VERIFY = Path(__file__).parents[3] / "serving" / "verify.sh"
-SIDECAR = '{"marks": ["H3K4me3", "H3K9me3"], "num_bins": 3}'
 CONFIG = """\
 model_config_list {
   config {
@@ -42,23 +30,31 @@ model_config_list {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two models, of which only names and descriptions matter."""
+    """Two models, of which only the names matter."""
     for version in ("e012/9", "e012/10", "e003/1"):
-        (tmp_path / version / "assets").mkdir(parents=True)
+        (tmp_path / version).mkdir(parents=True)
         (tmp_path / version / "saved_model.pb").write_text(version)
-        (tmp_path / version / "assets" / "keras_chrome.json").write_text(SIDECAR)
     (tmp_path / "e012" / "11").mkdir()  # an export that has not arrived
     (tmp_path / "models.config").write_text(CONFIG)
     return tmp_path
 
 
 def test_models_and_versions_are_those_of_the_file(folder: Path) -> None:
-    assert read_models(folder) == {"e012": [9, 10], "e003": [1]}
+    assert read_versions(folder) == {"e012": [9, 10], "e003": [1]}
 
 
 def test_the_first_model_is_verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "--models", str(folder)]) == 0
-    assert capsys.readouterr().out == "e012 10\n"
+    for name in ("--models-dir", "--models"):
+        main(["models", name, str(folder)])
+        assert capsys.readouterr().out == "e012 10\n"
+
+
+def test_a_step_that_is_none_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    for options in ([], ["modles"]):
+        with pytest.raises(SystemExit) as exit_:
+            main(options)
+        assert exit_.value.code == 2
+    assert "ports, models, golden" in capsys.readouterr().err.replace("'", "")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +71,7 @@ def test_nothing_to_serve_is_told(text: str | None, message: str, folder: Path) 
     if text is not None:
         (folder / "models.config").write_text(text)
     with pytest.raises(InputError, match=message):
-        read_models(folder)
+        read_versions(folder)
 
 
 def test_a_new_version_appears(folder: Path) -> None:
@@ -84,49 +80,6 @@ def test_a_new_version_appears(folder: Path) -> None:
     assert (folder / "e012" / "11" / "saved_model.pb").read_text() == "e012/10"
     assert (folder / "models.config").read_text() == CONFIG
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
-
-
-def test_genes_are_written_as_the_client_reads_them(folder: Path, tmp_path: Path) -> None:
-    signal = make_signal(folder / "e003" / "1", num_genes=4)
-    assert signal.shape == (4, 3, 2)
-    np.testing.assert_array_equal(signal, make_signal(folder / "e012" / "9", num_genes=4))
-    write_genes(tmp_path / "genes.csv", signal)
-    genes = read_csv(tmp_path / "genes.csv", 3, ("H3K4me3", "H3K9me3"))
-    np.testing.assert_array_equal(genes.signal, signal)
-    assert list(genes.gene_id) == ["GENE00", "GENE01", "GENE02", "GENE03"]
-
-
-@pytest.fixture
-def compare(tmp_path: Path) -> Callable[[pd.DataFrame], float]:
-    """Compare a table with the golden one of two genes."""
-    golden = pd.DataFrame({"gene_id": ["A", "B"], "probability": [0.25, 0.5], "beta_X": [1.0, 0.0]})
-
-    def compare(**columns: list) -> float:
-        golden.to_csv(tmp_path / "golden.csv", index=False)
-        table = golden.assign(**columns)
-        table = table.drop(columns=[name for name, values in columns.items() if not values])
-        table.to_csv(tmp_path / "table.csv", index=False)
-        return compare_tables(tmp_path / "table.csv", tmp_path / "golden.csv")
-
-    return compare
-
-
-def test_rounding_is_no_difference(compare) -> None:
-    assert compare(probability=[0.250004, 0.5], top_mark=["X", "X"]) == pytest.approx(4e-6)
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"probability": [0.25, 0.5001]}, "Expected probability=0.5 of gene B. Received: 0.5001"),
-        ({"beta_X": [float("nan"), 0.0]}, "Expected beta_X=1.0 of gene A. Received: nan"),
-        ({"gene_id": ["B", "A"]}, "Expected 2 genes from A"),
-        ({"beta_X": None}, "without beta_X"),
-    ],
-)
-def test_a_difference_is_told(columns: dict, message: str, compare) -> None:
-    with pytest.raises(VerificationError, match=message):
-        compare(**columns)
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
@@ -158,7 +111,7 @@ def verify(
     def verify(*arguments: str) -> subprocess.CompletedProcess[str]:
         places = [str(docker.parent), str(compose.parent), os.environ["PATH"]]
         return subprocess.run(
-            ["bash", str(VERIFY), *(arguments or ("--models", str(models)))],
+            ["bash", str(VERIFY), *(arguments or ("--models-dir", str(models)))],
             env={
                 **os.environ,
                 "PATH": os.pathsep.join(places),
@@ -230,10 +183,10 @@ def test_verify_stops_at_a_fault_and_cleans_up(verify, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("tmp.*"))
 
 
-@pytest.mark.parametrize("arguments", [("--models",), ("--modles", "/"), ("a", "b", "c")])
+@pytest.mark.parametrize("arguments", [("--models-dir",), ("--modles", "/"), ("a", "b", "c")])
 def test_verify_says_how_it_is_used(arguments: tuple[str, ...]) -> None:
     result = subprocess.run(
         ["bash", str(VERIFY), *arguments], check=False, capture_output=True, text=True
     )
     assert result.returncode == 2
-    assert result.stderr == "usage: verify.sh --models MODELS | --run RUN_DIR\n"
+    assert result.stderr == "usage: verify.sh --models-dir MODELS | --run RUN_DIR\n"

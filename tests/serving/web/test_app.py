@@ -247,4 +247,4 @@ def test_without_datasets_there_is_text_alone(server: LocalServer, text: str) ->
         assert send(page, source="csv", text=text).status_code == 200
         response = page.get("/?gene=PAX5")
     assert response.status_code == 400
-    assert "Start the page with --dataset-dir" in Page(response.text).text
+    assert "Start the page with --dataset" in Page(response.text).text

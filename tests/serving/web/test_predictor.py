@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from serving.genes import CSV_MARKS
 from serving.local import LocalServer
 from serving.messages import SSLConfig
-from serving.container.verification import free_ports
+from serving.ports import free_ports
 from serving.tls import Tls
 from serving.web.app import build_app
 from serving.web.catalogue import Catalogue
