@@ -72,17 +72,18 @@ def test_a_model_that_cannot_be_asked_is_told_plainly(
 
 
 def test_the_page_comes_back_with_the_server(
-    models_dir: Path, text: str, catalogue: Catalogue
+    quick_models_dir: Path, text: str, catalogue: Catalogue
 ) -> None:
     (port,) = free_ports(1)
     catalogues = {catalogue.name: catalogue}
     config = WebConfig(f"127.0.0.1:{port}", models=("tiny",), catalogues=catalogues, timeout_s=1)
-    with TestClient(build_app(config)) as page:
+    impatient = dataclasses.replace(config, timeout_s=0.2)
+    with TestClient(build_app(config)) as page, TestClient(build_app(impatient)) as other:
         for response in (
             page.get("/"),
-            page.get("/?gene=PAX5"),
-            page.get("/gene.csv?gene=PAX5"),
-            send(page, source="csv", text=text),
+            other.get("/?gene=PAX5"),
+            other.get("/gene.csv?gene=PAX5"),
+            send(other, source="csv", text=text),
         ):
             assert response.status_code == 503
             assert response.headers["retry-after"] == "10"
@@ -92,14 +93,14 @@ def test_the_page_comes_back_with_the_server(
         # What was pasted is not lost.
         assert text.splitlines()[3] in shown.text
         assert page.get("/healthz").json() == {"status": "ok"}
-        with LocalServer(models_dir, port=port):
+        with LocalServer(quick_models_dir, port=port):
             assert page.get("/").status_code == 200
             assert send(page, source="csv", text=text).status_code == 200
-        assert page.get("/").status_code == 503
+        assert other.get("/").status_code == 503
 
 
 def test_a_server_behind_tls_is_asked_with_a_certificate(
-    models_dir: Path, catalogue: Catalogue, tmp_path: Path
+    quick_models_dir: Path, catalogue: Catalogue, tmp_path: Path
 ) -> None:
     authority = trustme.CA()
     files = {name: tmp_path / name for name in ("ca.pem", "client.pem", "client.key")}
@@ -117,10 +118,14 @@ def test_a_server_behind_tls_is_asked_with_a_certificate(
     )
     ssl_config.write_text(text_format.MessageToString(message))
     catalogues = {catalogue.name: catalogue}
-    with LocalServer(models_dir, host="localhost", ssl_config_file=ssl_config) as server:
-        for tls, status in ((Tls(*files.values()), 200), (Tls(files["ca.pem"]), 503), (None, 503)):
+    with LocalServer(quick_models_dir, host="localhost", ssl_config_file=ssl_config) as server:
+        for tls, timeout_s, status in (
+            (Tls(*files.values()), 20, 200),
+            (Tls(files["ca.pem"]), 0.5, 503),
+            (None, 0.5, 503),
+        ):
             config = WebConfig(
-                server.target, models=("tiny",), catalogues=catalogues, tls=tls, timeout_s=2
+                server.target, ("tiny",), catalogues=catalogues, tls=tls, timeout_s=timeout_s
             )
             with TestClient(build_app(config)) as page:
                 assert page.get("/?gene=PAX5").status_code == status
@@ -131,7 +136,7 @@ def test_a_server_that_is_silent_holds_up_nobody_else(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         target = f"127.0.0.1:{silent.getsockname()[1]}"
-        waiting = dataclasses.replace(config, target=target, timeout_s=6)
+        waiting = dataclasses.replace(config, target=target, timeout_s=3)
         with serving_page(waiting) as address, ThreadPoolExecutor() as pool:
             # More than are asked at once.
             asked = [pool.submit(status_of, f"{address}/") for _ in range(6)]
