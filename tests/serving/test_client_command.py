@@ -269,7 +269,7 @@ def test_ends_quietly_when_nobody_reads_on(server: LocalServer, tmp_path: Path) 
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("over", ["grpc", "rest"])
+@pytest.mark.parametrize("over", [pytest.param("grpc", marks=pytest.mark.slow), "rest"])
 def test_ends_quietly_when_interrupted(tmp_path: Path, over: str) -> None:
     """Also while it waits for a server that does not answer."""
     out = tmp_path / "x.csv"

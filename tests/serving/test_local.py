@@ -21,9 +21,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.client import Client
 from serving.errors import InputError
 from serving.local import LocalServer
-from serving.ports import free_ports
+from serving.ports import free_ports, listen
+from serving.rest_client import RestClient
 
 pytestmark = pytest.mark.serving
 GENES = np.zeros((2, 8, 5), np.float32)
@@ -204,6 +206,20 @@ def test_command_says_when_it_is_ready_and_stops_on_a_signal(
             process.send_signal(number)
             assert process.communicate(timeout=20) == ("", "")
             assert process.returncode == 0
+
+
+def test_listens_on_an_address_of_ipv6(quick_models_dir: Path) -> None:
+    try:
+        listen("::1", 0).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    with (
+        LocalServer(quick_models_dir, host="::1", rest_port=0) as server,
+        Client(server.target, "tiny") as over_grpc,
+        RestClient(server.rest_url or "", "tiny") as over_rest,
+    ):
+        assert server.target.startswith("[::1]:")
+        assert over_grpc.status() == over_rest.status() == {12: "AVAILABLE"}
 
 
 def test_refuses_a_port_in_use(server: LocalServer, models_dir: Path) -> None:

@@ -1,6 +1,7 @@
 """What verify.sh checks, and verify.sh itself, with a stand-in for Docker."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from serving.client import main as client_main
 from serving.container.running_server import wait_available
 from serving.container.verification import add_version, main, read_versions
 from serving.errors import InputError, VerificationError
+from serving.local import LocalServer
 
 VERIFY = Path(__file__).parents[3] / "serving" / "verify.sh"
 CONFIG = """\
@@ -85,6 +88,31 @@ def test_a_new_version_appears(folder: Path) -> None:
 def test_a_server_that_is_not_there_is_told() -> None:
     with pytest.raises(VerificationError, match=r"e012 3 to be AVAILABLE in 0 s.*refused"):
         wait_available("http://127.0.0.1:1", "e012", 3, 0)
+
+
+@pytest.mark.serving
+def test_a_server_that_does_what_it_should_passes_each_step(
+    server: LocalServer, models_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model_dir = models_dir / "tiny" / "12"
+    rest = ("--url", server.rest_url or "", "--model", "tiny")
+    version = ("--version", "12")
+    golden = ("--golden", f"{tmp_path}/golden.csv")
+    main(["golden", "--model-dir", str(model_dir), "--genes", f"{tmp_path}/genes.csv", *golden])
+    main(["wait", *rest, *version, "--timeout-s", "20"])
+    main(["rest", *rest, *version, "--model-dir", str(model_dir), *golden])
+    options = ("--target", server.target, "--model", "tiny", "--csv", f"{tmp_path}/genes.csv")
+    assert client_main([*options, "--out", f"{tmp_path}/table.csv"]) == 0
+    main(["compare", "--table", f"{tmp_path}/table.csv", *golden])
+    main(["metrics", *rest])
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"16 genes, probability 0\.\d+ to 0\.\d+", lines[0])
+    assert lines[1] == "tiny 12 is AVAILABLE"
+    for line in lines[2:4]:
+        assert line.startswith("the same predictions as the SavedModel by itself, within ")
+    assert re.fullmatch(r"\d+ requests for tiny counted", lines[4])
+    with pytest.raises(VerificationError, match="tiny 4 to be AVAILABLE in 0 s"):
+        main(["wait", *rest, "--version", "4", "--timeout-s", "0"])
 
 
 @pytest.fixture
