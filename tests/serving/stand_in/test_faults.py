@@ -218,10 +218,10 @@ class Process:
         self.port = int(self.target.rpartition(":")[2])
 
     def end(self, number: int) -> tuple[int, str]:
-        """Exit status and what it said, after a signal."""
+        """Exit status, and what it said after a signal."""
         os.kill(self._process.pid, number)
-        _, errors = self._process.communicate(timeout=30)
-        return self._process.returncode, errors
+        output, errors = self._process.communicate(timeout=60)
+        return self._process.returncode, output + errors
 
 
 @pytest.mark.slow
@@ -252,7 +252,7 @@ def test_clients_get_right_answers_or_errors_when_the_server_is_killed(
     ended = threading.Event()
 
     def ask_again_and_again() -> None:
-        with Client(server.target, "tiny", timeout_s=30) as client:
+        with Client(server.target, "tiny", timeout_s=120) as client:
             while not ended.is_set():
                 try:
                     answers.append(client.predict(signal).probability)
