@@ -50,8 +50,8 @@ def test_signal_is_drawn_from_zero_each_mark_on_its_own_scale() -> None:
     assert heights(root, 1) == [0] * 4
     # The scale of each mark ends at its highest signal, and at one read at least.
     assert "8" in texts(root) and "1" in texts(root)
-    one_read = np.array([[0, 1], [4, 0], [8, 0], [0, 0]], np.float32)
-    assert heights(parsed(picture(signal=one_read)), 1)[0] == highest
+    little = np.array([[0, 0.5], [4, 0], [8, 0], [0, 0]], np.float32)
+    assert heights(parsed(picture(signal=little)), 1)[0] == half
 
 
 def test_signal_below_zero_hangs_from_the_line() -> None:
