@@ -29,11 +29,11 @@ demo: install
 	$(BIN)/python -m keras_chrome.attend demo/run --plot $(GENE)
 	@printf '\n== 4. A SavedModel, served by the local stand-in for TensorFlow Serving and asked over gRPC\n'
 	$(BIN)/python -m export demo/run --to demo/models --name demo
-	@$(BIN)/python -m serving.local --models demo/models --port $(PORT) >demo/server.log & \
+	@$(BIN)/python -m serving.local --models-dir demo/models --port $(PORT) >demo/server.log & \
 	server=$$!; trap 'kill $$server 2>/dev/null; wait $$server' EXIT; \
 	until grep -s . demo/server.log; do sleep 0.5; kill -0 $$server || exit 1; done; \
 	$(BIN)/python -m serving.client --target localhost:$(PORT) --model demo \
-	    --dataset-dir demo/data/remc/demo/1.0.0 --split test --out demo/served.csv
+	    --dataset remc/demo --data-dir demo/data --split test --out demo/served.csv
 	@printf '\n== Done\n'
 	@$(BIN)/python -m keras_chrome.evaluate demo/run
 	@printf '%s\n' '' \
@@ -44,8 +44,8 @@ demo: install
 	    'demo/models/demo/1                the SavedModel' \
 	    'demo/served.csv                   what the server answered' \
 	    '' \
-	    'A web page for it: $(BIN)/python -m serving.local --models demo/models &' \
-	    '$(BIN)/python -m serving.web --models demo --dataset-dir demo/data/remc/demo/1.0.0'
+	    'A web page for it: $(BIN)/python -m serving.local --models-dir demo/models &' \
+	    '$(BIN)/python -m serving.web --models demo --dataset remc/demo --data-dir demo/data'
 
 test: install
 	$(BIN)/ruff format --check

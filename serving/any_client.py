@@ -15,7 +15,7 @@ from serving.errors import InputError, ServerError
 from serving.genes import Genes
 from serving.in_order import in_order
 from serving.predictions import Prediction, Saliency, join
-from serving.requests import (
+from serving.questions import (
     Answer,
     GeneSource,
     Request,

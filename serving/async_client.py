@@ -24,7 +24,7 @@ from serving.grpc_messages import (
 )
 from serving.in_order import in_order_async
 from serving.predictions import Prediction, Saliency, join
-from serving.requests import (
+from serving.questions import (
     GeneChunk,
     GeneSource,
     Request,

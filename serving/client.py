@@ -18,12 +18,13 @@ then on it names the version that answered in each request: all genes of one `Cl
 one version, also when the server loads another, or moves a label, meanwhile.
 """
 
-import argparse
 import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import repeat, tee
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -35,6 +36,7 @@ from serving.any_client import (
     TIMEOUT_S,
     BlockingClient,
 )
+from serving.command_line import import_tensorflow_quietly, option, parse, run_command
 from serving.description import ModelDescription
 from serving.errors import InputError, ServerError
 from serving.genes import CSV_MARKS, Genes, iter_csv, iter_dataset, iter_numpy
@@ -49,8 +51,7 @@ from serving.grpc_messages import (
 )
 from serving.outputs import Output, output_to
 from serving.predictions import Saliency
-from serving.quiet import import_tensorflow_quietly
-from serving.requests import (
+from serving.questions import (
     Answer,
     Request,
     Signatures,
@@ -58,9 +59,11 @@ from serving.requests import (
     read_signatures,
     read_states,
 )
-from serving.tls import add_tls_options, tls_from
+from serving.tls import TlsOptions
 
-_INTERRUPTED, _PIPE_CLOSED = 130, 141  # as a shell tells of SIGINT and SIGPIPE
+_PIPE_CLOSED = 141  # as a shell tells of SIGPIPE
+_TARGET = "localhost:8500"
+_SOURCES = ("csv", "dataset", "numpy", "describe")
 
 
 class Client(BlockingClient):
@@ -167,137 +170,148 @@ def predict_file(
             bar.update(len(prediction.probability))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClientOptions(TlsOptions):
+    """Options of the command.
+
+    Raises:
+        InputError: If not exactly one source of genes is given, or two ways to the server.
+    """
+
+    csv: Path | None = option(
+        "genes in the published layout: gene id, bin, one column a mark",
+        default=None,
+        group="genes",
+        metavar="FILE",
+    )
+    dataset: Path | None = option(
+        "genes of a built dataset: its name, such as remc/E012, or the folder of its version",
+        default=None,
+        aliases=("dataset_dir",),
+        group="genes",
+    )
+    data_dir: Path | None = option(
+        "where datasets were built (default: that of tensorflow-datasets)",
+        default=None,
+        group="genes",
+        metavar="DIR",
+    )
+    split: str = option("split of the dataset", default="test", group="genes")
+    numpy: Path | None = option(
+        "genes as arrays: .npy with the signal (genes, bins, marks), or .npz with signal, marks "
+        "and gene_id",
+        default=None,
+        group="genes",
+        metavar="FILE",
+    )
+    marks: tuple[str, ...] | None = option(
+        "names of the CSV's columns from the third, or of the last axis of .npy (of a CSV: "
+        f"{' '.join(CSV_MARKS)})",
+        default=None,
+        aliases=("csv_marks",),
+        group="genes",
+        metavar="MARK",
+    )
+    describe: bool = option("say what the model expects, as JSON", default=False)
+    model: str = option("name of the served model")
+    model_version: int | None = option(
+        "its version (default: the highest)", default=None, metavar="N"
+    )
+    label: str | None = option("label of the version, such as stable", default=None)
+    target: str | None = option(f"host:port (default: {_TARGET})", default=None)
+    rest: str | None = option("ask over REST: http://localhost:8501", default=None, metavar="URL")
+    out: Path | None = option(
+        ".csv, .tsv (both also .gz), .parquet, or .nc, which has alpha and beta too "
+        "(default: CSV on standard output)",
+        default=None,
+        metavar="FILE",
+    )
+    saliency: bool = option("also write the gradient: to a .nc file alone", default=False)
+    quiet: bool = option("no progress bar", default=False)
+    batch_size: int = option("genes a request", default=BATCH_SIZE)
+    concurrency: int = option("requests at a time", default=CONCURRENCY)
+    max_message_bytes: int = option("of a request or an answer", default=MAX_MESSAGE_BYTES)
+    timeout_s: float = option("for one request and its retries", default=TIMEOUT_S)
+
+    def __post_init__(self) -> None:
+        given = [f"--{name}" for name in _SOURCES if getattr(self, name)]
+        if len(given) != 1:
+            raise InputError(
+                "Expected --csv, --dataset, --numpy or --describe. Received: "
+                f"{' and '.join(given) or 'none'}"
+            )
+        if self.target is not None and self.rest is not None:
+            raise InputError("Expected --target or --rest. Received: both")
+
+    def make_client(self) -> BlockingClient:
+        """The client that they ask for."""
+        options: dict[str, Any] = {
+            "label": self.label,
+            "tls": self.make_tls(),
+            "timeout_s": self.timeout_s,
+            "batch_size": self.batch_size,
+            "max_message_bytes": self.max_message_bytes,
+            "concurrency": self.concurrency,
+        }
+        if self.rest is None:
+            return Client(self.target or _TARGET, self.model, self.model_version, **options)
+        from serving.rest_client import RestClient
+
+        return RestClient(self.rest, self.model, self.model_version, **options)
+
+    def read_genes(self, description: ModelDescription) -> Iterator[Genes]:
+        """The genes that they name, in chunks of a request."""
+        if self.csv:
+            marks = self.marks or CSV_MARKS
+            return iter_csv(self.csv, description.num_bins, marks, self.batch_size)
+        if self.numpy:
+            return iter_numpy(self.numpy, self.marks, self.batch_size)
+        assert self.dataset is not None
+        known = {key: description.details.get(key) for key in ("bin_bp", "flank_bp", "oriented")}
+        agreeing_with = {key: value for key, value in known.items() if value is not None}
+        return iter_dataset(self.dataset, self.split, agreeing_with, self.batch_size, self.data_dir)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Predict the genes of a file, or describe the model."""
-    args = _parser().parse_args(argv)
+    """Predict the genes of a file, or describe the model.
+
+    Raises:
+        InputError: If an option, a file or the genes in it are not what they should be.
+        ServerError: If the server refuses or cannot be asked.
+    """
+    options = parse(
+        ClientOptions,
+        argv,
+        prog="python -m serving.client",
+        description="Ask TensorFlow Serving, or the local stand-in, for predictions: a table with "
+        "gene_id, probability and, where the model has attention, the mark and bin that it weighs "
+        "most and the weight of each mark; or all of the attention, as NetCDF.",
+    )
     try:
-        output = output_to(args.out, saliency=args.saliency)
-        if args.rest is None or args.dataset_dir:
+        output = output_to(options.out, saliency=options.saliency)
+        if options.rest is None or options.dataset:
             import_tensorflow_quietly()
-        with _client(args) as client:
-            if args.describe:
+        with options.make_client() as client:
+            if options.describe:
                 details = client.description.details
                 about = {"version": client.description.version, "status": client.status()}
                 print(json.dumps({**about, **details, "signatures": client.metadata()}, indent=2))
             else:
                 predict_file(
                     client,
-                    _read_genes(args, client.description),
+                    options.read_genes(client.description),
                     output,
-                    saliency=args.saliency,
+                    saliency=options.saliency,
                     # On standard output the table itself shows how far it is.
-                    show_progress=args.out is not None and not args.quiet,
+                    show_progress=options.out is not None and not options.quiet,
                 )
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read it has seen enough. Python would complain again when it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except (InputError, ServerError, OSError) as error:
-        print(f"python -m serving.client: {error}", file=sys.stderr)
-        return 2
     return 0
 
 
-def _client(args: argparse.Namespace) -> BlockingClient:
-    options = {
-        "label": args.label,
-        "tls": tls_from(args),
-        "timeout_s": args.timeout_s,
-        "batch_size": args.batch_size,
-        "max_message_bytes": args.max_message_bytes,
-        "concurrency": args.concurrency,
-    }
-    if args.rest is None:
-        return Client(args.target, args.model, args.model_version, **options)
-    from serving.rest_client import RestClient
-
-    return RestClient(args.rest, args.model, args.model_version, **options)
-
-
-def _read_genes(args: argparse.Namespace, description: ModelDescription) -> Iterator[Genes]:
-    if args.csv:
-        return iter_csv(args.csv, description.num_bins, args.marks or CSV_MARKS, args.batch_size)
-    if args.numpy:
-        return iter_numpy(args.numpy, args.marks, args.batch_size)
-    known = {key: description.details.get(key) for key in ("bin_bp", "flank_bp", "oriented")}
-    agreeing_with = {key: value for key, value in known.items() if value is not None}
-    return iter_dataset(args.dataset_dir, args.split, agreeing_with, args.batch_size)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m serving.client",
-        description="Ask TensorFlow Serving, or the local stand-in, for predictions: a table with "
-        "gene_id, probability and, where the model has attention, the mark and bin that it weighs "
-        "most and the weight of each mark; or all of the attention, as NetCDF.",
-    )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument(
-        "--csv",
-        metavar="FILE",
-        help="genes in the published layout: gene id, bin, one column a mark",
-    )
-    source.add_argument(
-        "--dataset-dir", metavar="DIR", help="genes of a built dataset: its version folder"
-    )
-    source.add_argument(
-        "--numpy",
-        metavar="FILE",
-        help="genes as arrays: .npy with the signal (genes, bins, marks), or .npz with signal, "
-        "marks and gene_id",
-    )
-    source.add_argument(
-        "--describe", action="store_true", help="say what the model expects, as JSON"
-    )
-    parser.add_argument(
-        "--marks",
-        "--csv-marks",
-        nargs="+",
-        metavar="MARK",
-        help="names of the CSV's columns from the third, or of the last axis of .npy "
-        f"(of a CSV: {' '.join(CSV_MARKS)})",
-    )
-    parser.add_argument("--split", default="test", help="split of the dataset (%(default)s)")
-    parser.add_argument("--model", required=True, help="name of the served model")
-    parser.add_argument("--model-version", type=int, metavar="N", help="default: the highest")
-    parser.add_argument("--label", help="label of the version, such as stable")
-    server = parser.add_mutually_exclusive_group()
-    server.add_argument("--target", default="localhost:8500", help="host:port (%(default)s)")
-    server.add_argument("--rest", metavar="URL", help="ask over REST: http://localhost:8501")
-    add_tls_options(parser)
-    parser.add_argument(
-        "--out",
-        metavar="FILE",
-        help=".csv, .tsv (both also .gz), .parquet, or .nc, which has alpha and beta too; "
-        "default: CSV on standard output",
-    )
-    parser.add_argument(
-        "--saliency", action="store_true", help="also write the gradient: to a .nc file alone"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.add_argument(
-        "--batch-size", type=int, default=BATCH_SIZE, help="genes a request (%(default)s)"
-    )
-    parser.add_argument(
-        "--concurrency", type=int, default=CONCURRENCY, help="requests at a time (%(default)s)"
-    )
-    parser.add_argument(
-        "--max-message-bytes",
-        type=int,
-        default=MAX_MESSAGE_BYTES,
-        help="of a request or an answer (%(default)s)",
-    )
-    parser.add_argument(
-        "--timeout-s",
-        type=float,
-        default=TIMEOUT_S,
-        help="for one request and its retries (%(default)s)",
-    )
-    return parser
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main, InputError, ServerError)

@@ -57,13 +57,6 @@ def read_csv(path: str | Path, num_bins: int, marks: Sequence[str] = CSV_MARKS) 
     return _join(iter_csv(path, num_bins, marks))
 
 
-def read_dataset(
-    dataset_dir: str | Path, split: str, agreeing_with: Mapping[str, Any] | None = None
-) -> Genes:
-    """All genes that `iter_dataset` reads."""
-    return _join(iter_dataset(dataset_dir, split, agreeing_with))
-
-
 def _join(chunks: Iterable[Genes]) -> Genes:
     gene_id, signal, marks = zip(*chunks, strict=True)
     return Genes(np.concatenate(gene_id), np.concatenate(signal), marks[0])
@@ -174,27 +167,36 @@ def _numbers(
     return numbers
 
 
-def open_dataset(dataset_dir: str | Path) -> Any:
+def open_dataset(dataset: str | Path, data_dir: str | Path | None = None) -> Any:
     """The builder, of tensorflow-datasets, of a built dataset.
 
     Args:
-        dataset_dir: Its version folder, which holds `dataset_info.json`.
+        dataset: Its name, such as `remc/E012`, of which the highest version is taken; or the
+            folder of its version, which holds `dataset_info.json`.
+        data_dir: Where datasets were built; the default of tensorflow-datasets if None.
 
     Raises:
         InputError: If there is no such dataset, or its metadata do not name its marks.
     """
-    if not (Path(dataset_dir) / "dataset_info.json").is_file():
-        raise InputError(
-            "Expected the version folder of a built dataset, which holds dataset_info.json. "
-            f"Received: dataset_dir={dataset_dir}. Build one: tfds build remc"
-        )
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder_from_directory(dataset_dir)
-    if "marks" not in (builder.info.metadata or {}):
-        raise InputError(
-            f"Expected a dataset whose metadata name its marks. Received: dataset_dir={dataset_dir}"
+    folder = Path(dataset)
+    if not (folder / "dataset_info.json").is_file():
+        root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+        versions = sorted(
+            (path.parent for path in (root / dataset).glob("*/dataset_info.json")),
+            key=lambda path: [int(part) for part in path.name.split(".") if part.isdecimal()],
         )
+        if not versions:
+            raise InputError(
+                "Expected a built dataset: its name, or the folder of its version, which holds "
+                f"dataset_info.json. Received: dataset={dataset}, data_dir={root}. Build it: tfds "
+                f"build remc --config {folder.name} --data_dir {root}"
+            )
+        folder = versions[-1]
+    builder = tfds.builder_from_directory(folder)
+    if "marks" not in (builder.info.metadata or {}):
+        raise InputError(f"Expected a dataset whose metadata name its marks. Received: {folder}")
     return builder
 
 
@@ -208,23 +210,25 @@ def examples_of(builder: Any, split: str) -> Iterator[Mapping[str, Any]]:
 
 
 def iter_dataset(
-    dataset_dir: str | Path,
+    dataset: str | Path,
     split: str,
     agreeing_with: Mapping[str, Any] | None = None,
     chunk_genes: int = CHUNK_GENES,
+    data_dir: str | Path | None = None,
 ) -> Iterator[Genes]:
     """Read genes from a built dataset.
 
     Args:
-        dataset_dir: Its version folder, which holds `dataset_info.json`.
+        dataset: As in `open_dataset`.
         split: Name of a split.
         agreeing_with: Metadata that the dataset must have, such as `bin_bp`.
         chunk_genes: Most genes at a time.
+        data_dir: As in `open_dataset`.
 
     Raises:
         InputError: If there is no such dataset or split, or its metadata differ.
     """
-    builder = open_dataset(dataset_dir)
+    builder = open_dataset(dataset, data_dir)
     metadata = builder.info.metadata
     if split not in builder.info.splits:
         raise InputError(
@@ -234,10 +238,10 @@ def iter_dataset(
         if metadata.get(key) != expected:
             raise InputError(
                 f"Expected {key}={expected}, on which the model was trained. Received: "
-                f"{key}={metadata.get(key)} in {dataset_dir}"
+                f"{key}={metadata.get(key)} in {dataset}"
             )
     if not builder.info.splits[split].num_examples:
-        raise InputError(f"Expected genes. Received: an empty split={split} of {dataset_dir}")
+        raise InputError(f"Expected genes. Received: an empty split={split} of {dataset}")
     examples = examples_of(builder, split)
     while chunk := list(islice(examples, chunk_genes)):
         yield Genes(

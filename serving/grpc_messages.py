@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from serving.errors import ServerError
-from serving.requests import Answer, Request, VersionChoice
+from serving.questions import Answer, Request, VersionChoice
 from serving.tls import Tls
 
 # A server that comes back is noticed within a second, not within the two minutes of gRPC's default.
@@ -116,7 +116,8 @@ def to_json(message: Any) -> Mapping[str, Any]:
     """A message as the REST interface writes it."""
     from google.protobuf import json_format
 
-    return json_format.MessageToDict(message, preserving_proto_field_name=True)
+    fields: Mapping[str, Any] = json_format.MessageToDict(message, preserving_proto_field_name=True)
+    return fields
 
 
 def _fill(model_spec: Any, model: str, choice: VersionChoice) -> None:

@@ -8,7 +8,7 @@ configuration files. It is not TensorFlow Serving: one process in Python, for on
 
 The folder of models stands for the container's `/models`: `MODELS/NAME/VERSION/saved_model.pb`.
 
-    python -m serving.local --models models --port 8500
+    python -m serving.local --models-dir models --port 8500
 
 or, from Python:
 
@@ -21,24 +21,25 @@ of models, or is refused; operations that could reach files or the network are r
 `--allow-unsafe-ops`. Classify, Regress and MultiInference are not there.
 """
 
-import argparse
 import asyncio
 import logging
 import os
 import signal
 import socket
-import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from serving.command_line import import_tensorflow_quietly, option, parse, run_command
 from serving.errors import InputError
-from serving.quiet import import_tensorflow_quietly
+from serving.models_config import read_models_config
+from serving.ports import address, listen
 
 if TYPE_CHECKING:
     import uvicorn
@@ -97,17 +98,19 @@ class LocalServer:
         allow_unsafe_ops: bool = False,
     ) -> None:
         from serving.stand_in.batching import BatchingParameters
+        from serving.stand_in.grpc_api import server_credentials
         from serving.stand_in.metrics import Metrics
         from serving.stand_in.model_store import ModelStore
 
         for wanted in (port, rest_port):
             if wanted is not None:
-                _check_free(host, wanted)
+                # The system says why not; gRPC writes its own log and says only that it failed.
+                listen(host, wanted).close()
         if not poll_wait_s > 0:
             raise InputError(f"Expected a positive number. Received: poll_wait_s={poll_wait_s}")
         if batching is None or isinstance(batching, str | Path):
             batching = BatchingParameters.from_file(batching) if batching else BatchingParameters()
-        credentials = _credentials(ssl_config_file) if ssl_config_file else None
+        credentials = server_credentials(ssl_config_file) if ssl_config_file else None
         self._host = host
         self._model_config_file = model_config_file
         self._poll_wait_s = poll_wait_s
@@ -182,28 +185,28 @@ class LocalServer:
             ],
         )
         api = self._api = GrpcApi(self._grpc, service, self._metrics)
-        address = f"{self._host}:{port}"
+        wanted = address(self._host, port)
         bound = (
-            self._grpc.add_secure_port(address, credentials)
+            self._grpc.add_secure_port(wanted, credentials)
             if credentials
-            else self._grpc.add_insecure_port(address)
+            else self._grpc.add_insecure_port(wanted)
         )
         await self._grpc.start()
         if rest_port is not None:
             await self._start_rest(service, rest_port)
         await api.set_health(True)
         self._polling = asyncio.create_task(self._poll_again_and_again())
-        return f"{self._host}:{bound}"
+        return address(self._host, bound)
 
     async def _start_rest(self, service: Any, port: int) -> None:
         import uvicorn
 
         from serving.stand_in.rest_api import rest_api
 
-        listening = socket.create_server((self._host, port))
+        listening = listen(self._host, port)
         # The end of an answer is not to wait for the client to confirm its beginning.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.rest_url = f"http://{self._host}:{listening.getsockname()[1]}"
+        self.rest_url = f"http://{address(self._host, listening.getsockname()[1])}"
         application = rest_api(service, self._metrics, self._max_message_bytes)
         config = uvicorn.Config(
             application, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=60
@@ -249,14 +252,9 @@ class LocalServer:
             raise InputError(f"Expected models that can be served. Received: {error}") from error
 
     def _read_config(self) -> Any:
-        from tensorflow_serving.config import model_server_config_pb2
-
-        from serving.messages import read_text_proto
-
         if self._model_config_file is None:
             return self._models.config_of_folder()
-        message = model_server_config_pb2.ModelServerConfig()
-        return read_text_proto(self._model_config_file, message)
+        return read_models_config(self._model_config_file)
 
     async def _poll_again_and_again(self) -> None:
         last_fault = ""
@@ -285,116 +283,81 @@ class LocalServer:
         return ""
 
 
-def _credentials(path: str | Path) -> grpc.ServerCredentials:
-    from serving.messages import SSLConfig, read_text_proto
+@dataclass(frozen=True, kw_only=True)
+class LocalOptions:
+    """Options of the command; `LocalServer` describes them."""
 
-    config: Any = read_text_proto(path, SSLConfig())
-    for name in ("server_key", "server_cert"):
-        if "-----BEGIN " not in getattr(config, name):
-            raise InputError(f"Expected PEM text. Received: {path}: {name}, which has none")
-    if config.client_verify and not config.custom_ca:
-        raise InputError(
-            "Expected custom_ca, which may vouch for clients. Received: "
-            f"{path}: client_verify without it"
-        )
-    return grpc.ssl_server_credentials(
-        [(config.server_key.encode(), config.server_cert.encode())],
-        config.custom_ca.encode() or None,
-        require_client_auth=config.client_verify,
+    models_dir: Path = option(
+        "folder of models, NAME/VERSION inside; stands for the container's /models",
+        aliases=("models",),
+        metavar="DIR",
+    )
+    host: str = option("address to listen on", default="127.0.0.1")
+    port: int = option("port, 0 for any", default=8500)
+    rest_port: int | None = option(
+        "port of REST and Prometheus (default: closed)", default=None, metavar="N"
+    )
+    model_config_file: Path | None = option(
+        "models, versions and labels, as TensorFlow Serving reads them; read again and again "
+        "(default: every model in the folder, its highest version)",
+        default=None,
+        metavar="FILE",
+    )
+    batching_parameters_file: Path | None = option(
+        "how requests are batched, as TensorFlow Serving reads it", default=None, metavar="FILE"
+    )
+    ssl_config_file: Path | None = option(
+        "certificates, as TensorFlow Serving reads them (default: not encrypted)",
+        default=None,
+        metavar="FILE",
+    )
+    poll_wait_s: float = option("between looks at the files", default=1.0)
+    grace_s: float = option("for requests under way at the end", default=30.0)
+    allow_unsafe_ops: bool = option(
+        "load models that may reach files, the network or other code", default=False
     )
 
 
-def _check_free(host: str, port: int) -> None:
-    """Ask the system, which says why; gRPC writes its own log and says only that it failed."""
-    try:
-        socket.create_server((host, port)).close()
-    except (OSError, OverflowError) as error:
-        number = getattr(error, "errno", None)
-        raise OSError(
-            f"Expected an address and a port that can be listened on. Received: {host}:{port} "
-            f"({os.strerror(number) if number else error}). Take another with --host or --port"
-        ) from error
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve until interrupted or terminated.
 
-
-def main(argv: list[str] | None = None) -> int:
-    """Serve until interrupted or terminated."""
-    parser = argparse.ArgumentParser(
+    Raises:
+        InputError: As `LocalServer`.
+        OSError: As `LocalServer`.
+    """
+    options = parse(
+        LocalOptions,
+        argv,
         prog="python -m serving.local",
         description="A local stand-in for TensorFlow Serving, for tests and for trying out: its "
         "gRPC and REST interfaces and its files of configuration. Stops on SIGINT and SIGTERM, "
         "once what is under way is answered.",
     )
-    parser.add_argument(
-        "--models",
-        required=True,
-        help="folder of models, NAME/VERSION inside; stands for the container's /models",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument("--port", type=int, default=8500, help="port, 0 for any (%(default)s)")
-    parser.add_argument(
-        "--rest-port", type=int, metavar="N", help="port of REST and Prometheus (default: closed)"
-    )
-    parser.add_argument(
-        "--model-config-file",
-        metavar="FILE",
-        help="models, versions and labels, as TensorFlow Serving reads them; read again and again "
-        "(default: every model in the folder, its highest version)",
-    )
-    parser.add_argument(
-        "--batching-parameters-file",
-        metavar="FILE",
-        help="how requests are batched, as TensorFlow Serving reads it",
-    )
-    parser.add_argument(
-        "--ssl-config-file",
-        metavar="FILE",
-        help="certificates, as TensorFlow Serving reads them (default: not encrypted)",
-    )
-    parser.add_argument(
-        "--poll-wait-s", type=float, default=1.0, help="between looks at the files (%(default)s)"
-    )
-    parser.add_argument(
-        "--grace-s",
-        type=float,
-        default=30.0,
-        help="for requests under way at the end (%(default)s)",
-    )
-    parser.add_argument(
-        "--allow-unsafe-ops",
-        action="store_true",
-        help="load models that may reach files, the network or other code",
-    )
-    args = parser.parse_args(argv)
     # A GPU stays with whoever trains on it.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    try:
-        import_tensorflow_quietly()
-        server = LocalServer(
-            args.models,
-            host=args.host,
-            port=args.port,
-            rest_port=args.rest_port,
-            model_config_file=args.model_config_file,
-            batching=args.batching_parameters_file,
-            ssl_config_file=args.ssl_config_file,
-            poll_wait_s=args.poll_wait_s,
-            allow_unsafe_ops=args.allow_unsafe_ops,
-        )
-    except (InputError, OSError) as error:
-        print(f"python -m serving.local: {error}", file=sys.stderr)
-        return 2
+    import_tensorflow_quietly()
+    server = LocalServer(
+        options.models_dir,
+        host=options.host,
+        port=options.port,
+        rest_port=options.rest_port,
+        model_config_file=options.model_config_file,
+        batching=options.batching_parameters_file,
+        ssl_config_file=options.ssl_config_file,
+        poll_wait_s=options.poll_wait_s,
+        allow_unsafe_ops=options.allow_unsafe_ops,
+    )
     served = ", ".join(f"{name} {versions}" for name, versions in server.models.items())
     print(f"Local stand-in for TensorFlow Serving on {server.target}: {served}", flush=True)
     if server.rest_url:
         print(f"REST and Prometheus on {server.rest_url}", flush=True)
     stopping.wait()
-    server.close(args.grace_s)
-    return 0
+    server.close(options.grace_s)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main, InputError)

@@ -89,9 +89,10 @@ def read_text_proto(path: str | Path, message: _Message) -> _Message:
     """
     name = message.DESCRIPTOR.name
     try:
-        return text_format.Parse(Path(path).read_text(), message)
+        text_format.Parse(Path(path).read_text(), message)
     except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise InputError(
             f"Expected a {name} in protobuf's text format. Received: {path} ({reason})"
         ) from error
+    return message

@@ -16,7 +16,7 @@ from requests.adapters import HTTPAdapter
 
 from serving.any_client import BlockingClient
 from serving.errors import InputError, ServerError
-from serving.requests import (
+from serving.questions import (
     Answer,
     Request,
     Signatures,

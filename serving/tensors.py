@@ -74,6 +74,7 @@ def to_array(proto: "tensor_pb2.TensorProto", max_bytes: int | None = None) -> n
         content = PackedFloats.FromString(proto.SerializeToString()).float_val
         return np.frombuffer(content, np.float32).reshape(shape)
     try:
-        return tf.make_ndarray(proto)
+        array: np.ndarray = tf.make_ndarray(proto)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise TensorError(str(error)) from error
+    return array

@@ -1,11 +1,11 @@
 """TLS for a channel to a server, with or without a certificate of one's own."""
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
+from serving.command_line import option
 from serving.errors import InputError
 
 
@@ -53,25 +53,30 @@ class Tls:
         return [("grpc.ssl_target_name_override", self.server_name)]
 
 
-def add_tls_options(parser: argparse.ArgumentParser) -> None:
-    """Give a command the options that `tls_from` reads."""
-    parser.add_argument("--tls", action="store_true", help="TLS, with no file of one's own")
-    parser.add_argument("--tls-ca", metavar="PEM", help="authorities that vouch for the server")
-    parser.add_argument("--tls-cert", metavar="PEM", help="certificate to show to the server")
-    parser.add_argument("--tls-key", metavar="PEM", help="its key")
-    parser.add_argument(
-        "--tls-server-name", metavar="NAME", help="name in the server's certificate"
+@dataclass(frozen=True, kw_only=True)
+class TlsOptions:
+    """Options of a command that may reach its server over TLS; `Tls` describes them."""
+
+    tls: bool = option("TLS, with no file of one's own", default=False, group="TLS")
+    tls_ca: Path | None = option(
+        "authorities that vouch for the server", default=None, group="TLS", metavar="PEM"
+    )
+    tls_cert: Path | None = option(
+        "certificate to show to the server", default=None, group="TLS", metavar="PEM"
+    )
+    tls_key: Path | None = option("its key", default=None, group="TLS", metavar="PEM")
+    tls_server_name: str | None = option(
+        "name in the server's certificate", default=None, group="TLS", metavar="NAME"
     )
 
+    def make_tls(self) -> Tls | None:
+        """What the options say; None where there are none.
 
-def tls_from(args: argparse.Namespace) -> Tls | None:
-    """What the options say; None where there are none.
-
-    Raises:
-        InputError: As `Tls`.
-    """
-    files = (args.tls_ca, args.tls_cert, args.tls_key, args.tls_server_name)
-    return Tls(*files) if args.tls or any(files) else None
+        Raises:
+            InputError: As `Tls`.
+        """
+        files = (self.tls_ca, self.tls_cert, self.tls_key, self.tls_server_name)
+        return Tls(*files) if self.tls or any(files) else None
 
 
 def _read(path: str | Path | None) -> bytes | None:

@@ -2,7 +2,7 @@
 # Checks all of the container in one go, on a machine with Docker: builds the image, starts the
 # compose file with a copy of your models, and asks the server what it should answer.
 #
-#   serving/verify.sh --models MODELS
+#   serving/verify.sh --models-dir MODELS
 #   serving/verify.sh --run RUN_DIR
 #
 # MODELS is a folder that `python -m export` wrote; it is copied and stays as it is. With --run a run
@@ -15,13 +15,15 @@ set -euo pipefail
 umask 022
 
 usage() {
-    echo "usage: verify.sh --models MODELS | --run RUN_DIR" >&2
+    echo "usage: verify.sh --models-dir MODELS | --run RUN_DIR" >&2
     exit 2
 }
 
 [[ $# -eq 2 ]] || usage
-source_kind=$1
-[[ $source_kind == --models || $source_kind == --run ]] || usage
+case $1 in
+    --models-dir | --models | --run) source_kind=$1 ;;
+    *) usage ;;
+esac
 source=$(realpath -e "$2")
 
 cd "$(dirname "$(realpath "$0")")/.."
@@ -92,7 +94,7 @@ else
     cp -r "$source" "$models"
     step "copied $source"
 fi
-read -r model version < <(verification models --models "$models") || fail "no models to serve"
+read -r model version < <(verification models --models-dir "$models") || fail "no models to serve"
 chmod -R a+rX "$work"
 
 read -r GRPC_PORT REST_PORT PROMETHEUS_PORT < <(verification ports --count 3)
@@ -143,7 +145,7 @@ quietly verification prometheus --url "http://127.0.0.1:$PROMETHEUS_PORT" --time
     fail "Prometheus does not see it"
 step "$(cat "$work/log")"
 
-new_version=$(verification add-version --models "$models" --model "$model")
+new_version=$(verification add-version --models-dir "$models" --model "$model")
 quietly verification wait --url "$rest" --model "$model" --version "$new_version" \
     --timeout-s 90 || fail "the new version is not taken up"
 predict "$work/swapped.csv" "$new_version" || fail "the new version does not answer"

@@ -8,16 +8,17 @@ format, that holds what is in them. TensorFlow Serving checks little of it: with
 the certificate's it starts, and every handshake fails. So all is checked here.
 """
 
-import argparse
 import os
 import re
 import ssl
-import sys
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf import text_format
 
+from serving.command_line import option, parse, run_command
 from serving.errors import InputError
 from serving.messages import SSLConfig
 
@@ -53,7 +54,7 @@ def make_ssl_config(
         config.custom_ca = _read_pem(client_ca_file, _CERTIFICATE, "a certificate")
         config.client_verify = True
         _check_authorities(client_ca_file, config.custom_ca)
-    return text_format.MessageToString(config)
+    return str(text_format.MessageToString(config))
 
 
 def write_ssl_config(path: str | Path, text: str) -> None:
@@ -130,30 +131,37 @@ def _check_authorities(path: str | Path, pem: str) -> None:
         )
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Write an SSLConfig."""
-    parser = argparse.ArgumentParser(
+@dataclass(frozen=True, kw_only=True)
+class SslOptions:
+    """Options of the command."""
+
+    cert: Path = option("the server's certificate", metavar="PEM")
+    key: Path = option("its key, not encrypted", metavar="PEM")
+    client_ca: Path | None = option(
+        "authorities that vouch for clients, which then need a certificate",
+        default=None,
+        metavar="PEM",
+    )
+    out: Path = option("a new file", metavar="FILE")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write an SSLConfig.
+
+    Raises:
+        InputError: As `make_ssl_config` and `write_ssl_config`.
+    """
+    options = parse(
+        SslOptions,
+        argv,
         prog="python -m serving.container.ssl_config",
         description="Write the file that TensorFlow Serving's --ssl_config_file takes.",
     )
-    parser.add_argument("--cert", required=True, metavar="PEM", help="the server's certificate")
-    parser.add_argument("--key", required=True, metavar="PEM", help="its key, not encrypted")
-    parser.add_argument(
-        "--client-ca",
-        metavar="PEM",
-        help="authorities that vouch for clients, which then need a certificate",
-    )
-    parser.add_argument("--out", required=True, metavar="FILE", help="a new file")
-    args = parser.parse_args(argv)
-    try:
-        write_ssl_config(args.out, make_ssl_config(args.cert, args.key, args.client_ca))
-    except InputError as error:
-        print(f"python -m serving.container.ssl_config: {error}", file=sys.stderr)
-        return 2
-    clients = "clients with a certificate" if args.client_ca else "any client"
-    print(f"{args.out}: TLS, for {clients}. It holds the key; its owner alone may read it")
-    return 0
+    text = make_ssl_config(options.cert, options.key, options.client_ca)
+    write_ssl_config(options.out, text)
+    clients = "clients with a certificate" if options.client_ca else "any client"
+    print(f"{options.out}: TLS, for {clients}. It holds the key; its owner alone may read it")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main, InputError)

@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from serving.errors import InputError
+from serving.messages import SSLConfig, read_text_proto
 from serving.stand_in.metrics import Metrics
 from serving.stand_in.servable import RequestError
 from serving.stand_in.service import Service
@@ -105,7 +108,7 @@ def _answering(
             # As a server written in C++ does; gRPC for Python would log a traceback each time.
             await context.abort(grpc.StatusCode.INTERNAL, f"Failed to parse a {kind.__name__}")
         try:
-            return (await answer(request)).SerializeToString()
+            return bytes((await answer(request)).SerializeToString())
         except RequestError as fault:
             code, message = fault.code, str(fault)
         except Exception as error:
@@ -118,3 +121,25 @@ def _answering(
         raise AssertionError  # abort has raised
 
     return method
+
+
+def server_credentials(path: str | Path) -> grpc.ServerCredentials:
+    """What TensorFlow Serving's SSLConfig says.
+
+    Raises:
+        InputError: If the file cannot be read, or does not hold what is needed.
+    """
+    config: Any = read_text_proto(path, SSLConfig())
+    for name in ("server_key", "server_cert"):
+        if "-----BEGIN " not in getattr(config, name):
+            raise InputError(f"Expected PEM text. Received: {path}: {name}, which has none")
+    if config.client_verify and not config.custom_ca:
+        raise InputError(
+            "Expected custom_ca, which may vouch for clients. Received: "
+            f"{path}: client_verify without it"
+        )
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        config.custom_ca.encode() or None,
+        require_client_auth=config.client_verify,
+    )

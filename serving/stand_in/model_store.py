@@ -149,7 +149,7 @@ class ModelStore:
             folders = sorted(path for path in self.models_dir.iterdir() if path.is_dir())
         except OSError as error:
             raise InputError(
-                f"Expected a folder of models. Received: models={self.models_dir} "
+                f"Expected a folder of models. Received: models_dir={self.models_dir} "
                 f"({error.strerror}). Export one: python -m export RUN --to {self.models_dir} "
                 "--name NAME"
             ) from error

@@ -1,112 +1,94 @@
 """`python -m serving.web`: serve the page."""
 
-import argparse
 import contextlib
-import importlib.util
 import os
-import socket
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 
+from serving.command_line import (
+    import_tensorflow_quietly,
+    option,
+    parse_given,
+    run_command,
+)
 from serving.errors import InputError
-from serving.tls import add_tls_options, tls_from
+from serving.ports import address, listen
+from serving.tls import TlsOptions
+from serving.web.config import WebConfig
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
 # More at once than people at their browsers need.
 _MAX_CONNECTIONS = 64
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Serve the page until interrupted or terminated."""
-    parser = argparse.ArgumentParser(
+@dataclass(frozen=True, kw_only=True)
+class PageOptions(TlsOptions):
+    """Options of the command beside those of `WebConfig`."""
+
+    dataset: tuple[Path, ...] = option(
+        "built datasets whose genes can be picked: their names, such as remc/E012, or the folders "
+        "of their versions",
+        default=(),
+        aliases=("dataset_dir",),
+        group="genes",
+    )
+    data_dir: Path | None = option(
+        "where datasets were built (default: that of tensorflow-datasets)",
+        default=None,
+        group="genes",
+        metavar="DIR",
+    )
+    splits: tuple[str, ...] | None = option(
+        "splits of these datasets (default: all)", default=None, group="genes", metavar="SPLIT"
+    )
+    host: str = option("address to listen on", default="127.0.0.1")
+    port: int = option("port to listen on, 0 for a free one", default=8080)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve the page until interrupted or terminated.
+
+    Raises:
+        InputError: If an option, or a file that it names, is not what it should be.
+        OSError: If the port cannot be had.
+    """
+    given = parse_given(
+        WebConfig,
+        PageOptions,
+        argv=argv,
         prog="python -m serving.web",
         description="A web page that asks TensorFlow Serving, or the local stand-in: pick a gene "
         "of a dataset, or give CSV text, and see the prediction and where the model looked. It "
         "asks nobody for a password: put it behind something that does before others can reach "
         "it. Stops on SIGINT and SIGTERM.",
     )
-    parser.add_argument("--target", default="localhost:8500", help="host:port (%(default)s)")
-    models = parser.add_mutually_exclusive_group(required=True)
-    models.add_argument("--models", nargs="+", metavar="NAME", default=[], help="served models")
-    models.add_argument(
-        "--models-config",
-        metavar="FILE",
-        help="TensorFlow Serving's models.config, which names models and labels of versions; "
-        "read anew for every page",
-    )
-    parser.add_argument(
-        "--dataset-dir",
-        nargs="+",
-        metavar="DIR",
-        default=[],
-        help="built datasets whose genes can be picked: their version folders",
-    )
-    parser.add_argument(
-        "--splits", nargs="+", metavar="SPLIT", help="splits of these datasets (default: all)"
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument(
-        "--port", type=int, default=8080, help="port to listen on, 0 for a free one (%(default)s)"
-    )
-    parser.add_argument(
-        "--allowed-hosts",
-        nargs="+",
-        metavar="NAME",
-        help="names under which the page may be asked for, such as that of a proxy before it "
-        "(default: this machine's own on a loopback address, otherwise any)",
-    )
-    add_tls_options(parser)
-    parser.add_argument(
-        "--max-upload-mb", type=float, default=8.0, help="most CSV text, MB (%(default)g)"
-    )
-    parser.add_argument(
-        "--max-genes", type=int, default=2000, help="most genes at once (%(default)s)"
-    )
-    parser.add_argument(
-        "--timeout-s", type=float, default=30.0, help="longest wait for an answer (%(default)g)"
-    )
-    args = parser.parse_args(argv)
-    try:
-        _serve(args)
-    except (InputError, OSError) as error:
-        print(f"python -m serving.web: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-def _serve(args: argparse.Namespace) -> None:
-    for module in ("starlette", "uvicorn", "jinja2", "python_multipart"):
-        if importlib.util.find_spec(module) is None:
-            raise InputError(
-                f"Expected what the page is made with. Received: no module {module}. Install it: "
-                "pip install 'keras-chrome[web]'"
-            )
-    import uvicorn
-
-    from serving.quiet import import_tensorflow_quietly
-    from serving.web.app import WebConfig, build_app
-    from serving.web.catalogue import read_catalogues
-
-    tls = tls_from(args)
+    names = {field.name for field in fields(PageOptions)}
+    options = PageOptions(**{name: value for name, value in given.items() if name in names})
+    of_config = {name: value for name, value in given.items() if name not in names}
+    if options.host in _LOOPBACK:
+        of_config = {"allowed_hosts": _OWN_NAMES, **of_config}
+    tls = options.make_tls()
     if tls is not None:
         tls.credentials()  # now rather than at the first request
-    is_loopback = args.host in _LOOPBACK
-    own_names = ("localhost", "127.0.0.1", "[::1]") if is_loopback else ("*",)
-    with _listening(args.host, args.port) as listener:
+    _serve(replace(WebConfig(**of_config), tls=tls), options)
+
+
+def _serve(config: WebConfig, options: PageOptions) -> None:
+    # Starlette would miss it at the first form alone.
+    import python_multipart  # noqa: F401
+    import uvicorn
+
+    from serving.web.app import build_app
+    from serving.web.catalogue import read_catalogues
+
+    with listen(options.host, options.port) as listener:
         # TensorFlow reads datasets and packs arrays here; predicting is the server's.
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
         import_tensorflow_quietly()
-        config = WebConfig(
-            target=args.target,
-            models=args.models,
-            models_config=args.models_config,
-            catalogues=read_catalogues(args.dataset_dir, args.splits),
-            tls=tls,
-            timeout_s=args.timeout_s,
-            max_upload_mb=args.max_upload_mb,
-            max_genes=args.max_genes,
-            allowed_hosts=args.allowed_hosts or own_names,
-        )
+        catalogues = read_catalogues(options.dataset, options.splits, options.data_dir)
+        config = replace(config, catalogues=catalogues)
         server = uvicorn.Server(
             uvicorn.Config(
                 build_app(config),
@@ -117,28 +99,12 @@ def _serve(args: argparse.Namespace) -> None:
                 timeout_graceful_shutdown=5,
             )
         )
-        host, port = listener.getsockname()[:2]
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        url = f"http://{address(*listener.getsockname()[:2])}"
         models = ", ".join(model.text for model in config.offered_models())
-        print(f"http://{address} asks {args.target} for {models}", flush=True)
+        print(f"{url} asks {config.target} for {models}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
 
 
-def _listening(host: str, port: int) -> socket.socket:
-    reason = "a port is a number from 0 to 65535"
-    if 0 <= port < 2**16:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            return socket.create_server((host, port), family=family)
-        except OSError as error:
-            # Python says the address once more.
-            reason = (error.strerror or str(error)).partition(" (while ")[0]
-    raise OSError(
-        f"Expected an address and a port that can be listened on. Received: {host}:{port} "
-        f"({reason}). Take another with --host or --port"
-    )
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main, InputError)

@@ -124,22 +124,44 @@ class Catalogue:
         return set(details["marks"]) <= set(self.marks)
 
 
-def read_catalogue(dataset_dir: str | Path, splits: Sequence[str] | None = None) -> Catalogue:
+class NoGeneError(InputError):
+    """No gene of a dataset, or more than one, has exactly that name."""
+
+    def __init__(self, text: str, number: int, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        if number > 1:
+            super().__init__(
+                f"Expected one gene. Received: gene={text}, the name of {number} genes of "
+                f"{catalogue.name}"
+            )
+        else:
+            super().__init__(
+                f"Expected the symbol or id of a gene of {catalogue.name}. Received: gene={text}. "
+                "Try the start of its name"
+            )
+
+
+def read_catalogue(
+    dataset: str | Path,
+    splits: Sequence[str] | None = None,
+    data_dir: str | Path | None = None,
+) -> Catalogue:
     """Read the genes of a built dataset.
 
     Args:
-        dataset_dir: Its version folder, which holds `dataset_info.json`.
+        dataset: Its name, or the folder of its version, as `serving.genes.open_dataset` takes it.
         splits: Names of splits; all by default.
+        data_dir: Where datasets were built; the default of tensorflow-datasets if None.
 
     Raises:
         InputError: If there is no such dataset or split.
     """
-    builder = open_dataset(dataset_dir)
+    builder = open_dataset(dataset, data_dir)
     info = builder.info
     for split in splits or ():
         if split not in info.splits:
             raise InputError(
-                f"Expected one of the splits {', '.join(info.splits)} of {dataset_dir}. Received: "
+                f"Expected one of the splits {', '.join(info.splits)} of {dataset}. Received: "
                 f"split={split}"
             )
     genes: list[Gene] = []
@@ -152,7 +174,7 @@ def read_catalogue(dataset_dir: str | Path, splits: Sequence[str] | None = None)
             genes.append(_gene(example, gene_id, times[gene_id], split))
             signals.append(example["signal"])
     if not genes:
-        raise InputError(f"Expected genes. Received: dataset_dir={dataset_dir}, which has none")
+        raise InputError(f"Expected genes. Received: dataset={dataset}, which has none")
     name = "/".join(filter(None, (info.name, info.config_name)))
     return Catalogue(
         name, dict(info.metadata), tuple(info.metadata["marks"]), genes, np.stack(signals)
@@ -183,7 +205,9 @@ def _text(value: Any) -> str:
 
 
 def read_catalogues(
-    dataset_dirs: Sequence[str | Path], splits: Sequence[str] | None = None
+    datasets: Sequence[str | Path],
+    splits: Sequence[str] | None = None,
+    data_dir: str | Path | None = None,
 ) -> dict[str, Catalogue]:
     """Read several datasets, by their names.
 
@@ -191,12 +215,12 @@ def read_catalogues(
         InputError: Likewise, and if two have the same name.
     """
     catalogues: dict[str, Catalogue] = {}
-    for dataset_dir in dataset_dirs:
-        catalogue = read_catalogue(dataset_dir, splits)
+    for dataset in datasets:
+        catalogue = read_catalogue(dataset, splits, data_dir)
         if catalogue.name in catalogues:
             raise InputError(
                 f"Expected datasets of different names. Received: {catalogue.name} twice, the "
-                f"second in {dataset_dir}. Give one of them"
+                f"second in {dataset}. Give one of them"
             )
         catalogues[catalogue.name] = catalogue
     return catalogues

@@ -5,111 +5,22 @@ file of one, with the rules inside.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from serving.web.numbers import MINUS, brief, decimals, signed
+from serving.web.gene_picture import GenePicture, Region
+from serving.web.numbers import MINUS, brief
 from serving.web.palette import MARK_CLASSES, light_colours, mark_class, ramp_level
+from serving.web.svg import clean, element, path, rounded, text_at
 
 _FONT = (
     "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, "
     "sans-serif"
 )
 _LEVELS = range(ramp_level(1.0) + 1)
-
-
-@dataclass(frozen=True)
-class Region:
-    """The bins around a TSS.
-
-    Attributes:
-        num_bins: Number of bins.
-        bin_bp: Width of a bin in bp, or None where the model does not say.
-        flank_bp: bp from the start of the first bin to the TSS, or None.
-        oriented: True if bins run in the direction of transcription, False if along the genome,
-            None if that is not known.
-    """
-
-    num_bins: int
-    bin_bp: int | None = None
-    flank_bp: int | None = None
-    oriented: bool | None = None
-
-    @property
-    def tss_bin(self) -> float | None:
-        """Where the TSS lies, in bins from the start of the region, if it is known."""
-        if not self.bin_bp or self.flank_bp is None:
-            return None
-        return self.flank_bp / self.bin_bp
-
-    @property
-    def axis(self) -> str:
-        """What runs along the bins, and in which direction."""
-        along = {
-            True: "along the direction of transcription",
-            False: "along the genome",
-            None: "in the order of the input",
-        }[self.oriented]
-        if self.tss_bin is None:
-            return f"bin, {along}"
-        return f"distance from the TSS, kb, {along}"
-
-    def place(self, bin_: int) -> str:
-        """The place of a bin, counted from 0, in words."""
-        if not self.bin_bp or self.flank_bp is None:
-            return f"bin {bin_ + 1}"
-        start = bin_ * self.bin_bp - self.flank_bp
-        return f"{signed(start)} to {signed(start + self.bin_bp)} bp"
-
-
-@dataclass(frozen=True)
-class GenePicture:
-    """What is drawn of a gene.
-
-    Attributes:
-        name: Symbol or id.
-        marks: Names of the marks, in the order of the arrays' axes.
-        region: The bins.
-        signal: `(bins, marks)`, as measured.
-        alpha: Attention over the bins of each mark, `(marks, bins)`, or None.
-        beta: Attention over the marks, `(marks,)`, or None.
-        beta_sd: Standard deviation of beta over the members of an ensemble, or None.
-        strand: `+`, `-`, or empty where it is not known.
-    """
-
-    name: str
-    marks: Sequence[str]
-    region: Region
-    signal: np.ndarray
-    alpha: np.ndarray | None = None
-    beta: np.ndarray | None = None
-    beta_sd: np.ndarray | None = None
-    strand: str = ""
-
-    @property
-    def direction(self) -> int:
-        """Of transcription on the drawing: 1 to the right, -1 to the left, 0 not known."""
-        if self.region.oriented:
-            return 1
-        return {"+": 1, "-": -1}.get(self.strand, 0) if self.region.oriented is False else 0
-
-    @property
-    def summary(self) -> str:
-        """The drawing in words."""
-        parts = []
-        for i, mark in enumerate(self.marks):
-            text = f"{mark}: signal up to {brief(float(self.signal[:, i].max()))}"
-            if self.alpha is not None:
-                place = self.region.place(int(self.alpha[i].argmax()))
-                text += f", alpha highest at {place}"
-            if self.beta is not None:
-                text += f", beta {_beta_text(self, i)}"
-            parts.append(text)
-        return "; ".join(parts) + "."
 
 
 @dataclass(frozen=True)
@@ -148,14 +59,14 @@ def draw_gene(picture: GenePicture, *, is_narrow: bool = False) -> Markup:
     """Draw a gene as SVG, 920 units wide, or 344 for a phone."""
     content, layout, height = _drawing(picture, is_narrow)
     kind = "narrow" if is_narrow else "wide"
-    return _element(
+    return element(
         "svg",
-        content + _element("rect", class_="cursor", y=layout.top - 4, width=0, height=0),
+        content + element("rect", class_="cursor", y=layout.top - 4, width=0, height=0),
         class_=f"gene {kind}",
         viewBox=f"0 0 {layout.width} {height}",
         role="img",
         # No title element: browsers would show it as a tooltip, over the values under the pointer.
-        aria_label=_clean(f"Signal and attention of {picture.name}. {picture.summary}"),
+        aria_label=clean(f"Signal and attention of {picture.name}. {picture.summary}"),
         data_left=layout.left,
         data_right=layout.right,
         data_bottom=height - _BELOW[is_narrow],
@@ -174,21 +85,21 @@ def standalone(picture: GenePicture, heading: str, about: str) -> str:
     above, margin = 54, 16
     style = figure_css(light_colours().__getitem__)
     box = (-margin, -above - margin, layout.width + 2 * margin, height + above + 2 * margin)
-    root = _element(
+    root = element(
         "svg",
         Markup("").join(
             (
-                _element("title", escape(_clean(heading))),
-                _element("desc", escape(_clean(picture.summary))),
-                _element("style", Markup(style)),
-                _element("rect", x=box[0], y=box[1], width=box[2], height=box[3], fill="#ffffff"),
-                _text(heading, 0, 18 - above, "heading"),
-                _text(about, 0, 38 - above, "label"),
+                element("title", escape(clean(heading))),
+                element("desc", escape(clean(picture.summary))),
+                element("style", Markup(style)),
+                element("rect", x=box[0], y=box[1], width=box[2], height=box[3], fill="#ffffff"),
+                text_at(heading, 0, 18 - above, "heading"),
+                text_at(about, 0, 38 - above, "label"),
                 content,
             )
         ),
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=" ".join(map(_number, box)),
+        viewBox=" ".join(map(rounded, box)),
         width=box[2],
         height=box[3],
     )
@@ -203,22 +114,22 @@ def draw_probability(probability: float, sd: float | None = None) -> Markup:
         return left + (right - left) * min(1.0, max(0.0, value))
 
     parts = [
-        _element("rect", class_="track", x=left, y=y - 3, width=right - left, height=6, rx=3),
-        _element(
+        element("rect", class_="track", x=left, y=y - 3, width=right - left, height=6, rx=3),
+        element(
             "rect", class_="filled", x=left, y=y - 3, width=at(probability) - left, height=6, rx=3
         ),
-        _path("middle", f"M{_number(at(0.5))} {y - 8}v16"),
+        path("middle", f"M{rounded(at(0.5))} {y - 8}v16"),
     ]
     if sd is not None:
-        low, high = _number(at(probability - sd)), _number(at(probability + sd))
-        parts.append(_path("whisker", f"M{low} {y}H{high}M{low} {y - 5}v10M{high} {y - 5}v10"))
+        low, high = rounded(at(probability - sd)), rounded(at(probability + sd))
+        parts.append(path("whisker", f"M{low} {y}H{high}M{low} {y - 5}v10M{high} {y - 5}v10"))
     parts += [
-        _element("circle", class_="dot", cx=at(probability), cy=y, r=6),
-        _text("0 low", left, y + 22, "tick"),
-        _text("0.5", at(0.5), y + 22, "tick", anchor="middle"),
-        _text("high 1", right, y + 22, "tick", anchor="end"),
+        element("circle", class_="dot", cx=at(probability), cy=y, r=6),
+        text_at("0 low", left, y + 22, "tick"),
+        text_at("0.5", at(0.5), y + 22, "tick", anchor="middle"),
+        text_at("high 1", right, y + 22, "tick", anchor="end"),
     ]
-    return _element(
+    return element(
         "svg", Markup("").join(parts), class_="gauge", viewBox="0 0 240 40", aria_hidden="true"
     )
 
@@ -226,11 +137,11 @@ def draw_probability(probability: float, sd: float | None = None) -> Markup:
 def draw_bar(probability: float) -> Markup:
     """The probability as a bar for a row of a table."""
     parts = (
-        _element("rect", class_="track", width=64, height=8, rx=1),
-        _element("rect", class_="filled", width=64 * probability, height=8, rx=1),
-        _path("middle", "M32 0v8"),
+        element("rect", class_="track", width=64, height=8, rx=1),
+        element("rect", class_="filled", width=64 * probability, height=8, rx=1),
+        path("middle", "M32 0v8"),
     )
-    return _element(
+    return element(
         "svg", Markup("").join(parts), class_="bar", viewBox="0 0 64 8", aria_hidden="true"
     )
 
@@ -284,7 +195,7 @@ def _drawing(picture: GenePicture, is_narrow: bool) -> tuple[Markup, _Layout, fl
     parts = [_row(picture, layout, i, highest) for i in range(len(picture.marks))]
     parts += [_tss(picture, layout, bottom), _axis(picture, layout, bottom)]
     if picture.beta is not None and not is_narrow:
-        parts.append(_text("beta", layout.right + 24, 14, "tick"))
+        parts.append(text_at("beta", layout.right + 24, 14, "tick"))
     if picture.alpha is not None:
         parts.append(_key(layout, bottom, highest, picture.beta is not None))
     below = _BELOW[is_narrow] if picture.alpha is not None else _BELOW[False]
@@ -302,28 +213,28 @@ def _row(picture: GenePicture, layout: _Layout, mark: int, highest_alpha: float)
     def to_y(value: float) -> float:
         return base - (value - low) / (high - low) * layout.area
 
-    zero = _number(to_y(0))
+    zero = rounded(to_y(0))
     steps = "".join(
-        f"V{_number(to_y(value))}H{_number(_to_x(layout, len(signal), i + 1))}"
+        f"V{rounded(to_y(value))}H{rounded(_to_x(layout, len(signal), i + 1))}"
         for i, value in enumerate(signal)
     )
     name = picture.marks[mark]
     name_x = layout.left if layout.is_narrow else 0.0
     name_y = top + 13 if layout.is_narrow else base - layout.area / 2 + 5
     parts = [
-        _text(name, name_x, name_y, "name"),
-        _text(brief(high), layout.left - 7, top + layout.head + 9, "tick", anchor="end"),
-        _path("signal", f"M{_number(layout.left)} {zero}{steps}V{zero}Z"),
-        _path("axis", f"M{_number(layout.left)} {zero}H{_number(layout.right)}"),
+        text_at(name, name_x, name_y, "name"),
+        text_at(brief(high), layout.left - 7, top + layout.head + 9, "tick", anchor="end"),
+        path("signal", f"M{rounded(layout.left)} {zero}{steps}V{zero}Z"),
+        path("axis", f"M{rounded(layout.left)} {zero}H{rounded(layout.right)}"),
     ]
     if picture.alpha is not None:
         y, height = base + _STRIP_GAP, layout.strip - _STRIP_GAP
         parts.append(_heat(picture.alpha[mark], layout, y, height, highest_alpha))
         if mark == 0 and not layout.is_narrow:
-            parts.append(_text("alpha", layout.left - 7, y + height - 4, "tick", anchor="end"))
+            parts.append(text_at("alpha", layout.left - 7, y + height - 4, "tick", anchor="end"))
     if picture.beta is not None:
         parts.append(_beta(picture, layout, mark, top, base))
-    return _element("g", Markup("").join(parts), class_=mark_class(name))
+    return element("g", Markup("").join(parts), class_=mark_class(name))
 
 
 def _heat(alpha: np.ndarray, layout: _Layout, y: float, height: float, highest: float) -> Markup:
@@ -334,12 +245,12 @@ def _heat(alpha: np.ndarray, layout: _Layout, y: float, height: float, highest: 
     for i in range(1, len(levels) + 1):
         if i == len(levels) or levels[i] != levels[start]:
             x = _to_x(layout, len(levels), start)
-            width = _number(_to_x(layout, len(levels), i) - x)
-            cell = f"M{_number(x)} {_number(y)}h{width}v{_number(height)}h-{width}z"
+            width = rounded(_to_x(layout, len(levels), i) - x)
+            cell = f"M{rounded(x)} {rounded(y)}h{width}v{rounded(height)}h-{width}z"
             paths.setdefault(levels[start], []).append(cell)
             start = i
-    cells = [_path(f"a{level}", "".join(paths[level])) for level in sorted(paths)]
-    frame = _element(
+    cells = [path(f"a{level}", "".join(paths[level])) for level in sorted(paths)]
+    frame = element(
         "rect",
         class_="frame",
         x=layout.left,
@@ -347,7 +258,7 @@ def _heat(alpha: np.ndarray, layout: _Layout, y: float, height: float, highest: 
         width=layout.right - layout.left,
         height=height,
     )
-    return _element("g", Markup("").join((*cells, frame)), class_="heat")
+    return element("g", Markup("").join((*cells, frame)), class_="heat")
 
 
 def _beta(picture: GenePicture, layout: _Layout, mark: int, top: float, base: float) -> Markup:
@@ -362,24 +273,16 @@ def _beta(picture: GenePicture, layout: _Layout, mark: int, top: float, base: fl
         room, x, y = 76.0, layout.right + 24, base - layout.area / 2 - 6
     length = room * float(picture.beta[mark]) / longest
     end = room * float(picture.beta[mark] + sd[mark]) / longest
-    parts = [_element("rect", class_="beta", x=x, y=y, width=max(1.0, length), height=11)]
+    parts = [element("rect", class_="beta", x=x, y=y, width=max(1.0, length), height=11)]
     if picture.beta_sd is not None:
         start = room * max(0.0, float(picture.beta[mark] - sd[mark])) / longest
-        low, high = _number(x + start), _number(x + end)
-        middle = _number(y + 5.5)
-        ticks = "".join(f"M{at} {_number(y + 2.5)}v6" for at in (low, high))
-        parts.append(_path("whisker", f"M{low} {middle}H{high}{ticks}"))
-    text = f"beta {_beta_text(picture, mark)}" if layout.is_narrow else _beta_text(picture, mark)
-    parts.append(_text(text, x + end + 7, y + 9.5, "value"))
+        low, high = rounded(x + start), rounded(x + end)
+        middle = rounded(y + 5.5)
+        ticks = "".join(f"M{at} {rounded(y + 2.5)}v6" for at in (low, high))
+        parts.append(path("whisker", f"M{low} {middle}H{high}{ticks}"))
+    text = f"beta {picture.beta_text(mark)}" if layout.is_narrow else picture.beta_text(mark)
+    parts.append(text_at(text, x + end + 7, y + 9.5, "value"))
     return Markup("").join(parts)
-
-
-def _beta_text(picture: GenePicture, mark: int) -> str:
-    assert picture.beta is not None
-    text = decimals(float(picture.beta[mark]), 2)
-    if picture.beta_sd is not None:
-        text += f" ± {decimals(float(picture.beta_sd[mark]), 2)}"
-    return text
 
 
 def _tss(picture: GenePicture, layout: _Layout, bottom: float) -> Markup:
@@ -389,35 +292,35 @@ def _tss(picture: GenePicture, layout: _Layout, bottom: float) -> Markup:
     x = _to_x(layout, picture.region.num_bins, at)
     direction = picture.direction
     last = bottom - layout.gap + 4
-    parts = [_path("guide", f"M{_number(x)} {layout.top - 4}V{_number(last)}")]
+    parts = [path("guide", f"M{rounded(x)} {layout.top - 4}V{rounded(last)}")]
     if direction:
         tip = x + 26 * direction
         parts += [
-            _path("tss", f"M{_number(x)} {layout.top - 4}V10H{_number(tip)}"),
-            _path("head", f"M{_number(tip + 7 * direction)} 10l{-8 * direction} -4.5v9z"),
+            path("tss", f"M{rounded(x)} {layout.top - 4}V10H{rounded(tip)}"),
+            path("head", f"M{rounded(tip + 7 * direction)} 10l{-8 * direction} -4.5v9z"),
         ]
         anchor = "end" if direction > 0 else "start"
-        parts.append(_text("TSS", x - 7 * direction, 14, "tick", anchor=anchor))
+        parts.append(text_at("TSS", x - 7 * direction, 14, "tick", anchor=anchor))
     else:
-        parts.append(_text("TSS", x, 14, "tick", anchor="middle"))
+        parts.append(text_at("TSS", x, 14, "tick", anchor="middle"))
     return Markup("").join(parts)
 
 
 def _axis(picture: GenePicture, layout: _Layout, bottom: float) -> Markup:
     region = picture.region
     y = bottom - 2
-    parts = [_path("axis", f"M{_number(layout.left)} {_number(y)}H{_number(layout.right)}")]
+    parts = [path("axis", f"M{rounded(layout.left)} {rounded(y)}H{rounded(layout.right)}")]
     for bin_, text in _ticks(region, 5 if layout.is_narrow else 10):
         x = _to_x(layout, region.num_bins, bin_)
-        parts.append(_path("axis", f"M{_number(x)} {_number(y)}v4"))
-        parts.append(_text(text, x, y + 17, "tick", anchor="middle"))
+        parts.append(path("axis", f"M{rounded(x)} {rounded(y)}v4"))
+        parts.append(text_at(text, x, y + 17, "tick", anchor="middle"))
     label = region.axis
     if layout.is_narrow:
         label = label.replace("distance from the TSS, kb, ", "kb from the TSS ").replace(
             "the direction of ", ""
         )
     middle = (layout.left + layout.right) / 2
-    parts.append(_text(label, middle, y + 35, "label", anchor="middle"))
+    parts.append(text_at(label, middle, y + 35, "label", anchor="middle"))
     return Markup("").join(parts)
 
 
@@ -455,56 +358,23 @@ def _key(layout: _Layout, bottom: float, highest: float, has_beta: bool) -> Mark
         x, y, width = layout.left - 118, bottom - 6, 66.0
     cell = width / len(_LEVELS)
     cells = [
-        _element("rect", class_=f"a{i}", x=x + i * cell, y=y, width=cell + 0.4, height=9)
+        element("rect", class_=f"a{i}", x=x + i * cell, y=y, width=cell + 0.4, height=9)
         for i in _LEVELS
     ]
-    frame = _element("rect", class_="frame", x=x, y=y, width=width, height=9)
+    frame = element("rect", class_="frame", x=x, y=y, width=width, height=9)
     if layout.is_narrow:
         texts = [
-            _text("alpha", layout.left, y + 9, "tick"),
-            _text(f"0 to {brief(highest)}", x + width + 8, y + 9, "tick"),
+            text_at("alpha", layout.left, y + 9, "tick"),
+            text_at(f"0 to {brief(highest)}", x + width + 8, y + 9, "tick"),
         ]
     else:
         texts = [
-            _text("0", x, y + 23, "tick"),
-            _text(brief(highest), x + width, y + 23, "tick", anchor="end"),
-            _text("alpha", x, y + 38, "tick"),
+            text_at("0", x, y + 23, "tick"),
+            text_at(brief(highest), x + width, y + 23, "tick", anchor="end"),
+            text_at("alpha", x, y + 38, "tick"),
         ]
     return Markup("").join((*cells, frame, *texts))
 
 
 def _to_x(layout: _Layout, num_bins: int, bin_: float) -> float:
     return layout.left + (layout.right - layout.left) * bin_ / num_bins
-
-
-def _number(value: float) -> str:
-    return f"{round(value, 2):g}" if abs(value) < 1e5 else str(round(value))
-
-
-def _clean(text: str) -> str:
-    """Text that may stand in XML, which has no control characters, not even escaped."""
-    return "".join(c if c.isprintable() or c == " " else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _element(tag: str, content: Any = "", **attributes: Any) -> Markup:
-    named = "".join(
-        f' {_attribute_name(name)}="{escape(_number(v) if isinstance(v, float) else v)}"'
-        for name, v in attributes.items()
-    )
-    if not content:
-        return Markup(f"<{tag}{named}/>")
-    return Markup(f"<{tag}{named}>{escape(content)}</{tag}>")
-
-
-def _attribute_name(name: str) -> str:
-    # viewBox keeps its capital; class_ and aria_label are how Python lets them be written.
-    return name.rstrip("_").replace("_", "-")
-
-
-def _path(class_: str, d: str) -> Markup:
-    return _element("path", class_=class_, d=d)
-
-
-def _text(text: str, x: float, y: float, class_: str, *, anchor: str | None = None) -> Markup:
-    attributes = {"text-anchor": anchor} if anchor else {}
-    return _element("text", escape(_clean(text)), class_=class_, x=x, y=y, **attributes)

@@ -16,7 +16,7 @@ from serving.description import ModelDescription
 from serving.genes import Genes
 from serving.predictions import Prediction
 from serving.web.catalogue import Gene
-from serving.web.figure import GenePicture, Region
+from serving.web.gene_picture import GenePicture, Region
 from serving.web.served_models import ServedModel
 
 _KEPT_S = 3600.0

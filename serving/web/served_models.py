@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from serving.errors import InputError
-from serving.messages import read_text_proto
+from serving.models_config import read_models
 
 
 class ServedModel(NamedTuple):
@@ -30,11 +30,8 @@ class ServedModel(NamedTuple):
         return self.name if self.label is None else f"{self.name} ({self.label})"
 
 
-def read_models_config(path: str | Path) -> list[ServedModel]:
+def read_served_models(path: str | Path) -> list[ServedModel]:
     """Read the models, and their labels, that TensorFlow Serving's `models.config` names.
-
-    Args:
-        path: The file of `--model_config_file`: `ModelServerConfig` as protobuf text.
 
     Returns:
         In the order of the file; of a model with labels one for each, `stable` first.
@@ -42,18 +39,10 @@ def read_models_config(path: str | Path) -> list[ServedModel]:
     Raises:
         InputError: If the file cannot be read or names no model.
     """
-    from tensorflow_serving.config import model_server_config_pb2
-
-    config = read_text_proto(path, model_server_config_pb2.ModelServerConfig())
     models: list[ServedModel] = []
-    for model in config.model_config_list.config:
+    for model in read_models(path):
         labels = sorted(model.version_labels, key=lambda label: (label != "stable", label))
         models += [ServedModel(model.name, label) for label in labels or (None,)]
-    if not models:
-        raise InputError(
-            f"Expected a models.config that names models. Received: {path}, which names none. "
-            "Write one: python -m export"
-        )
     return models
 
 

@@ -1,18 +1,23 @@
 """A tiny exported model, and the stand-in that serves it over a real port; made once."""
 
-from collections.abc import Iterator
+import fcntl
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from made_models import save_describing
+from run_client import RunClient
 
 from export import export_run
 from keras_chrome.models import build_model
 from keras_chrome.runs import new_run
 from serving.client import Client
 from serving.local import LocalServer
+from serving.rest_client import RestClient
 from serving.stand_in.batching import BatchingParameters
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
@@ -44,9 +49,24 @@ def model() -> keras.Model:
 
 
 @pytest.fixture(scope="session")
-def models_dir(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models_dir(
+    model: keras.Model, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Path:
     """Versions 3 (stable) and 12 (canary) of `tiny`, and `foreign`, which knows no marks."""
-    folder = tmp_path_factory.mktemp("serving")
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # Tests that run in parallel share it: an export takes ten seconds and more.
+        folder = folder.parent
+    folder /= "serving"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "models/models.config").exists():
+            _export(model, folder)
+    return folder / "models"
+
+
+def _export(model: keras.Model, folder: Path) -> None:
     with new_run(
         folder / "run",
         options={"labels": "median"},
@@ -69,7 +89,14 @@ def models_dir(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> 
     tf.saved_model.save(foreign, str(folder / "models/foreign/1"), signatures)
     (folder / "models/.tiny-being-exported").mkdir()
     (folder / "models/models.config").write_text(MODELS_CONFIG)
-    return folder / "models"
+
+
+@pytest.fixture(scope="session")
+def quick_models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `tiny` of the same marks and bins that a server has loaded at once."""
+    folder = tmp_path_factory.mktemp("quick")
+    save_describing(folder / "tiny/12", MARKS, NUM_BINS)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +109,24 @@ def server(models_dir: Path) -> Iterator[LocalServer]:
         batching=BatchingParameters(max_batch_size=50_000),
     ) as server:
         yield server
+
+
+@pytest.fixture(params=["grpc", "async", "rest"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of the three clients asks."""
+    return request.param
+
+
+@pytest.fixture
+def open_client(kind: str, server: LocalServer) -> Callable[..., Any]:
+    """Opens a client of each kind; of the session's server unless told otherwise."""
+
+    def open_client(model: str, *args: Any, at: Any = server, **options: Any) -> Any:
+        if kind == "rest":
+            return RestClient(at.rest_url or "", model, *args, **options)
+        return (Client if kind == "grpc" else RunClient)(at.target, model, *args, **options)
+
+    return open_client
 
 
 @pytest.fixture

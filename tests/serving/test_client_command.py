@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal as signals
 import socket
 import subprocess
@@ -21,6 +22,7 @@ import tensorflow_datasets as tfds
 import xarray as xr
 
 from serving.client import main
+from serving.errors import InputError, ServerError
 from serving.local import LocalServer
 
 pytestmark = pytest.mark.serving
@@ -126,14 +128,20 @@ def test_picks_the_marks_of_a_dataset_by_name(
     dataset_dir: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # Chunks of three genes and of one.
-    assert run_main(server, "--dataset-dir", dataset_dir, "--batch-size", 3) == 0
-    lines = capsys.readouterr().out.splitlines()
     expected = model(Genes.SIGNAL[:, :, :0:-1], training=False)["probability"].numpy()
-    assert [line.split(",")[0] for line in lines[1:]] == [f"ENSG{n:011d}" for n in range(4)]
-    np.testing.assert_allclose(
-        [float(line.split(",")[1]) for line in lines[1:]], expected, atol=1e-5
-    )
+    data_dir = dataset_dir.parents[1]
+    for source in (
+        ("--dataset-dir", dataset_dir),
+        ("--dataset", "genes", "--data-dir", data_dir),
+        ("--dataset", dataset_dir, "--data_dir", data_dir / "elsewhere"),
+    ):
+        # Chunks of three genes and of one.
+        assert run_main(server, *source, "--batch-size", 3) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split(",")[0] for line in lines[1:]] == [f"ENSG{n:011d}" for n in range(4)]
+        np.testing.assert_allclose(
+            [float(line.split(",")[1]) for line in lines[1:]], expected, atol=1e-5
+        )
 
 
 def test_picks_the_marks_of_arrays_by_name(
@@ -195,8 +203,20 @@ def test_describes_the_model(
         (("--csv", "{tmp}/genes.csv", "--tls-cert", "{tmp}/c"), "tiny", "certificate and its key"),
         (("--csv", "{tmp}/genes.csv", "--concurrency", "0"), "tiny", "concurrency=0"),
         (("--numpy", "{tmp}/genes.csv"), "tiny", "Expected arrays in an NPY or NPZ file"),
-        (("--dataset-dir", "{tmp}"), "tiny", "dataset_info.json"),
+        (("--dataset", "{tmp}"), "tiny", "dataset_info.json. Received: dataset={tmp}, data_dir="),
+        (
+            ("--dataset", "remc/E012", "--data-dir", "{tmp}"),
+            "tiny",
+            "dataset=remc/E012, data_dir={tmp}. Build it: tfds build remc --config E012 --data_dir",
+        ),
         (("--dataset-dir", "{dataset}", "--split", "x"), "tiny", "one of the splits test"),
+        ((), "tiny", "Expected --csv, --dataset, --numpy or --describe. Received: none"),
+        (("--csv", "x", "--describe"), "tiny", "Received: --csv and --describe"),
+        (
+            ("--describe", "--rest", "{rest}", "--target", "localhost:8500"),
+            "tiny",
+            "Expected --target or --rest. Received: both",
+        ),
     ],
 )
 def test_refuses_in_one_line(
@@ -211,25 +231,23 @@ def test_refuses_in_one_line(
     write_csv(tmp_path / "genes.csv", np.ones((2, 8, 5)))
     names = {"tmp": tmp_path, "dataset": dataset_dir, "rest": server.rest_url}
     options = tuple(option.format_map(names) for option in options)
-    assert run_main(server, *options, name=name) == 2
-    output = capsys.readouterr()
-    assert message in output.err
-    assert output.err.startswith("python -m serving.client: Expected")
-    assert output.err.count("\n") == 1
+    message = message.format_map(names)
+    with pytest.raises((InputError, ServerError), match=re.escape(message)) as refused:
+        run_main(server, *options, name=name)
+    assert str(refused.value).startswith("Expected")
+    assert "\n" not in str(refused.value)
+    assert capsys.readouterr() == ("", "")
     assert [p.name for p in tmp_path.iterdir()] == ["genes.csv"]
 
 
 def test_a_fault_in_the_last_gene_leaves_no_file(
-    server: LocalServer,
-    signal: np.ndarray,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    server: LocalServer, signal: np.ndarray, tmp_path: Path
 ) -> None:
     csv = write_csv(tmp_path / "genes.csv", signal)
     csv.write_text(csv.read_text() + "000007,1,1,1,1,1,1,1\n")
     out = tmp_path / "x.csv"
-    assert run_main(server, "--csv", csv, "--out", out, "--batch-size", 1) == 2
-    assert "line 57: the file ends at bin 1 of gene 000007" in capsys.readouterr().err
+    with pytest.raises(InputError, match="line 57: the file ends at bin 1 of gene 000007"):
+        run_main(server, "--csv", csv, "--out", out, "--batch-size", 1)
     assert [p.name for p in tmp_path.iterdir()] == ["genes.csv"]
 
 
@@ -251,7 +269,7 @@ def test_ends_quietly_when_nobody_reads_on(server: LocalServer, tmp_path: Path) 
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("over", ["grpc", "rest"])
+@pytest.mark.parametrize("over", [pytest.param("grpc", marks=pytest.mark.slow), "rest"])
 def test_ends_quietly_when_interrupted(tmp_path: Path, over: str) -> None:
     """Also while it waits for a server that does not answer."""
     out = tmp_path / "x.csv"

@@ -5,7 +5,6 @@ import signal as signals
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,11 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.container.verification import free_ports
+from serving.client import Client
 from serving.errors import InputError
-from serving.local import LocalServer, main
+from serving.local import LocalServer
+from serving.ports import free_ports, listen
+from serving.rest_client import RestClient
 
 pytestmark = pytest.mark.serving
 GENES = np.zeros((2, 8, 5), np.float32)
@@ -182,28 +183,39 @@ def test_takes_a_request_over_grpcs_own_limit(server: LocalServer) -> None:
 
 
 @pytest.mark.slow
-def test_command_says_when_it_is_ready_and_stops_on_a_signal(
+def test_command_says_when_it_is_ready_and_stops_when_interrupted(
     models_dir: Path, tmp_path: Path
 ) -> None:
+    """At SIGTERM it stops likewise: `stand_in/test_faults.py`."""
     (tmp_path / "double").symlink_to(models_dir / "foreign")
-    command = [sys.executable, "-m", "serving.local", "--models", tmp_path, "--port"]
-    with ExitStack() as stack:
-        # Side by side, since each takes seconds to start.
-        started = []
-        for number in (signals.SIGINT, signals.SIGTERM):
-            port = str(free_ports(1)[0])
-            process = subprocess.Popen(
-                [*command, port], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-            started.append((number, port, stack.enter_context(process)))
-            stack.callback(process.kill)
-        for number, port, process in started:
+    port = str(free_ports(1)[0])
+    command = [sys.executable, "-m", "serving.local", "--models-dir", tmp_path, "--port", port]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
             assert process.stdout
             ready = f"Local stand-in for TensorFlow Serving on 127.0.0.1:{port}: double [1]\n"
             assert process.stdout.readline() == ready
-            process.send_signal(number)
-            assert process.communicate(timeout=20) == ("", "")
+            process.send_signal(signals.SIGINT)
+            assert process.communicate(timeout=60) == ("", "")
             assert process.returncode == 0
+        finally:
+            process.kill()
+
+
+def test_listens_on_an_address_of_ipv6(quick_models_dir: Path) -> None:
+    try:
+        listen("::1", 0).close()
+    except OSError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+    with (
+        LocalServer(quick_models_dir, host="::1", rest_port=0) as server,
+        Client(server.target, "tiny") as over_grpc,
+        RestClient(server.rest_url or "", "tiny") as over_rest,
+    ):
+        assert server.target.startswith("[::1]:")
+        assert over_grpc.status() == over_rest.status() == {12: "AVAILABLE"}
 
 
 def test_refuses_a_port_in_use(server: LocalServer, models_dir: Path) -> None:
@@ -221,18 +233,14 @@ def test_refuses_a_port_in_use(server: LocalServer, models_dir: Path) -> None:
         (("models/tiny/1",), "Received: .*models/tiny/1, which cannot be loaded"),
     ],
 )
-def test_command_refuses_a_folder_without_models(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], folders: tuple[str, ...], message: str
+def test_refuses_a_folder_without_models(
+    tmp_path: Path, folders: tuple[str, ...], message: str
 ) -> None:
     for folder in folders:
         (tmp_path / folder).mkdir(parents=True)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as refused:
         LocalServer(tmp_path / "models")
-    assert main(["--models", str(tmp_path / "models"), "--port", "0"]) == 2
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert output.err.startswith("python -m serving.local: Expected")
-    assert output.err.count("\n") == 1
+    assert "\n" not in str(refused.value)
 
 
 def test_refuses_a_saved_model_that_fails_its_warmup(models_dir: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from serving.container.verification import free_ports
+from serving.ports import free_ports
 
 CONTAINER = Path(__file__).parents[3] / "serving" / "container"
 STATE = Path(os.environ.get("DOCKER_STAND_IN_STATE", "/nonexistent"))

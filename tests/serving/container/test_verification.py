@@ -1,31 +1,22 @@
 """What verify.sh checks, and verify.sh itself, with a stand-in for Docker."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from serving.container.verification import (
-    VerificationError,
-    add_version,
-    compare_tables,
-    main,
-    make_signal,
-    read_models,
-    wait_available,
-    write_genes,
-)
-from serving.errors import InputError
-from serving.genes import read_csv
+from serving.client import main as client_main
+from serving.container.running_server import wait_available
+from serving.container.verification import add_version, main, read_versions
+from serving.errors import InputError, VerificationError
+from serving.local import LocalServer
 
 VERIFY = Path(__file__).parents[3] / "serving" / "verify.sh"
-SIDECAR = '{"marks": ["H3K4me3", "H3K9me3"], "num_bins": 3}'
 CONFIG = """\
 model_config_list {
   config {
@@ -42,23 +33,31 @@ model_config_list {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two models, of which only names and descriptions matter."""
+    """Two models, of which only the names matter."""
     for version in ("e012/9", "e012/10", "e003/1"):
-        (tmp_path / version / "assets").mkdir(parents=True)
+        (tmp_path / version).mkdir(parents=True)
         (tmp_path / version / "saved_model.pb").write_text(version)
-        (tmp_path / version / "assets" / "keras_chrome.json").write_text(SIDECAR)
     (tmp_path / "e012" / "11").mkdir()  # an export that has not arrived
     (tmp_path / "models.config").write_text(CONFIG)
     return tmp_path
 
 
 def test_models_and_versions_are_those_of_the_file(folder: Path) -> None:
-    assert read_models(folder) == {"e012": [9, 10], "e003": [1]}
+    assert read_versions(folder) == {"e012": [9, 10], "e003": [1]}
 
 
 def test_the_first_model_is_verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "--models", str(folder)]) == 0
-    assert capsys.readouterr().out == "e012 10\n"
+    for name in ("--models-dir", "--models"):
+        main(["models", name, str(folder)])
+        assert capsys.readouterr().out == "e012 10\n"
+
+
+def test_a_step_that_is_none_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    for options in ([], ["modles"]):
+        with pytest.raises(SystemExit) as exit_:
+            main(options)
+        assert exit_.value.code == 2
+    assert "ports, models, golden" in capsys.readouterr().err.replace("'", "")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_nothing_to_serve_is_told(text: str | None, message: str, folder: Path) 
     if text is not None:
         (folder / "models.config").write_text(text)
     with pytest.raises(InputError, match=message):
-        read_models(folder)
+        read_versions(folder)
 
 
 def test_a_new_version_appears(folder: Path) -> None:
@@ -86,52 +85,34 @@ def test_a_new_version_appears(folder: Path) -> None:
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
 
 
-def test_genes_are_written_as_the_client_reads_them(folder: Path, tmp_path: Path) -> None:
-    signal = make_signal(folder / "e003" / "1", num_genes=4)
-    assert signal.shape == (4, 3, 2)
-    np.testing.assert_array_equal(signal, make_signal(folder / "e012" / "9", num_genes=4))
-    write_genes(tmp_path / "genes.csv", signal)
-    genes = read_csv(tmp_path / "genes.csv", 3, ("H3K4me3", "H3K9me3"))
-    np.testing.assert_array_equal(genes.signal, signal)
-    assert list(genes.gene_id) == ["GENE00", "GENE01", "GENE02", "GENE03"]
-
-
-@pytest.fixture
-def compare(tmp_path: Path) -> Callable[[pd.DataFrame], float]:
-    """Compare a table with the golden one of two genes."""
-    golden = pd.DataFrame({"gene_id": ["A", "B"], "probability": [0.25, 0.5], "beta_X": [1.0, 0.0]})
-
-    def compare(**columns: list) -> float:
-        golden.to_csv(tmp_path / "golden.csv", index=False)
-        table = golden.assign(**columns)
-        table = table.drop(columns=[name for name, values in columns.items() if not values])
-        table.to_csv(tmp_path / "table.csv", index=False)
-        return compare_tables(tmp_path / "table.csv", tmp_path / "golden.csv")
-
-    return compare
-
-
-def test_rounding_is_no_difference(compare) -> None:
-    assert compare(probability=[0.250004, 0.5], top_mark=["X", "X"]) == pytest.approx(4e-6)
-
-
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"probability": [0.25, 0.5001]}, "Expected probability=0.5 of gene B. Received: 0.5001"),
-        ({"beta_X": [float("nan"), 0.0]}, "Expected beta_X=1.0 of gene A. Received: nan"),
-        ({"gene_id": ["B", "A"]}, "Expected 2 genes from A"),
-        ({"beta_X": None}, "without beta_X"),
-    ],
-)
-def test_a_difference_is_told(columns: dict, message: str, compare) -> None:
-    with pytest.raises(VerificationError, match=message):
-        compare(**columns)
-
-
 def test_a_server_that_is_not_there_is_told() -> None:
     with pytest.raises(VerificationError, match=r"e012 3 to be AVAILABLE in 0 s.*refused"):
         wait_available("http://127.0.0.1:1", "e012", 3, 0)
+
+
+@pytest.mark.serving
+def test_a_server_that_does_what_it_should_passes_each_step(
+    server: LocalServer, models_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model_dir = models_dir / "tiny" / "12"
+    rest = ("--url", server.rest_url or "", "--model", "tiny")
+    version = ("--version", "12")
+    golden = ("--golden", f"{tmp_path}/golden.csv")
+    main(["golden", "--model-dir", str(model_dir), "--genes", f"{tmp_path}/genes.csv", *golden])
+    main(["wait", *rest, *version, "--timeout-s", "20"])
+    main(["rest", *rest, *version, "--model-dir", str(model_dir), *golden])
+    options = ("--target", server.target, "--model", "tiny", "--csv", f"{tmp_path}/genes.csv")
+    assert client_main([*options, "--out", f"{tmp_path}/table.csv"]) == 0
+    main(["compare", "--table", f"{tmp_path}/table.csv", *golden])
+    main(["metrics", *rest])
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"16 genes, probability 0\.\d+ to 0\.\d+", lines[0])
+    assert lines[1] == "tiny 12 is AVAILABLE"
+    for line in lines[2:4]:
+        assert line.startswith("the same predictions as the SavedModel by itself, within ")
+    assert re.fullmatch(r"\d+ requests for tiny counted", lines[4])
+    with pytest.raises(VerificationError, match="tiny 4 to be AVAILABLE in 0 s"):
+        main(["wait", *rest, "--version", "4", "--timeout-s", "0"])
 
 
 @pytest.fixture
@@ -158,7 +139,7 @@ def verify(
     def verify(*arguments: str) -> subprocess.CompletedProcess[str]:
         places = [str(docker.parent), str(compose.parent), os.environ["PATH"]]
         return subprocess.run(
-            ["bash", str(VERIFY), *(arguments or ("--models", str(models)))],
+            ["bash", str(VERIFY), *(arguments or ("--models-dir", str(models)))],
             env={
                 **os.environ,
                 "PATH": os.pathsep.join(places),
@@ -230,10 +211,10 @@ def test_verify_stops_at_a_fault_and_cleans_up(verify, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("tmp.*"))
 
 
-@pytest.mark.parametrize("arguments", [("--models",), ("--modles", "/"), ("a", "b", "c")])
+@pytest.mark.parametrize("arguments", [("--models-dir",), ("--modles", "/"), ("a", "b", "c")])
 def test_verify_says_how_it_is_used(arguments: tuple[str, ...]) -> None:
     result = subprocess.run(
         ["bash", str(VERIFY), *arguments], check=False, capture_output=True, text=True
     )
     assert result.returncode == 2
-    assert result.stderr == "usage: verify.sh --models MODELS | --run RUN_DIR\n"
+    assert result.stderr == "usage: verify.sh --models-dir MODELS | --run RUN_DIR\n"

@@ -109,8 +109,9 @@ def test_clients_that_send_nothing_or_half_hold_up_nobody(server: LocalServer) -
     assert still_answers(server)
 
 
-def test_a_client_that_reads_slowly_holds_up_nobody(models_dir: Path) -> None:
-    with LocalServer(models_dir, batching=BatchingParameters(max_batch_size=50_000)) as server:
+def test_a_client_that_reads_slowly_holds_up_nobody(quick_models_dir: Path) -> None:
+    batching = BatchingParameters(max_batch_size=50_000)
+    with LocalServer(quick_models_dir, batching=batching) as server:
         host, port = server.target.split(":")
         # A relay that passes on what the client says, and the answer a few bytes at a time.
         relay = socket.create_server(("127.0.0.1", 0))
@@ -207,7 +208,8 @@ class Process:
     """The command, in a process of its own."""
 
     def __init__(self, models_dir: Path, port: int = 0) -> None:
-        command = [sys.executable, "-m", "serving.local", "--models", models_dir, "--port", port]
+        where = ("--models-dir", models_dir, "--port", port)
+        command = (sys.executable, "-m", "serving.local", *where)
         self._process = subprocess.Popen(
             [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -216,10 +218,10 @@ class Process:
         self.port = int(self.target.rpartition(":")[2])
 
     def end(self, number: int) -> tuple[int, str]:
-        """Exit status and what it said, after a signal."""
+        """Exit status, and what it said after a signal."""
         os.kill(self._process.pid, number)
-        _, errors = self._process.communicate(timeout=30)
-        return self._process.returncode, errors
+        output, errors = self._process.communicate(timeout=60)
+        return self._process.returncode, output + errors
 
 
 @pytest.mark.slow
@@ -237,12 +239,12 @@ def test_what_is_under_way_is_answered_before_the_end(slow_models_dir: Path) -> 
 
 @pytest.mark.slow
 def test_clients_get_right_answers_or_errors_when_the_server_is_killed(
-    models_dir: Path, signal: np.ndarray
+    quick_models_dir: Path, signal: np.ndarray
 ) -> None:
     from serving.client import Client
     from serving.errors import ServerError
 
-    server = Process(models_dir)
+    server = Process(quick_models_dir)
     with Client(server.target, "tiny") as client:
         expected = client.predict(signal).probability
     answers: list[np.ndarray] = []
@@ -250,7 +252,7 @@ def test_clients_get_right_answers_or_errors_when_the_server_is_killed(
     ended = threading.Event()
 
     def ask_again_and_again() -> None:
-        with Client(server.target, "tiny", timeout_s=30) as client:
+        with Client(server.target, "tiny", timeout_s=120) as client:
             while not ended.is_set():
                 try:
                     answers.append(client.predict(signal).probability)
@@ -264,7 +266,7 @@ def test_clients_get_right_answers_or_errors_when_the_server_is_killed(
             wait_until(lambda enough=enough: len(answers) > enough)
             if number < 2:
                 server.end(signals.SIGKILL)
-                server = Process(models_dir, server.port)
+                server = Process(quick_models_dir, server.port)
         ended.set()
         for future in futures:
             future.result()

@@ -122,8 +122,8 @@ def test_refuses(server: LocalServer, path: str, body: Any, status: int, error: 
         assert error in response.json()["error"]
 
 
-def test_refuses_a_body_that_is_too_large(models_dir: Path) -> None:
-    with LocalServer(models_dir, rest_port=0, max_message_bytes=2**20) as server:
+def test_refuses_a_body_that_is_too_large(quick_models_dir: Path) -> None:
+    with LocalServer(quick_models_dir, rest_port=0, max_message_bytes=2**20) as server:
         status, answer = ask(server, "tiny:predict", b" " * (2**20 + 1))
         assert (status, answer["error"]) == (429, "Received message larger than max (1048576)")
         # Also where its length is not told beforehand.
@@ -133,10 +133,10 @@ def test_refuses_a_body_that_is_too_large(models_dir: Path) -> None:
         assert ask(server, "tiny")[0] == 200
 
 
-def test_tells_prometheus_what_it_did(models_dir: Path) -> None:
+def test_tells_prometheus_what_it_did(quick_models_dir: Path) -> None:
     from prometheus_client.parser import text_string_to_metric_families
 
-    with LocalServer(models_dir, rest_port=0) as server:
+    with LocalServer(quick_models_dir, rest_port=0) as server:
         body = {"signature_name": "predict", "inputs": GENES.tolist()}
         threads = [
             threading.Thread(target=ask, args=(server, "tiny:predict", body)) for _ in range(5)

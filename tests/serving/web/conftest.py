@@ -1,20 +1,24 @@
 """The page before the tiny model of the stand-in, with genes of a dataset, some with foul names."""
 
+import dataclasses
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import uvicorn
+from page_reader import Reader, read_message
 from starlette.testclient import TestClient
 
 from serving.genes import CSV_MARKS
 from serving.local import LocalServer
-from serving.web.app import WebConfig, build_app
+from serving.web.app import build_app
 from serving.web.catalogue import Catalogue, Gene
+from serving.web.config import WebConfig
 
 NUM_BINS = 8
 MARKUP = "<script>alert(1)</script>"
@@ -84,6 +88,11 @@ def csv_text() -> Callable[..., str]:
     return write
 
 
+@pytest.fixture
+def text(signal: np.ndarray, csv_text: Callable[..., str]) -> str:
+    return csv_text(signal)
+
+
 @contextmanager
 def _serving(config: WebConfig) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
@@ -116,3 +125,57 @@ def file_of(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def address(
+    server: LocalServer, catalogue: Catalogue, serving_page: Callable[..., Any]
+) -> Iterator[str]:
+    other = dataclasses.replace(catalogue, name="remc/other", genes=catalogue.genes[:1])
+    config = WebConfig(
+        server.target,
+        models=("tiny",),
+        catalogues={catalogue.name: catalogue, other.name: other},
+        max_upload_mb=0.5,
+        max_genes=1000,
+        allowed_hosts=("127.0.0.1",),
+    )
+    with serving_page(config) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from chromium import open_chromium
+
+    downloads = tmp_path_factory.mktemp("downloads")
+    logs = {"browser": "ALL", "performance": "ALL"}
+    preferences = {"download.default_directory": str(downloads)}
+    with open_chromium(tmp_path_factory.mktemp("profile"), logs, preferences) as driver:
+        driver.downloads = downloads
+        # Away from the browser's own first page, which loads this and that.
+        driver.get("about:blank")
+        yield driver
+
+
+@pytest.fixture
+def reader(browser: Any, address: str) -> Iterator[Reader]:
+    reader = Reader(browser, address)
+    browser.get_log("performance")
+    reader.open()
+    yield reader
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    reader.emulate()
+    # Errors of the script, and whatever the page's own policy had to forbid. That an answer is
+    # not 200 is said there, too, and is no fault of the page.
+    log = [e for e in browser.get_log("browser") if "Failed to load resource" not in e["message"]]
+    assert log == []
+    # Every request of the browser, for whatever.
+    requests = [
+        message["params"]["request"]["url"]
+        for message in map(read_message, browser.get_log("performance"))
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert requests
+    assert [url for url in requests if not url.startswith(f"{address}/")] == []

@@ -78,7 +78,7 @@ def test_a_dataset_that_is_laid_out_otherwise_is_refused(catalogue: Catalogue) -
 
 
 def test_what_is_no_dataset_is_refused(dataset_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"dataset_info\.json. Received: dataset_dir="):
+    with pytest.raises(InputError, match=r"dataset_info\.json. Received: dataset="):
         read_catalogue(tmp_path)
     with pytest.raises(InputError, match=r"train, valid, test.*Received: split=all"):
         read_catalogue(dataset_dir, ["all"])

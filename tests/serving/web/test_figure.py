@@ -6,14 +6,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from serving.web.figure import (
-    GenePicture,
-    Region,
-    draw_bar,
-    draw_gene,
-    draw_probability,
-    standalone,
-)
+from serving.web.figure import draw_bar, draw_gene, draw_probability, standalone
+from serving.web.gene_picture import GenePicture, Region
 
 SVG = "{http://www.w3.org/2000/svg}"
 MARKS = ("H3K4me3", "H2A.Z")
@@ -41,29 +35,46 @@ def texts(root: ElementTree.Element) -> list[str]:
     return [e.text or "" for e in root.iter(f"{SVG}text")]
 
 
-def test_signal_is_a_line_of_steps_on_its_own_scale() -> None:
+def heights(root: ElementTree.Element, mark: int) -> list[float]:
+    """How far above the line of zero each bin of a mark's signal is drawn."""
+    path = of_class(root, "signal")[mark].get("d", "")
+    zero = float(path.split()[1].split("V")[0])
+    return [zero - float(y) for y in re.findall(r"V([\d.]+)H", path)]
+
+
+def test_signal_is_drawn_from_zero_each_mark_on_its_own_scale() -> None:
     root = parsed(picture())
-    first, empty = of_class(root, "signal")
-    # 600 units for 4 bins from 118; 46 units for 8 reads, from 76 up to 30.
-    assert first.get("d") == "M118 76V76H268V53H418V30H568V76H718V76Z"
-    # One read is the least that a scale holds.
-    assert empty.get("d") == "M118 157V157H268V157H418V157H568V157H718V157Z"
+    nothing, half, highest, last = heights(root, 0)
+    assert highest == 2 * half > 20
+    assert nothing == last == 0
+    assert heights(root, 1) == [0] * 4
+    # The scale of each mark ends at its highest signal, and at one read at least.
     assert "8" in texts(root) and "1" in texts(root)
+    little = np.array([[0, 0.5], [4, 0], [8, 0], [0, 0]], np.float32)
+    assert heights(parsed(picture(signal=little)), 1)[0] == half
 
 
 def test_signal_below_zero_hangs_from_the_line() -> None:
     signal = np.array([[-1, 0], [1, 0], [0, 0], [0, 0]], np.float32)
-    first, _ = of_class(parsed(picture(signal=signal)), "signal")
-    assert first.get("d") == "M118 53V76H268V30H418V53H568V53H718V53Z"
+    below, above, *others = heights(parsed(picture(signal=signal)), 0)
+    assert below == -above < -10
+    assert others == [0, 0]
 
 
 def test_alpha_is_a_cell_a_bin_on_one_scale_for_all_marks() -> None:
-    strips = of_class(parsed(picture()), "heat")
-    cells = [{c.get("class"): c.get("d") for c in of} for of in strips]
+    root = parsed(picture())
+    width = (float(root.get("data-right", "")) - float(root.get("data-left", ""))) / 4
+    strips = []
+    for strip in of_class(root, "heat"):
+        cells = {
+            cell.get("class"): [
+                float(w) / width for w in re.findall(r"h([\d.]+)", cell.get("d", ""))
+            ]
+            for cell in strip.iter(f"{SVG}path")
+        }
+        strips.append(cells)
     # Bins of the same colour next to each other are one cell.
-    assert cells[0]["a0"] == "M118 79h300v16h-300zM568 79h150v16h-150z"
-    assert cells[0]["a32"] == "M418 79h150v16h-150z"
-    assert cells[1]["a8"] == "M118 160h600v16h-600z"
+    assert strips == [{"a0": [2, 1], "a32": [1]}, {"a8": [4]}]
 
 
 def test_even_attention_is_pale() -> None:
@@ -135,20 +146,26 @@ def test_the_arrow_points_where_transcription_goes(
     of = picture(region=Region(4, 100, 200, oriented), strand=strand)
     root = parsed(of)
     assert of.direction == direction
-    (guide,) = of_class(root, "guide")
-    assert guide.get("d", "").startswith("M418 ")
-    heads = [e.get("d", "") for e in of_class(root, "head")]
-    assert heads == (
-        [] if not direction else [f"M{418 + 33 * direction} 10l{-8 * direction} -4.5v9z"]
+    tss = place_of(of_class(root, "guide")[0])
+    assert tss == (float(root.get("data-left", "")) + float(root.get("data-right", ""))) / 2
+    assert [np.sign(place_of(head) - tss) for head in of_class(root, "head")] == (
+        [direction] if direction else []
     )
     assert f"distance from the TSS, kb, {axis}" in texts(root)
+
+
+def place_of(path: ElementTree.Element) -> float:
+    """Where a path starts, from the left."""
+    return float(path.get("d", "").removeprefix("M").split()[0])
 
 
 def test_the_axis_is_in_kb_around_the_tss() -> None:
     root = parsed(picture(region=Region(4, 500, 1000)))
     on_axis = [e for e in of_class(root, "tick") if e.get("text-anchor") == "middle"]
-    places = {e.text: e.get("x") for e in on_axis}
-    assert [places[text] for text in ("\N{MINUS SIGN}1", "0", "1")] == ["118", "418", "718"]
+    places = {e.text: float(e.get("x", "")) for e in on_axis}
+    assert places["\N{MINUS SIGN}1"] == float(root.get("data-left", ""))
+    assert places["0"] == place_of(of_class(root, "guide")[0])
+    assert places["1"] == float(root.get("data-right", ""))
 
 
 def test_without_bp_the_axis_counts_bins() -> None:
@@ -188,7 +205,13 @@ def test_a_file_of_its_own_needs_nothing_else() -> None:
 
 def test_probability_is_a_place_on_a_scale() -> None:
     gauge = ElementTree.fromstring(str(draw_probability(0.75, 0.5)))
-    assert [e.get("cx") for e in gauge.iter("circle")] == ["176"]
+    ends = {e.text: float(e.get("x", "")) for e in gauge.iter("text")}
+    low, high = ends["0 low"], ends["high 1"]
+    (dot,) = (float(e.get("cx", "")) for e in gauge.iter("circle"))
+    assert dot == low + 0.75 * (high - low)
     (whisker,) = (e.get("d", "") for e in gauge.iter("path") if e.get("class") == "whisker")
-    assert re.match(r"M64 12(\.0)?H232M", whisker)
-    assert 'width="16"' in str(draw_bar(0.25))
+    start, end = re.match(r"M([\d.]+) [\d.]+H([\d.]+)", whisker).groups()  # type: ignore[union-attr]
+    # Not beyond the scale.
+    assert (float(start), float(end)) == (low + 0.25 * (high - low), high)
+    track, filled = ElementTree.fromstring(str(draw_bar(0.25))).iter("rect")
+    assert float(filled.get("width", "")) == 0.25 * float(track.get("width", ""))

@@ -1,6 +1,5 @@
 """The command: what it says, and how it starts and stops."""
 
-import importlib.util
 import re
 import signal
 import socket
@@ -8,10 +7,11 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from serving.command_line import run_command
+from serving.errors import InputError
 from serving.local import LocalServer
 from serving.web.__main__ import main
 
@@ -35,49 +35,42 @@ def test_help_needs_no_tensorflow() -> None:
         ("--models tiny --tls-ca nosuch.pem", "Expected a PEM file. Received: nosuch.pem"),
         ("--models tiny --tls-cert a.pem", "Expected a certificate and its key"),
         ("--models-config nosuch.config", "Received: nosuch.config"),
-        ("--models tiny --dataset-dir nosuch", "Received: dataset_dir=nosuch"),
+        ("--models tiny --dataset nosuch", "Received: dataset=nosuch"),
+        ("--models tiny --dataset-dir nosuch --data_dir x", "dataset=nosuch, data_dir=x"),
         ("--models tiny --max-genes 0", "Received: max_genes=0"),
         ("--models tiny --port 99999", "Received: 127.0.0.1:99999"),
+        ("", "Expected the names of models, or a models.config. Received: models=None"),
+        ("--models tiny --models-config models.config", "Received: models=tiny, models_config="),
     ],
 )
 def test_wrong_options_are_told_in_one_line(
     options: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     port = [] if "--port" in options else ["--port", "0"]
-    assert main([*options.split(), *port]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert re.fullmatch(r"python -m serving\.web: [^\n]*\n", err)
-    assert said in err
+    with pytest.raises((InputError, OSError), match=re.escape(said)) as refused:
+        main([*options.split(), *port])
+    assert "\n" not in str(refused.value)
+    assert capsys.readouterr() == ("", "")
 
 
-def test_models_are_named_in_one_way(capsys: pytest.CaptureFixture[str]) -> None:
-    for options in ([], ["--models", "tiny", "--models-config", "models.config"]):
-        with pytest.raises(SystemExit) as exit_:
-            main(options)
-        assert exit_.value.code == 2
-
-
-def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_that_is_taken_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        assert main(["--models", "tiny", "--port", str(port)]) == 2
-    assert f"Received: 127.0.0.1:{port} (Address already in use)" in capsys.readouterr().err
+        with pytest.raises(OSError, match=rf"127\.0\.0\.1:{port} \(Address already in use\)"):
+            main(["--models", "tiny", "--port", str(port)])
 
 
+@pytest.mark.parametrize("module", ["uvicorn", "python_multipart"])
 def test_missing_packages_are_named(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    find = importlib.util.find_spec
-
-    def without(name: str, *args: Any) -> Any:
-        return None if name == "uvicorn" else find(name, *args)
-
-    monkeypatch.setattr(importlib.util, "find_spec", without)
-    assert main(["--models", "tiny"]) == 2
-    assert "no module uvicorn. Install it: pip install 'keras-chrome[web]'" in (
-        capsys.readouterr().err
-    )
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "serving.web.app", raising=False)
+    monkeypatch.setattr(sys, "argv", ["serving.web", "--models", "tiny", "--port", "0"])
+    with pytest.raises(SystemExit) as exit_:
+        run_command(main, InputError)
+    assert exit_.value.code == 2
+    assert "Install it: pip install 'keras-chrome[web]'" in capsys.readouterr().err
 
 
 @pytest.mark.serving

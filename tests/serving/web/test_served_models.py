@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from serving.errors import InputError
-from serving.web.served_models import ServedModel, find_model, named, read_models_config
+from serving.web.served_models import ServedModel, find_model, named, read_served_models
 
 
 def test_models_and_their_labels_come_from_the_servers_own_file(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_models_and_their_labels_come_from_the_servers_own_file(tmp_path: Path) 
         }
         """
     )
-    models = read_models_config(path)
+    models = read_served_models(path)
     assert [model.key for model in models] == ["e012:stable", "e012:canary", "e003"]
     assert [model.text for model in models] == ["e012 (stable)", "e012 (canary)", "e003"]
     assert find_model(models, "e012:canary") == ServedModel("e012", "canary")
@@ -35,7 +35,7 @@ def test_a_file_that_names_no_model_is_refused(tmp_path: Path, text: str) -> Non
     path = tmp_path / "models.config"
     path.write_text(text)
     with pytest.raises(InputError, match=r"Expected a .*Received: .*models\.config"):
-        read_models_config(path)
+        read_served_models(path)
 
 
 def test_a_name_is_offered_once() -> None:

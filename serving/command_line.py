@@ -1,0 +1,231 @@
+"""Commands: a dataclass is a command's options, and what a user can mend ends in one line.
+
+The same file lies in keras_chrome, tfds_remc and serving, which import nothing of each other; a
+test holds the three equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Collection, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+# Modules that only an extra installs.
+_EXTRAS = {
+    "apache_beam": "beam",
+    "imodels": "rules",
+    "tensorflow_serving": "serving",
+    "tf_keras_vis": "explain",
+    **dict.fromkeys(("python_multipart", "starlette", "uvicorn"), "web"),
+}
+_Options = TypeVar("_Options")
+
+
+def option(
+    help_text: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    positional: bool = False,
+    aliases: Sequence[str] = (),
+    group: str | None = None,
+    **argument: Any,
+) -> Any:
+    """A dataclass field that is also an option of a command.
+
+    What a user types follows from the field's type: several values for a tuple, `--no-NAME` too
+    for a bool, one of its words for a Literal, and a `~` that is expanded for a Path.
+
+    Args:
+        help_text: The option's help.
+        default: The field's default; without one the option is required.
+        positional: Whether it is given by its place and not by its name.
+        aliases: Other names that it answers to.
+        group: The heading that `--help` lists it under.
+        **argument: Further arguments of `argparse`'s `add_argument`, such as `choices`.
+    """
+    ours = {"help": help_text, "positional": positional, "aliases": aliases, "group": group}
+    return dataclasses.field(default=default, metadata={**ours, **argument})
+
+
+def parse(
+    options_class: type[_Options], argv: Sequence[str] | None, *, prog: str, description: str
+) -> _Options:
+    """The options of a command as its dataclass.
+
+    Args:
+        options_class: A dataclass whose fields were made with `option`.
+        argv: What the user typed; the process's own arguments if None.
+        prog: What the user types before it.
+        description: What the command does.
+
+    Raises:
+        SystemExit: With code 2 after one line if an option is unknown, missing or no value of its
+            type; with code 0 after `--help`.
+    """
+    given = parse_given(options_class, argv=argv, prog=prog, description=description)
+    return options_class(**given)
+
+
+def parse_given(
+    *options_classes: type,
+    argv: Sequence[str] | None,
+    prog: str,
+    description: str,
+    leave_out: Collection[str] = (),
+) -> dict[str, Any]:
+    """The options that a user gave, by name, of a command whose options are several dataclasses.
+
+    Those not given are not in it, so that the dataclasses stay the one place that holds defaults.
+
+    Args:
+        *options_classes: Dataclasses; fields that were not made with `option` are no options.
+        argv: As in `parse`.
+        prog: As in `parse`.
+        description: As in `parse`.
+        leave_out: Fields that are no options here.
+
+    Raises:
+        SystemExit: As in `parse`.
+    """
+    parser = _Parser(prog=prog, description=description)
+    groups: dict[str, argparse._ArgumentGroup] = {}
+    for options_class in options_classes:
+        hints = typing.get_type_hints(options_class)
+        for field in dataclasses.fields(options_class):
+            if "help" not in field.metadata or field.name in leave_out:
+                continue
+            names, argument = _argument(field, hints[field.name])
+            target: argparse._ActionsContainer = parser
+            if heading := field.metadata["group"]:
+                target = groups.setdefault(heading, parser.add_argument_group(heading))
+            target.add_argument(*names, **argument)
+    given = vars(parser.parse_args(argv))
+    return {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes `--data_dir` for `--data-dir`, as TFDS spells it, and complains in one line."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        args = sys.argv[1:] if args is None else args
+        return super().parse_known_args([_with_dashes(str(a)) for a in args], namespace)
+
+    def error(self, message: str) -> typing.NoReturn:
+        line = " ".join(message.split())
+        print(f"error: {line}. `{self.prog} --help` lists the options", file=sys.stderr)
+        sys.exit(2)
+
+
+def _with_dashes(argument: str) -> str:
+    name, equals, value = argument.partition("=")
+    return name.replace("_", "-") + equals + value if name.startswith("--") else argument
+
+
+def _argument(field: dataclasses.Field[Any], hint: Any) -> tuple[list[str], dict[str, Any]]:
+    """The names of a field's option, and the other arguments of `add_argument`."""
+    argument = {name: value for name, value in field.metadata.items() if name != "group"}
+    names = [field.name, *argument.pop("aliases")]
+    is_required = field.default is dataclasses.MISSING
+    kind, choices, is_many = _values(hint)
+    argument["default"] = argparse.SUPPRESS
+    if kind is bool:
+        argument["action"] = argparse.BooleanOptionalAction
+    else:
+        argument.setdefault("type", _expanded if kind is Path else kind)
+        if choices:
+            argument.setdefault("choices", choices)
+    is_positional = argument.pop("positional")
+    if is_many:
+        argument.setdefault("nargs", "*" if is_positional and not is_required else "+")
+    if not is_required and field.default not in (None, ()) and "(default: " not in argument["help"]:
+        default: Any = field.default
+        shown = " ".join(map(str, default)) if is_many else default
+        argument["help"] += f" (default: {shown})"
+    argument["help"] = argument["help"].replace("%", "%%")
+    if is_positional:
+        if not is_required:
+            argument.setdefault("nargs", "?")
+        return [field.name], argument
+    argument |= {"dest": field.name, "required": is_required}
+    return ["--" + name.replace("_", "-") for name in names], argument
+
+
+def _values(hint: Any) -> tuple[type, tuple[str, ...], bool]:
+    """The type of an option's values, the words it is one of, and whether it takes several."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        of_union = [part for part in typing.get_args(hint) if part is not types.NoneType]
+        hint = Path if Path in of_union else of_union[0]
+    if typing.get_origin(hint) is tuple:
+        kind, choices, _ = _values(typing.get_args(hint)[0])
+        return kind, choices, True
+    if typing.get_origin(hint) is typing.Literal:
+        return str, typing.get_args(hint), False
+    return hint, (), False
+
+
+def _expanded(text: str) -> Path:
+    return Path(text).expanduser()
+
+
+def run_command(
+    main: Callable[[Sequence[str] | None], int | None], *mistakes: type[Exception]
+) -> typing.NoReturn:
+    """Run a command's `main` and exit, with what it returns.
+
+    What a user can mend, what the operating system refuses (a missing file, a full disk) and an
+    extra that is not installed end in one line on standard error and exit code 2; anything else is
+    a bug and keeps its traceback.
+
+    Args:
+        main: The command.
+        *mistakes: What it raises where the user can mend something.
+    """
+    expected: tuple[type[Exception], ...] = (*mistakes, OSError)
+    try:
+        code = main(None)
+    except expected as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        print(
+            f"error: Expected the extra {extra}. Received: no module {error.name}. Install it: "
+            f"pip install 'keras-chrome[{extra}]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(code or 0)
+
+
+def import_tensorflow_quietly() -> None:
+    """Import TensorFlow with standard error closed to its C++ start-up lines.
+
+    They are written before any logging option is read, and say nothing that the user of a command
+    can act on. For commands, after their options are parsed; a library leaves standard error
+    alone.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    with Path(os.devnull).open("w") as devnull:
+        stderr = os.dup(2)
+        os.dup2(devnull.fileno(), 2)
+        try:
+            tensorflow = import_module("tensorflow")
+            # Looking for a GPU has lines of its own.
+            tensorflow.config.list_physical_devices()
+            # It warns of functions that are traced again, as one a method and shape has to be.
+            tensorflow.get_logger().setLevel("ERROR")
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -1,0 +1,80 @@
+"""What the page asks, and how much it lets others ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from serving.command_line import option
+from serving.errors import InputError
+from serving.tls import Tls
+from serving.web.catalogue import Catalogue
+from serving.web.served_models import ServedModel, named, read_served_models
+
+
+@dataclass(frozen=True)
+class WebConfig:
+    """What the page asks, and how much it lets others ask.
+
+    Attributes:
+        target: `host:port` of the server's gRPC interface.
+        models: Names of served models. Empty where `models_config` says them.
+        models_config: TensorFlow Serving's `models.config`, read anew for every page, so that
+            models and labels may change.
+        catalogues: Datasets whose genes can be picked, by name.
+        tls: How to reach the server over TLS; without it by default.
+        timeout_s: Longest wait for one answer of the server.
+        max_upload_mb: Most of CSV text, in MB of 2^20 bytes.
+        max_genes: Most genes at once.
+        allowed_hosts: Names under which the page may be asked for; all by default.
+
+    Raises:
+        InputError: If not exactly one of `models` and `models_config` is given, or a limit is not
+            positive.
+    """
+
+    target: str = option("host:port of the server", default="localhost:8500")
+    models: tuple[str, ...] = option("served models", default=(), metavar="NAME")
+    models_config: str | Path | None = option(
+        "TensorFlow Serving's models.config, which names models and labels of versions; read anew "
+        "for every page",
+        default=None,
+        metavar="FILE",
+    )
+    catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
+    tls: Tls | None = None
+    timeout_s: float = option("longest wait for an answer", default=30.0)
+    max_upload_mb: float = option("most CSV text, MB", default=8.0)
+    max_genes: int = option("most genes at once", default=2000)
+    allowed_hosts: tuple[str, ...] = option(
+        "names under which the page may be asked for, such as that of a proxy before it "
+        "(default: this machine's own on a loopback address, otherwise any)",
+        default=("*",),
+        metavar="NAME",
+    )
+
+    def __post_init__(self) -> None:
+        if bool(self.models) == (self.models_config is not None):
+            raise InputError(
+                "Expected the names of models, or a models.config. Received: "
+                f"models={', '.join(self.models) or None}, models_config={self.models_config}"
+            )
+        for name in ("timeout_s", "max_upload_mb", "max_genes"):
+            if not getattr(self, name) > 0:
+                raise InputError(
+                    f"Expected a positive number. Received: {name}={getattr(self, name)}"
+                )
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """Most bytes of a request's body."""
+        return int(self.max_upload_mb * 2**20)
+
+    def offered_models(self) -> list[ServedModel]:
+        """The models that can be picked.
+
+        Raises:
+            InputError: If `models_config` cannot be read.
+        """
+        if self.models_config is None:
+            return named(self.models)
+        return read_served_models(self.models_config)

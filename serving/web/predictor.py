@@ -1,0 +1,147 @@
+"""Asking the served model about a gene of a dataset, or about CSV text."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from serving.client import Client
+from serving.description import ModelDescription
+from serving.errors import InputError
+from serving.genes import Genes
+from serving.predictions import Prediction
+from serving.web.catalogue import Catalogue, NoGeneError
+from serving.web.config import WebConfig
+from serving.web.results import Result
+from serving.web.served_models import ServedModel, find_model
+from serving.web.uploads import columns_of_csv, read_text
+
+# A gene takes little time, and a thousand of them some seconds of all cores.
+_MAX_REQUESTS_AT_ONCE = 4
+_DESCRIBE_TIMEOUT_S = 5.0
+
+_Answer = TypeVar("_Answer")
+
+
+class Predictor:
+    """Asks the server, in threads, so that nobody else has to wait for it.
+
+    Raises:
+        InputError: By every method, if it is asked for what is not there.
+        ServerError: By those that ask the server, if it refuses or cannot be asked.
+    """
+
+    def __init__(self, config: WebConfig) -> None:
+        self._config = config
+        self._at_once = anyio.CapacityLimiter(_MAX_REQUESTS_AT_ONCE)
+
+    def model(self, key: str) -> ServedModel:
+        """The model that an address means; without a key the first."""
+        models = self._config.offered_models()
+        return find_model(models, key) if key else models[0]
+
+    def catalogue(self, name: str, description: ModelDescription | None = None) -> Catalogue:
+        """The dataset of that name, or without a name the one that suits the model best."""
+        catalogues = self._config.catalogues
+        if not catalogues:
+            raise InputError(
+                "Expected a dataset to pick genes from. Received: none. Start the page with "
+                "--dataset, or paste CSV text"
+            )
+        if name:
+            if name not in catalogues:
+                raise InputError(
+                    f"Expected one of the datasets {', '.join(catalogues)}. Received: "
+                    f"dataset={name}"
+                )
+            return catalogues[name]
+        if description is None:
+            return next(iter(catalogues.values()))
+        details = description.details
+        suiting = [c for c in catalogues.values() if c.suits(details)] or [*catalogues.values()]
+        return next((c for c in suiting if c.name == details.get("dataset")), suiting[0])
+
+    async def describe(self, model: ServedModel) -> ModelDescription:
+        """What a model says of itself."""
+        return await self._in_thread(lambda: self._ask_description(model))
+
+    async def predict_gene(self, model: ServedModel, dataset: str, gene: str) -> Result:
+        """Predict a gene of a dataset.
+
+        Args:
+            model: The model.
+            dataset: Name of the dataset; empty for the one that suits the model best.
+            gene: Symbol, id or key of the gene.
+
+        Raises:
+            NoGeneError: If it is the name of no gene, or of several.
+        """
+
+        def ask() -> Result:
+            description = self._ask_description(model)
+            catalogue = self.catalogue(dataset, description)
+            found = catalogue.find(gene)
+            if len(found) != 1:
+                raise NoGeneError(gene, len(found), catalogue)
+            catalogue.check(description.details)
+            genes = catalogue.take(found[0]).with_marks(description.marks)
+            known = catalogue.genes[found[0]]
+            prediction = self._ask(genes, description)
+            return Result(model, description, genes, prediction, catalogue.name, known)
+
+        return await self._in_thread(ask)
+
+    async def predict_text(
+        self, model: ServedModel, content: bytes, source: str, columns: str
+    ) -> Result:
+        """Predict genes of CSV text.
+
+        Args:
+            model: The model.
+            content: The text, UTF-8.
+            source: What the text is called.
+            columns: The marks of its columns, separated by commas or spaces; empty where nobody
+                says.
+        """
+
+        def ask() -> Result:
+            description = self._ask_description(model)
+            named = tuple(columns.replace(",", " ").split())
+            genes = read_text(
+                content,
+                source,
+                num_bins=description.num_bins,
+                marks=named or columns_of_csv(description.marks),
+                max_genes=self._config.max_genes,
+            ).with_marks(description.marks)
+            prediction = self._ask(genes, description)
+            return Result(model, description, genes, prediction, source, None, columns)
+
+        return await self._in_thread(ask)
+
+    async def _in_thread(self, ask: Callable[[], _Answer]) -> _Answer:
+        return await anyio.to_thread.run_sync(ask, limiter=self._at_once)
+
+    def _ask_description(self, model: ServedModel) -> ModelDescription:
+        # A server that is away is asked again until the time is up, and somebody is waiting.
+        timeout_s = min(_DESCRIBE_TIMEOUT_S, self._config.timeout_s)
+        with Client(
+            self._config.target,
+            model.name,
+            label=model.label,
+            tls=self._config.tls,
+            timeout_s=timeout_s,
+        ) as client:
+            return client.description
+
+    def _ask(self, genes: Genes, description: ModelDescription) -> Prediction:
+        """Ask the version that described itself."""
+        with Client(
+            self._config.target,
+            description.name,
+            description.version,
+            tls=self._config.tls,
+            timeout_s=self._config.timeout_s,
+        ) as client:
+            return client.predict(genes)

@@ -1,0 +1,168 @@
+"""What the pages show: a gene, a row of the table, what was measured, what the model is."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import numpy as np
+
+from serving.web import numbers
+from serving.web.catalogue import Gene
+from serving.web.figure import draw_bar, draw_gene, draw_probability
+from serving.web.results import Result
+
+
+class Asked(NamedTuple):
+    """What somebody filled in, to be shown again."""
+
+    model: str = ""
+    source: str = "gene"
+    dataset: str = ""
+    gene: str = ""
+    text: str = ""
+    columns: str = ""
+
+
+class Links(NamedTuple):
+    """Addresses that belong to a result."""
+
+    csv: str
+    svg: str
+    page: str = ""
+
+
+def links_of_gene(asked: Asked, result: Result) -> Links:
+    """Where a gene of a dataset can be downloaded."""
+    assert result.known is not None
+    csv, svg = (
+        address_of_gene(path, asked, result.source, result.known.key)
+        for path in ("/gene.csv", "/gene.svg")
+    )
+    return Links(csv, svg)
+
+
+def links_of_result(name: str, gene: int) -> Links:
+    """Where a result that is kept can be downloaded, and read on."""
+    address = f"/results/{name}"
+    return Links(f"{address}/predictions.csv", f"{address}/{gene}.svg", address)
+
+
+def address_of_gene(path: str, asked: Asked, dataset: str, gene: str) -> str:
+    """The address of a gene of a dataset, as the model that was asked sees it."""
+    query = {"model": asked.model, "dataset": dataset, "gene": gene}
+    return f"{path}?{urlencode({name: text for name, text in query.items() if text})}"
+
+
+def view_of_gene(result: Result, gene: int) -> dict[str, Any]:
+    """The gene that is drawn."""
+    picture = result.picture(gene)
+    prediction = result.prediction
+    probability, sd = float(prediction.probability[gene]), result.probability_sd(gene)
+    values = []
+    for bin_ in range(picture.region.num_bins):
+        signal = [numbers.brief(float(v)) for v in picture.signal[bin_]]
+        alpha = (
+            []
+            if picture.alpha is None
+            else [numbers.brief(float(v)) for v in picture.alpha[:, bin_]]
+        )
+        values.append((bin_ + 1, picture.region.place(bin_), signal, alpha))
+    return {
+        "number": gene + 1,
+        "name": picture.name,
+        "picture": picture,
+        "probability": probability,
+        "sd": sd,
+        "gauge": draw_probability(probability, sd),
+        "wide": draw_gene(picture),
+        "narrow": draw_gene(picture, is_narrow=True),
+        "top": _top(result, gene),
+        "values": values,
+        "truth": truth_of(result),
+    }
+
+
+class _Top(NamedTuple):
+    """Where a model looks most."""
+
+    mark: str
+    bin: int
+    place: str
+    weight: float
+
+
+def _top(result: Result, gene: int) -> _Top | None:
+    alpha, beta = result.prediction.alpha, result.prediction.beta
+    if alpha is None:
+        return None
+    weight = alpha[gene] if beta is None else alpha[gene] * beta[gene][:, np.newaxis]
+    mark, bin_ = divmod(int(weight.argmax()), weight.shape[1])
+    place = result.picture(gene).region.place(bin_)
+    return _Top(result.genes.marks[mark], bin_ + 1, place, float(weight[mark, bin_]))
+
+
+def view_of_row(result: Result, gene: int) -> dict[str, Any]:
+    """A gene in the table of many."""
+    beta = result.prediction.beta
+    probability = float(result.prediction.probability[gene])
+    return {
+        "number": gene + 1,
+        "gene_id": str(result.genes.gene_id[gene]),
+        "probability": probability,
+        "sd": result.probability_sd(gene),
+        "bar": draw_bar(probability),
+        "top": _top(result, gene),
+        "beta": [] if beta is None else [float(value) for value in beta[gene]],
+        "highest": -1 if beta is None else int(beta[gene].argmax()),
+    }
+
+
+class Truth(NamedTuple):
+    """What was measured of a gene of a dataset, by the rule that the model was trained on."""
+
+    gene: Gene
+    is_high: bool | None
+    is_right: bool | None
+    is_published: bool
+    was_trained_on: bool
+
+
+def truth_of(result: Result) -> Truth | None:
+    """What was measured of the only gene, if it is one of a dataset."""
+    gene, details = result.known, result.description.details
+    if gene is None:
+        return None
+    is_published = details.get("label_rule") == "as published"
+    is_high = gene.is_high_published if is_published else gene.is_high
+    says_high = bool(result.prediction.probability[0] >= 0.5)
+    is_right = None if is_high is None else says_high == is_high
+    was_trained_on = gene.split == "train" and details.get("dataset") == result.source
+    return Truth(gene, is_high, is_right, is_published, was_trained_on)
+
+
+def facts_of(details: Mapping[str, Any]) -> dict[str, str]:
+    """What a model says of itself, for people."""
+    if not details:
+        return {}
+    bin_bp, flank_bp = details.get("bin_bp"), details.get("flank_bp")
+    region = f"{details['num_bins']} bins"
+    if bin_bp and flank_bp is not None:
+        end = (details["num_bins"] * bin_bp - flank_bp) / 1000
+        start = numbers.signed(-flank_bp / 1000)
+        region += f" of {bin_bp:g} bp, {start} to {numbers.signed(end)} kb around the TSS"
+    bins = {
+        True: "in the direction of transcription",
+        False: "along the genome, whatever the strand",
+        None: "",
+    }[details.get("oriented")]
+    known = {
+        "variant": details.get("variant"),
+        "members": details.get("members"),
+        "trained on": details.get("dataset"),
+        "marks, in order": ", ".join(details["marks"]),
+        "gene region": region,
+        "bins run": bins,
+        "genome": details.get("genome"),
+        "high expression": details.get("label_rule"),
+    }
+    return {name: str(value) for name, value in known.items() if value}
