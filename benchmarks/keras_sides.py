@@ -1,6 +1,5 @@
 """keras-chrome as it is, and its model with Keras's own LSTM layers."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,7 @@ from random_genes import RandomGenes
 from sides import CLIP_NORM, LEARNING_RATE, NUM_GENES, Setting, Steps
 
 from keras_chrome.fit.loop import compiled_trainer, epoch_of_batches
-from keras_chrome.layers.implementation import ENVIRONMENT_VARIABLE
+from keras_chrome.layers.implementation import use_recurrence
 from keras_chrome.models import build_model, logit_model
 from keras_chrome.models.prediction import batch_predictor
 from keras_chrome.sweep.bank import Bank
@@ -24,9 +23,6 @@ class KerasChrome:
 
     recurrence = "fused"
 
-    def __init__(self) -> None:
-        os.environ[ENVIRONMENT_VARIABLE] = self.recurrence
-
     def training(self, setting: Setting) -> Steps:
         """Training steps, several an execution as in `fit`; of a bank as in `sweep --bank`."""
         if setting.bank > 1:
@@ -36,9 +32,12 @@ class KerasChrome:
         genes: Any = RandomGenes(setting)
         batches = iter(epoch_of_batches(genes, setting.batch, 0, epoch).repeat())
         trainer.make_train_function()
-        return Steps(
-            lambda: float(trainer.train_function(batches)["loss"]), trainer.steps_per_execution
-        )
+
+        @use_recurrence(self.recurrence)
+        def run() -> float:
+            return float(trainer.train_function(batches)["loss"])
+
+        return Steps(run, trainer.steps_per_execution)
 
     def trainer(self, trainee: keras.Model, steps: int) -> keras.Model:
         """A compiled model."""
@@ -51,6 +50,7 @@ class KerasChrome:
         signal = RandomGenes(setting).signal[: setting.batch]
         predictor = self.predictor(_model(setting))
 
+        @use_recurrence(self.recurrence)
         def run() -> dict[str, np.ndarray]:
             return {name: answer.numpy() for name, answer in predictor(signal).items()}
 

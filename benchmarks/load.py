@@ -12,34 +12,42 @@ The model is freshly built with random weights, on which speed does not depend. 
 share the machine's cores.
 """
 
-import argparse
 import asyncio
 import itertools
 import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import grpc
 import numpy as np
+from load_server import (
+    METHOD,
+    MODEL,
+    Server,
+    make_model,
+    open_channel,
+    random_signal,
+    request_bytes,
+    serving,
+)
 from machine import cpu_model
+
+from keras_chrome.command_line import option, parse, run_command
+from keras_chrome.errors import InputError
+from keras_chrome.tables import markdown_table
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-MARKS, NUM_BINS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"), 100
-METHOD = "/tensorflow.serving.PredictionService/Predict"
-MODEL = "load"
 # How far an answer out of a batch may lie from one alone: rounding.
 TOLERANCE = 1e-5
 BATCHING = {
@@ -47,6 +55,25 @@ BATCHING = {
     "batch_timeout_micros": (0, 1000, 3000),
     "num_batch_threads": (1, 2, 4),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """What is asked, how long."""
+
+    variant: str = option("of the model", default="attentive_chrome")
+    seconds: float = option("length of a turn", default=3.0)
+    rounds: int = option("turns of each case", default=3)
+    requests: int = option("requests whose answers are compared", default=100_000)
+    tune: bool = option("only try settings of batching", default=False)
+    out: Path | None = option("also write tables, and JSON beside", default=None, metavar="FILE.md")
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "requests"):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    f"Expected a positive number. Received: {name}={getattr(self, name)}"
+                )
 
 
 class Case(NamedTuple):
@@ -66,85 +93,6 @@ class Turn(NamedTuple):
     def genes_per_second(self, num_genes: int) -> float:
         """Throughput of all clients together."""
         return len(self.request_s) * num_genes / self.total_s
-
-
-def make_model(folder: Path, variant: str) -> Path:
-    """Export a model with random weights; returns the folder of models."""
-    from export import export_run
-    from keras_chrome.models import build_model
-    from keras_chrome.runs import new_run
-
-    about = {"marks": list(MARKS), "num_bins": NUM_BINS, "transform": "log1p"}
-    run_parts = {"options": {}, "model": {"variant": variant, **about}, "dataset": {}}
-    with new_run(folder / "run", **run_parts) as run:
-        run.save_model(build_model(variant, **about))
-    export_run(run.path, folder / "models", MODEL)
-    return folder / "models"
-
-
-def random_signal(num_genes: int) -> np.ndarray:
-    signal = np.random.default_rng(0).negative_binomial(1, 0.2, (num_genes, NUM_BINS, len(MARKS)))
-    return signal.astype(np.float32)
-
-
-class Server:
-    """`python -m serving.local` in a process of its own."""
-
-    def __init__(self, models_dir: Path, batching: dict[str, int] | None = None) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "serving.local",
-            "--models",
-            str(models_dir),
-            "--port",
-            "0",
-        ]
-        if batching:
-            file = models_dir.parent / "batching.config"
-            file.write_text("".join(f"{k} {{ value: {v} }}\n" for k, v in batching.items()))
-            command += ["--batching-parameters-file", str(file)]
-        self.started_s = time.perf_counter()
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout
-        self.target = self._process.stdout.readline().split(" on ")[1].split(": ")[0]
-
-    def memory_mb(self) -> float:
-        """Memory of the process that is in RAM (Linux)."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-    def close(self) -> None:
-        """End it as an operator would."""
-        self._process.terminate()
-        self._process.communicate()
-
-
-@contextmanager
-def serving(models_dir: Path, batching: dict[str, int] | None = None) -> Iterator[Server]:
-    server = Server(models_dir, batching)
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-def request_bytes(signature: str, signal: np.ndarray) -> bytes:
-    from tensorflow_serving.apis import predict_pb2
-
-    from serving.tensors import to_request
-
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = MODEL
-    request.model_spec.signature_name = signature
-    request.inputs["signal"].CopyFrom(to_request(signal))
-    return request.SerializeToString()
-
-
-def open_channel(target: str) -> grpc.aio.Channel:
-    # Each client has a connection of its own, as clients on other machines would.
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
-    return grpc.aio.insecure_channel(target, options=options)
 
 
 async def ask_for(target: str, case: Case, seconds: float) -> Turn:
@@ -365,19 +313,17 @@ def to_markdown(results: dict[str, Any]) -> str:
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *([*row.values()] for row in rows)]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return markdown_table([{name: str(value) for name, value in row.items()} for row in rows])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Put load on an exported model.")
-    parser.add_argument("--variant", default="attentive_chrome", help="of the model (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="a turn (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each case (%(default)s)")
-    parser.add_argument("--requests", type=int, default=100_000, help="compared (%(default)s)")
-    parser.add_argument("--tune", action="store_true", help="only try settings of batching")
-    parser.add_argument("--out", metavar="FILE.md", help="also write tables, and JSON beside")
-    options = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    options = parse(
+        LoadOptions,
+        argv,
+        prog="python benchmarks/load.py",
+        description="Put load on an exported model.",
+    )
     signatures = ("predict", "serving_default")
     with tempfile.TemporaryDirectory() as folder:
         models_dir = make_model(Path(folder), options.variant)
@@ -386,7 +332,7 @@ def main() -> None:
             "cpu": cpu_model(),
             "cores": os.cpu_count(),
             "date": date.today().isoformat(),
-            "command": " ".join(["python", *sys.argv]),
+            "command": " ".join(["python benchmarks/load.py", *(argv or sys.argv[1:])]),
             "rounds": options.rounds,
             "versions": {name: version(name) for name in ("tensorflow", "grpcio", "numpy")},
         }
@@ -398,10 +344,9 @@ def main() -> None:
             results["cold_start"] = measure_cold_starts(models_dir, options.rounds)
             results["answers"] = check_answers(models_dir, options.requests, num_clients=32)
     if options.out:
-        out = Path(options.out)
-        out.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n")
-        out.write_text(to_markdown(results))
+        options.out.with_suffix(".json").write_text(json.dumps(results, indent=2) + "\n")
+        options.out.write_text(to_markdown(results))
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, InputError)

@@ -3,14 +3,28 @@
 python benchmarks/profile_step.py --batch-size 64
 """
 
-import argparse
 import os
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from keras_chrome.command_line import option, parse, run_command
+from keras_chrome.errors import InputError
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileOptions:
+    """What is trained, and what is shown of it."""
+
+    batch_size: int = option("genes a step", default=64)
+    bins: int = option("bins of a gene region", default=100)
+    marks: int = option("marks", default=5)
+    kernels: int = option("so many kernels are shown", default=25)
 
 
 def kernel_times(folder: Path) -> tuple[Counter[str], Counter[str]]:
@@ -34,33 +48,35 @@ def kernel_times(folder: Path) -> tuple[Counter[str], Counter[str]]:
     return milliseconds, calls
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--bins", type=int, default=100)
-    parser.add_argument("--marks", type=int, default=5)
-    parser.add_argument("--kernels", type=int, default=25, help="so many (default: 25)")
-    given = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    options = parse(
+        ProfileOptions,
+        argv,
+        prog="python benchmarks/profile_step.py",
+        description="Where a training step spends its time: XLA's kernels, by the time all "
+        "threads spend in them.",
+    )
 
     import tensorflow as tf
     from keras_sides import KerasChrome
     from sides import Setting
 
-    steps = KerasChrome().training(Setting(given.batch_size, given.bins, given.marks))
+    steps = KerasChrome().training(Setting(options.batch_size, options.bins, options.marks))
     steps.run()
     with tempfile.TemporaryDirectory() as folder:
         # Level 3 is the one that records single kernels.
-        options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=3)
-        with tf.profiler.experimental.Profile(folder, options):
+        profiler_options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=3)
+        with tf.profiler.experimental.Profile(folder, profiler_options):
             steps.run()
         milliseconds, calls = kernel_times(Path(folder))
     total = milliseconds.total()
     print(
-        f"batch {given.batch_size}, {given.bins} bins, {given.marks} marks: "
+        f"batch {options.batch_size}, {options.bins} bins, {options.marks} marks: "
         f"{total / steps.num_steps:.1f} ms a step over all threads, with the profiler's own cost"
     )
     print(f"{'kernel':<44} {'ms':>8} {'share':>6} {'calls':>7}")
-    for kernel, spent in milliseconds.most_common(given.kernels):
+    for kernel, spent in milliseconds.most_common(options.kernels):
         print(
             f"{kernel:<44} {spent / steps.num_steps:8.2f} {spent / total:6.1%} "
             f"{calls[kernel] / steps.num_steps:7.0f}"
@@ -68,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, InputError)

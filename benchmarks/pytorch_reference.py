@@ -6,15 +6,22 @@ It does what `python -m keras_chrome.fit --preset paper` does, and prints it in 
     python benchmarks/pytorch_reference.py --dataset remc/E012
 """
 
-import argparse
+from __future__ import annotations
+
 import copy
 import multiprocessing
 import os
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from keras_chrome.command_line import option, parse, run_command
+from keras_chrome.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +33,18 @@ BATCH_SIZE, PREDICTION_BATCH_SIZE = 16, 512
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def read(dataset_name: str, data_dir: str | None) -> list["Genes"]:
+@dataclass(frozen=True, kw_only=True)
+class ReferenceOptions:
+    """What is trained on, and how long."""
+
+    dataset: str = option("a built dataset", default="remc/E012")
+    data_dir: Path | None = option(
+        "where datasets were built; TFDS's default if left out", default=None
+    )
+    epochs: int = option("epochs", default=30)
+
+
+def read(dataset_name: str, data_dir: Path | None) -> list[Genes]:
     """The genes of the three splits."""
     from keras_chrome.data import load_genes, open_dataset
 
@@ -34,19 +52,21 @@ def read(dataset_name: str, data_dir: str | None) -> list["Genes"]:
     return [load_genes(dataset, split, labels="published") for split in ("train", "valid", "test")]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--dataset", default="remc/E012")
-    parser.add_argument("--data-dir")
-    parser.add_argument("--epochs", type=int, default=30)
-    given = parser.parse_args()
-
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    options = parse(
+        ReferenceOptions,
+        argv,
+        prog="python benchmarks/pytorch_reference.py",
+        description="Train the PyTorch reference design as the paper does, and print the AUROC "
+        "after every epoch.",
+    )
     started = time.perf_counter()
     # In a process of its own: PyTorch with CUDA crashes where TensorFlow is loaded.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        train, valid, test = process.submit(read, given.dataset, given.data_dir).result()
+        train, valid, test = process.submit(read, options.dataset, options.data_dir).result()
     # TensorFlow reads the records; its start is no fault of PyTorch's.
-    print(f"read {given.dataset} in {time.perf_counter() - started:.1f} s", flush=True)
+    print(f"read {options.dataset} in {time.perf_counter() - started:.1f} s", flush=True)
 
     import torch
     from pytorch_models import ReferenceDesign
@@ -61,7 +81,7 @@ def main() -> None:
     signal = torch.from_numpy(train.signal)
     label = torch.from_numpy(train.label.astype(np.float32))
     best_auroc, best_state = 0.0, model.state_dict()
-    for epoch in range(1, given.epochs + 1):
+    for epoch in range(1, options.epochs + 1):
         started = time.perf_counter()
         order = torch.randperm(len(train))
         last = len(order) - BATCH_SIZE + 1
@@ -83,7 +103,7 @@ def main() -> None:
     print(f"test AUROC {roc_auc_score(test.label, predict(model, test.signal)):.4f}")
 
 
-def predict(model: "nn.Module", signal: np.ndarray) -> Any:
+def predict(model: nn.Module, signal: np.ndarray) -> Any:
     """Logits of all genes."""
     import torch
 
@@ -93,4 +113,4 @@ def predict(model: "nn.Module", signal: np.ndarray) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, InputError)

@@ -19,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,6 +28,8 @@ import numpy as np
 import pandas as pd
 import pysam
 
+from keras_chrome.command_line import option, parse, run_command
+from keras_chrome.errors import InputError
 from tfds_remc.remc.binning import RegionBins
 from tfds_remc.remc.chromosomes import GENOMES
 from tfds_remc.remc.gene_table import read_gene_table
@@ -34,6 +37,18 @@ from tfds_remc.remc.reads import ReadOptions, read_signal
 
 NUM_BINS, BIN_BP, FLANK_BP = 100, 100, 5000
 TAG_ALIGN_COLUMNS = ["chrom", "start", "end", "name", "score", "strand"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadsOptions:
+    """Which reads are counted, how often."""
+
+    data: Path = option("folder of real data, with raw/ and remc/", positional=True)
+    num_reads: int = option("number of reads", default=2_000_000)
+    repeats: int = option("turns of each side", default=3)
+    deeptools: str = option("path of multiBamSummary", default="multiBamSummary")
+    # Of the process that counts one file and says what memory that took.
+    peak_of: Path | None = option(argparse.SUPPRESS, default=None)
 
 
 def gene_bins(data: Path) -> RegionBins:
@@ -229,20 +244,20 @@ def cpu_seconds() -> float:
     return sum(u.ru_utime + u.ru_stime for u in usage)
 
 
-def peak_mib(tag_align: Path, options: argparse.Namespace) -> float:
+def peak_mib(tag_align: Path, options: ReadsOptions) -> float:
     """Counts a file in a process of its own; returns the most memory it held."""
     command = [sys.executable, __file__, str(options.data), "--peak-of", str(tag_align)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Time counting reads in bins, side by side.")
-    parser.add_argument("data", type=Path, help="folder of real data, with raw/ and remc/")
-    parser.add_argument("--num-reads", type=int, default=2_000_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--deeptools", default="multiBamSummary", help="path of multiBamSummary")
-    parser.add_argument("--peak-of", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    options = parse(
+        ReadsOptions,
+        argv,
+        prog="python benchmarks/reads.py",
+        description="Time counting reads in bins, side by side.",
+    )
     bins = gene_bins(options.data)
     if options.peak_of:
         read_signal(options.peak_of, bins)
@@ -254,7 +269,7 @@ def main() -> None:
         compare(options, bins, Path(name))
 
 
-def compare(options: argparse.Namespace, bins: RegionBins, folder: Path) -> None:
+def compare(options: ReadsOptions, bins: RegionBins, folder: Path) -> None:
     tag_align, bam, bed, bigwig = (
         folder / f"reads{suffix}" for suffix in (".tagAlign.gz", ".bam", ".bed", ".bigWig")
     )
@@ -318,4 +333,4 @@ def tool_version(program: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, InputError)

@@ -10,7 +10,8 @@ docs/benchmarks.json, part by part, so a part can be measured anew alone.
     python benchmarks/speed.py --only                         # measure nothing, write anew
 """
 
-import argparse
+from __future__ import annotations
+
 import contextlib
 import datetime
 import json
@@ -21,7 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,9 @@ from typing import Any
 from machine import cpu_model
 from sides import OURS, REFERENCE, SIDES, Setting
 from speed_text import document
+
+from keras_chrome.command_line import option, parse, run_command
+from keras_chrome.errors import InputError
 
 HERE = Path(__file__).resolve().parent
 TRAINING_BATCHES = (16, 64, 256)
@@ -74,7 +79,7 @@ class Worker:
 
 
 @contextlib.contextmanager
-def workers(sides: list[str]) -> Iterator[dict[str, Worker]]:
+def workers(sides: Sequence[str]) -> Iterator[dict[str, Worker]]:
     """A worker a side, ended afterwards."""
     running: dict[str, Worker] = {}
     try:
@@ -90,7 +95,7 @@ def workers(sides: list[str]) -> Iterator[dict[str, Worker]]:
 
 
 def take_turns(
-    running: dict[str, Worker], task: str, settings: list[Setting], options: argparse.Namespace
+    running: dict[str, Worker], task: str, settings: list[Setting], options: SpeedOptions
 ) -> list[dict[str, Any]]:
     """Rows of a side, a setting, its first call and the seconds a step of each of its turns."""
     rows = {
@@ -111,21 +116,21 @@ def take_turns(
     return list(rows.values())
 
 
-def measure_training(options: argparse.Namespace) -> dict[str, Any]:
+def measure_training(options: SpeedOptions) -> dict[str, Any]:
     settings = [Setting(batch) for batch in TRAINING_BATCHES]
     with workers(options.sides) as running:
         rows = take_turns(running, "training", settings, options)
     return {"rows": rows, "peak_gflops": peak_gflops(options.sides)}
 
 
-def measure_inference(options: argparse.Namespace) -> dict[str, Any]:
+def measure_inference(options: SpeedOptions) -> dict[str, Any]:
     settings = [Setting(batch) for batch in INFERENCE_BATCHES]
     with workers(options.sides) as running:
         rows = take_turns(running, "prediction", settings, options)
     return {"rows": rows, "peak_gflops": peak_gflops(options.sides)}
 
 
-def peak_gflops(sides: list[str]) -> float:
+def peak_gflops(sides: Sequence[str]) -> float:
     """The machine's float32 peak: the best product of matrices that a side's framework does."""
     best = 0.0
     for side in {OURS, REFERENCE} & set(sides):
@@ -135,7 +140,7 @@ def peak_gflops(sides: list[str]) -> float:
     return best
 
 
-def measure_memory(options: argparse.Namespace) -> dict[str, Any]:
+def measure_memory(options: SpeedOptions) -> dict[str, Any]:
     rows = []
     for side in options.sides:
         with workers([side]) as running:
@@ -147,7 +152,7 @@ def measure_memory(options: argparse.Namespace) -> dict[str, Any]:
     return {"rows": rows, "batch": MIDDLE.batch}
 
 
-def measure_growth(options: argparse.Namespace) -> dict[str, Any]:
+def measure_growth(options: SpeedOptions) -> dict[str, Any]:
     settings = dict.fromkeys(
         MIDDLE._replace(**{axis: value}) for axis, values in GROWTH.items() for value in values
     )
@@ -155,17 +160,17 @@ def measure_growth(options: argparse.Namespace) -> dict[str, Any]:
         return {"rows": take_turns(running, "training", list(settings), options)}
 
 
-def measure_bank(options: argparse.Namespace) -> dict[str, Any]:
+def measure_bank(options: SpeedOptions) -> dict[str, Any]:
     settings = [Setting(batch=TRAINING_BATCHES[0], bank=size) for size in BANKS]
     with workers([OURS]) as running:
         return {"rows": take_turns(running, "training", settings, options)}
 
 
-def measure_accuracy(options: argparse.Namespace) -> dict[str, Any]:
+def measure_accuracy(options: SpeedOptions) -> dict[str, Any]:
     """Two whole commands, one after the other, and what they printed when."""
     data = ["--dataset", options.dataset, "--epochs", str(options.epochs)]
     if options.data_dir:
-        data += ["--data-dir", str(Path(options.data_dir).resolve())]
+        data += ["--data-dir", str(options.data_dir.resolve())]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         fit = ["-m", "keras_chrome.fit", "--preset", "paper", "--run-dir", str(run)]
@@ -225,7 +230,33 @@ PARTS = {
 }
 
 
-def circumstances(part: str, options: argparse.Namespace) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class SpeedOptions:
+    """What is measured, and how long."""
+
+    only: tuple[str, ...] | None = option(
+        "parts to measure; none: only write anew", default=None, nargs="*", choices=tuple(PARTS)
+    )
+    skip: tuple[str, ...] = option("parts to leave", default=(), choices=tuple(PARTS))
+    sides: tuple[str, ...] = option(
+        "what to measure (default: all)", default=tuple(SIDES), choices=tuple(SIDES)
+    )
+    repeats: int = option("turns of each side", default=5)
+    turn_seconds: float = option("least length of a turn", default=1.5)
+    dataset: str = option("to train on for the accuracy", default="remc/E012")
+    data_dir: Path | None = option(
+        "where datasets were built; TFDS's default if left out", default=None
+    )
+    epochs: int = option("of the accuracy", default=30)
+    target_auroc: float = option("validation AUROC to be reached", default=0.74)
+    out: Path = option("folder to write (default: docs)", default=HERE.parent / "docs")
+
+    def __post_init__(self) -> None:
+        if self.repeats < 1:
+            raise InputError(f"Expected a positive number. Received: repeats={self.repeats}")
+
+
+def circumstances(part: str, options: SpeedOptions) -> dict[str, Any]:
     """What a reader has to know to measure a part again."""
     command = ["python", "benchmarks/speed.py", "--only", part]
     takes_turns = part not in ("accuracy", "memory")
@@ -245,32 +276,14 @@ def circumstances(part: str, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Measure keras-chrome beside its peers, and write docs/benchmarks.md and .png."
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    options = parse(
+        SpeedOptions,
+        argv,
+        prog="python benchmarks/speed.py",
+        description="Measure keras-chrome beside its peers, and write docs/benchmarks.md and .png.",
     )
-    parser.add_argument(
-        "--only", nargs="*", choices=PARTS, help="parts to measure; none: only write anew"
-    )
-    parser.add_argument("--skip", nargs="+", choices=PARTS, default=[], help="parts to leave")
-    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each side (default: 5)")
-    parser.add_argument(
-        "--turn-seconds", type=float, default=1.5, help="least length of a turn (default: 1.5)"
-    )
-    parser.add_argument("--dataset", default="remc/E012", help="to train on for the accuracy")
-    parser.add_argument("--data-dir", help="where datasets were built; TFDS's default if left out")
-    parser.add_argument("--epochs", type=int, default=30, help="of the accuracy (default: 30)")
-    parser.add_argument(
-        "--target-auroc",
-        type=float,
-        default=0.74,
-        help="validation AUROC to be reached (default: 0.74)",
-    )
-    parser.add_argument(
-        "--out", type=Path, default=HERE.parent / "docs", help="folder to write (default: docs)"
-    )
-    options = parser.parse_args()
 
     kept = options.out / "benchmarks.json"
     parts = json.loads(kept.read_text()) if kept.is_file() else {}
@@ -293,4 +306,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main, InputError)

@@ -56,7 +56,8 @@ class MaxOfMark(TransformerMixin, BaseEstimator):
 
     def transform(self, signal: np.ndarray) -> np.ndarray:
         """Take the maximum over the bins."""
-        return signal.max(axis=1)
+        greatest: np.ndarray = signal.max(axis=1)
+        return greatest
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names, in the order of the features."""

@@ -1,6 +1,6 @@
 """The baselines by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from keras_chrome.baselines.baseline import Baseline, SignalSpec
@@ -51,5 +51,5 @@ def build_baseline(
     if name not in BASELINES:
         raise InputError(f"Expected one of {sorted(BASELINES)}. Received: model={name!r}")
     module, function = BASELINES[name].split(":")
-    builder = getattr(import_module(module), function)
+    builder: Callable[..., Baseline] = getattr(import_module(module), function)
     return builder(SignalSpec(tuple(marks), num_bins, bin_bp, transform), seed=seed)

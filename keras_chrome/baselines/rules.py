@@ -39,12 +39,14 @@ class _RuleSum(FIGSClassifier):
         state = np.random.get_state()
         np.random.seed(self.random_state)
         try:
-            return super().fit(features, label)
+            super().fit(features, label)
         finally:
             np.random.set_state(state)
+        return self
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
-        return super().predict_proba(features, use_clipped_prediction=True)
+        probability: np.ndarray = super().predict_proba(features, use_clipped_prediction=True)
+        return probability
 
 
 def _describe_rules(pipeline: Pipeline) -> str:

@@ -56,7 +56,8 @@ class AttentiveBidirectionalLSTM(keras.layers.Layer):
         """Encode every mark's bins and sum them."""
         in_use = recurrence_in_use()
         if in_use == "stock":
-            return self.attention(self.lstm(inputs))
+            embeddings, alpha = self.attention(self.lstm(inputs))
+            return embeddings, alpha
         attentive_lstm = attentive_block_lstm if in_use == "block" else recurrence.attentive_lstm
         marks = inputs.shape[2]
         embeddings, alpha = attentive_lstm(

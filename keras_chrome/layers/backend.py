@@ -69,16 +69,18 @@ def with_gradient(
     Returns:
         The function from tensors to the outputs.
     """
+    custom_gradient: Any
     if keras.backend.backend() == "jax":
         import jax
 
-        @jax.custom_gradient
-        def run(*tensors: Any) -> tuple[Arrays, Callable[[Arrays], Arrays]]:
+        def of_backend(*tensors: Any) -> tuple[Arrays, Callable[..., Arrays]]:
             outputs, backward = forward(*tensors)
             return outputs, lambda upstream: backward(*upstream)
 
-        return run
+        custom_gradient = jax.custom_gradient
+    else:
+        import tensorflow as tf
 
-    import tensorflow as tf
-
-    return tf.custom_gradient(forward)
+        of_backend, custom_gradient = forward, tf.custom_gradient
+    function: Callable[..., Arrays] = custom_gradient(of_backend)
+    return function

@@ -6,27 +6,18 @@ is faster there depends on the card and the batch (`benchmarks/gpu.py` measures 
 fastest one without XLA, which cannot compile it: the export traces with it, and no option names it.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from keras_chrome.errors import InputError
 from keras_chrome.vocabulary import RECURRENCES
 
-ENVIRONMENT_VARIABLE = "KERAS_CHROME_RECURRENCE"
-
-_chosen: list[str] = []
+_chosen = ["fused"]
 
 
 def recurrence_in_use() -> str:
-    """What the innermost `use_recurrence` says, else the environment, else `fused`.
-
-    Raises:
-        InputError: If the environment names another.
-    """
-    if _chosen:
-        return _chosen[-1]
-    return _known(os.environ.get(ENVIRONMENT_VARIABLE) or "fused", RECURRENCES)
+    """What the innermost `use_recurrence` says; `fused` outside of any."""
+    return _chosen[-1]
 
 
 @contextmanager
@@ -36,14 +27,11 @@ def use_recurrence(name: str) -> Iterator[None]:
     Raises:
         InputError: If `name` is none of them.
     """
-    _chosen.append(_known(name, (*RECURRENCES, "block")))
+    known = (*RECURRENCES, "block")
+    if name not in known:
+        raise InputError(f"Expected one of {known}. Received: recurrence={name!r}")
+    _chosen.append(name)
     try:
         yield
     finally:
         _chosen.pop()
-
-
-def _known(name: str, known: tuple[str, ...]) -> str:
-    if name not in known:
-        raise InputError(f"Expected one of {known}. Received: recurrence={name!r}")
-    return name

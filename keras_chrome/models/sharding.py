@@ -17,7 +17,7 @@ _MAX_SHARD_SIZE = 64
 
 def split_batch(batch: tf.Tensor) -> list[tf.Tensor]:
     """Cut a batch of static size into equal shards; on a GPU it stays whole."""
-    return tf.split(batch, num_shards(batch.shape[0]))
+    return list(tf.split(batch, num_shards(batch.shape[0])))
 
 
 def num_shards(batch_size: int) -> int:

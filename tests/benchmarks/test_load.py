@@ -1,25 +1,16 @@
 import json
-import sys
 from pathlib import Path
 
+import load
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.serving]
-QUICK = ["--variant", "lstm", "--seconds", "0.1", "--rounds", "1", "--requests", "1500"]
+QUICK = ["--variant", "cnn_attn", "--seconds", "0.1", "--rounds", "1", "--requests", "1500"]
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, out: Path, *options: str) -> dict:
-    import load
-
-    monkeypatch.setattr(sys, "argv", ["load.py", *QUICK, *options, "--out", str(out)])
-    load.main()
-    return json.loads(out.with_suffix(".json").read_text())
-
-
-def test_every_case_has_its_row_and_every_answer_is_compared(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    results = measured(monkeypatch, tmp_path / "load.md")
+def test_every_case_has_its_row_and_every_answer_is_compared(tmp_path: Path) -> None:
+    load.main([*QUICK, "--out", str(tmp_path / "load.md")])
+    results = json.loads((tmp_path / "load.json").read_text())
     cases = [(row["signature"], row["num_clients"], row["num_genes"]) for row in results["load"]]
     assert cases == [
         (signature, clients, genes)
@@ -40,8 +31,6 @@ def test_every_case_has_its_row_and_every_answer_is_compared(
 
 
 def test_a_wrong_answer_would_be_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import load
-
     monkeypatch.setattr(load, "TOLERANCE", -1.0)
-    models_dir = load.make_model(tmp_path, "lstm")
+    models_dir = load.make_model(tmp_path, "cnn_attn")
     assert load.check_answers(models_dir, 20, num_clients=2)["wrong"] == 20

@@ -10,6 +10,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from export import export_runs
 from export.fresh_process import FreshProcess
+from keras_chrome.layers.implementation import use_recurrence
 from keras_chrome.models import VARIANTS
 from keras_chrome.runs import Run
 
@@ -43,12 +44,9 @@ def test_saved_model_parity(
 
 
 def test_exports_whatever_else_runs_the_lstms(
-    make_run: Callable[..., Run],
-    process: FreshProcess,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    make_run: Callable[..., Run], process: FreshProcess, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("KERAS_CHROME_RECURRENCE", "stock")
-    run = make_run(tmp_path / "run", "lstm")
-    model_dir = export_runs([run.path], tmp_path / "models", "lstm", fresh_process=process)
+    with use_recurrence("stock"):
+        run = make_run(tmp_path / "run", "lstm")
+        model_dir = export_runs([run.path], tmp_path / "models", "lstm", fresh_process=process)
     assert "BlockLSTM" in operations(model_dir)

@@ -1,0 +1,98 @@
+"""The model that `load.py` puts load on, its server in a process of its own, and requests to it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import numpy as np
+
+from keras_chrome.vocabulary import CORE_MARKS
+
+NUM_BINS = 100
+METHOD = "/tensorflow.serving.PredictionService/Predict"
+MODEL = "load"
+
+
+def make_model(folder: Path, variant: str) -> Path:
+    """Export a model with random weights; returns the folder of models."""
+    from export import export_run
+    from keras_chrome.models import build_model
+    from keras_chrome.runs import new_run
+
+    about = {"marks": list(CORE_MARKS), "num_bins": NUM_BINS, "transform": "log1p"}
+    run_parts = {"options": {}, "model": {"variant": variant, **about}, "dataset": {}}
+    with new_run(folder / "run", **run_parts) as run:
+        run.save_model(build_model(variant, **about))
+    export_run(run.path, folder / "models", MODEL)
+    return folder / "models"
+
+
+def random_signal(num_genes: int) -> np.ndarray:
+    signal = np.random.default_rng(0).negative_binomial(
+        1, 0.2, (num_genes, NUM_BINS, len(CORE_MARKS))
+    )
+    return signal.astype(np.float32)
+
+
+class Server:
+    """`python -m serving.local` in a process of its own."""
+
+    def __init__(self, models_dir: Path, batching: dict[str, int] | None = None) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "serving.local",
+            "--models",
+            str(models_dir),
+            "--port",
+            "0",
+        ]
+        if batching:
+            file = models_dir.parent / "batching.config"
+            file.write_text("".join(f"{k} {{ value: {v} }}\n" for k, v in batching.items()))
+            command += ["--batching-parameters-file", str(file)]
+        self.started_s = time.perf_counter()
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout
+        self.target = self._process.stdout.readline().split(" on ")[1].split(": ")[0]
+
+    def memory_mb(self) -> float:
+        """Memory of the process that is in RAM (Linux)."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def close(self) -> None:
+        """End it as an operator would."""
+        self._process.terminate()
+        self._process.communicate()
+
+
+@contextmanager
+def serving(models_dir: Path, batching: dict[str, int] | None = None) -> Iterator[Server]:
+    server = Server(models_dir, batching)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def request_bytes(signature: str, signal: np.ndarray) -> bytes:
+    from tensorflow_serving.apis import predict_pb2
+
+    from serving.tensors import to_request
+
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = MODEL
+    request.model_spec.signature_name = signature
+    request.inputs["signal"].CopyFrom(to_request(signal))
+    return request.SerializeToString()
+
+
+def open_channel(target: str) -> grpc.aio.Channel:
+    # Each client has a connection of its own, as clients on other machines would.
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
+    return grpc.aio.insecure_channel(target, options=options)
