@@ -70,7 +70,8 @@ class _AlteredEncoder(AttentiveBidirectionalLSTM):
         self.attention = attention
 
     def call(self, inputs: Any) -> tuple[Any, Any]:
-        return self.attention(self.lstm(inputs))
+        context, weights = self.attention(self.lstm(inputs))
+        return context, weights
 
 
 def _with_attention(

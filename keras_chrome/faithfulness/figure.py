@@ -1,5 +1,7 @@
 """What the faithfulness suite found as one figure."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -75,9 +77,9 @@ def _draw_curves(figure: SubFigure, curves: pd.DataFrame) -> None:
     )
 
 
-def _styles(methods: list[str]) -> dict[str, dict]:
+def _styles(methods: list[str]) -> dict[str, dict[str, Any]]:
     """Colours of methods, two methods a colour at most; greys of naive orders."""
-    styles: dict[str, dict] = {}
+    styles: dict[str, dict[str, Any]] = {}
     naive = dict(zip(NAIVE_METHODS, (":", "--", "-"), strict=True))
     own = [method for method in methods if method not in naive]
     for position, method in enumerate(own):

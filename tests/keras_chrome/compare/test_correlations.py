@@ -39,7 +39,6 @@ def correlate(importance: np.ndarray, profiles: dict[str, np.ndarray]) -> pd.Dat
         profiles["coverage"],
         signal=profiles["signal"],
         distance_bp=profiles["distance_bp"],
-        num_resamples=200,
     )
     table = pd.DataFrame(rows, columns=Row._fields[4:])
     return table.set_index(["level", "statistic", "control"])

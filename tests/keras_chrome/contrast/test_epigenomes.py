@@ -24,7 +24,6 @@ from keras_chrome.contrast.genes import (
     mark_columns,
     match_genes,
     turn_as,
-    weighted_spearman,
 )
 from keras_chrome.contrast.output import format_contrast
 from keras_chrome.data import Genes
@@ -175,19 +174,6 @@ def test_alpha_distance_and_shift_by_hand() -> None:
     assert alpha_distance(alpha_a, alpha_b).tolist() == [[1.0, 0.25]]
     assert alpha_shift_bp(alpha_a, alpha_b, 100).tolist() == [[300.0, 50.0]]
     assert alpha_shift_bp(alpha_b, alpha_a, 100).tolist() == [[-300.0, -50.0]]
-
-
-def test_weighted_spearman_is_that_of_the_repeated_genes() -> None:
-    rng = np.random.default_rng(0)
-    # Whole numbers, so that there are ties.
-    x = rng.integers(0, 12, size=60).astype(float)
-    y = x + rng.integers(0, 12, size=60)
-    rows = rng.integers(60, size=60)
-    weight = np.bincount(rows, minlength=60)
-    correlation = weighted_spearman(x, y)
-    assert correlation(weight) == pytest.approx(spearmanr(x[rows], y[rows]).statistic)
-    assert correlation(np.ones(60, int)) == pytest.approx(spearmanr(x, y).statistic)
-    assert np.isnan(weighted_spearman(x, np.zeros(60))(weight))
 
 
 def table_of(measured: list[str], score: list[float], fold_change: list[float]) -> pd.DataFrame:
