@@ -25,7 +25,7 @@ from keras_chrome.contrast.genes import (
     match_genes,
     turn_as,
 )
-from keras_chrome.contrast.output import format_contrast
+from keras_chrome.contrast.output import summary
 from keras_chrome.data import Genes
 from keras_chrome.errors import InputError
 from keras_chrome.models.prediction import Prediction
@@ -290,7 +290,7 @@ def test_two_models_of_the_same_epigenome_without_attention(run_path: Path, base
     assert set(found.mark_changes["quantity"]) == {"signal_change"}
     # No gene switches, and no AUROC is claimed.
     assert found.agreement["auroc"].isna().all()
-    assert "0 genes gain expression, 0 lose it, 50 do neither" in format_contrast(found)
+    assert "0 genes gain expression, 0 lose it, 50 do neither" in summary(found)
 
 
 def test_signal_is_turned_as_the_other_model_was_trained(
@@ -316,7 +316,7 @@ def test_genes_of_one_split_and_of_one_epigenome_are_counted(runs: tuple[Path, P
     _edit(run_path, "options", split="random")
     found = contrast(run_path, other_run_path)
     assert (len(found.genes), found.num_only_a, found.num_only_b) == (30, 0, 20)
-    assert "30 genes in both; left out: 0 only in A, 20 only in B" in format_contrast(found)
+    assert "30 genes in both; left out: 0 only in A, 20 only in B" in summary(found)
 
 
 def test_runs_that_do_not_belong_together_are_refused(

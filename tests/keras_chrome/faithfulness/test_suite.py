@@ -12,7 +12,7 @@ from keras_chrome.faithfulness import FaithfulnessConfig, faithfulness
 from keras_chrome.faithfulness.__main__ import main
 from keras_chrome.faithfulness.figure import draw_faithfulness
 from keras_chrome.faithfulness.measures import MEASURES, QUESTIONS
-from keras_chrome.faithfulness.output import answers, faithfulness_markdown
+from keras_chrome.faithfulness.output import answers, markdown
 from keras_chrome.faithfulness.suite import auroc_loss
 from keras_chrome.faithfulness.trainings import other_trainings
 from keras_chrome.fit import FitConfig, fit
@@ -149,7 +149,7 @@ def test_other_trainings_are_made_once(cnn_run_path: Path, tmp_path: Path) -> No
     measured = set(first.scores["measure"])
     assert {"seeds", "permuted_labels", "tau_occlusion"} <= measured
     draw_faithfulness(first)
-    assert "shuffled labels" in faithfulness_markdown(first)
+    assert "shuffled labels" in markdown(first)
 
 
 def test_a_baseline_is_refused(data_dir: Path, tmp_path: Path) -> None:
