@@ -26,7 +26,7 @@ from keras_chrome.statistics.bootstrap import (
     mean_interval95,
     mean_profiles,
 )
-from keras_chrome.vocabulary import LABELS, SPLITS
+from keras_chrome.vocabulary import LABELS, MARK, SPLITS, VALIDATION_MARK
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ NAIVE_METHODS = ("signal", "tss_distance")
 DIRECTIONS = ("transcription", "dataset")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CompareConfig:
     """Every option of `compare`, with its default.
 
@@ -48,8 +48,8 @@ class CompareConfig:
         InputError: If a value is unknown.
     """
 
-    validation_mark: str = option("mark that the runs were not trained on", default="H3K27ac")
-    mark: str = option("mark whose importance is compared with it", default="H3K4me3")
+    validation_mark: str = option("mark that the runs were not trained on", default=VALIDATION_MARK)
+    mark: str = option("mark whose importance is compared with it", default=MARK)
     methods: tuple[str, ...] | None = option(
         "importance methods; all that a model has if left out", default=None, choices=METHODS
     )
@@ -57,7 +57,7 @@ class CompareConfig:
         "dataset that holds the validation mark, for runs whose own does not", default=None
     )
     dataset: str | None = option("built dataset; each run's own if left out", default=None)
-    data_dir: str | None = option(
+    data_dir: str | Path | None = option(
         "where datasets were built; as in training if left out", default=None
     )
     labels: str | None = option(

@@ -75,7 +75,7 @@ def contrast(
     run_b: str | Path,
     *,
     split: str | None = None,
-    data_dir: str | None = None,
+    data_dir: str | Path | None = None,
     labels: str | None = None,
     pseudocount: float = 1.0,
     seed: int = 0,

@@ -1,5 +1,6 @@
 """A mark that a model was not trained on, to hold its importance against."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ class ValidationMark(NamedTuple):
 
 
 def read_validation_mark(
-    study: Study, mark: str, *, dataset: str | None = None, data_dir: str | None = None
+    study: Study, mark: str, *, dataset: str | None = None, data_dir: str | Path | None = None
 ) -> ValidationMark:
     """Read a mark of the study's own dataset, or where that lacks it of another.
 
