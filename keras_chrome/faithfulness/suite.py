@@ -142,26 +142,22 @@ class _Suite:
 
     def attention_scores(self) -> Iterator[_Score]:
         """The prediction with the attention made uniform, or its weights in other places."""
-        from keras_chrome.faithfulness.altered_attention import (
-            LAYERS,
-            permute,
-            permuted_attention,
-            uniform_attention,
-        )
+        from keras_chrome.faithfulness.altered_attention import LAYERS, alter, alterable_copy
         from keras_chrome.models.prediction import predict
 
         model, genes, seed = self.model, self.study.genes, self.config.seed
         names = [name for name in LAYERS if name in model.output]
         whole = predict(model, genes.signal).probability
+        copy = alterable_copy(model)
         for altered in dict.fromkeys([*((name,) for name in names), tuple(names)]):
             if not altered:
                 continue
-            uniform = [predict(uniform_attention(model, altered), genes.signal).probability]
-            permuted_model = permuted_attention(model, altered)
+            alter(copy, altered)
+            uniform = [predict(copy, genes.signal).probability]
             permuted = []
             for permutation in range(_NUM_PERMUTATIONS):
-                permute(permuted_model, altered, seed=seed + permutation)
-                permuted.append(predict(permuted_model, genes.signal).probability)
+                alter(copy, altered, seed=seed + permutation)
+                permuted.append(predict(copy, genes.signal).probability)
             for how, probabilities in (("uniform", uniform), ("permuted", permuted)):
                 method = f"{' and '.join(altered)} {how}"
                 answers = np.stack(probabilities)
@@ -295,14 +291,14 @@ def _taus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _aurocs(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
     """The AUROC over all bins of all marks of each gene; NaN where the truth is all one."""
-    from sklearn.metrics import roc_auc_score
+    from scipy.stats import rankdata
 
-    return np.array(
-        [
-            roc_auc_score(t.ravel(), s.ravel()) if 0 < t.mean() < 1 else np.nan
-            for t, s in zip(truth.astype(bool), score, strict=True)
-        ]
-    )
+    truth = truth.reshape(len(truth), -1).astype(bool)
+    rank = rankdata(score.reshape(truth.shape), axis=1)
+    num_true, num_false = truth.sum(axis=1), (~truth).sum(axis=1)
+    pairs_in_order = (rank * truth).sum(axis=1) - num_true * (num_true + 1) / 2
+    pairs = num_true * num_false
+    return np.where(pairs, pairs_in_order / np.maximum(pairs, 1), np.nan)
 
 
 def auroc_loss(
