@@ -89,7 +89,7 @@ def test_a_run_is_compared_and_written(
     assert len(table) == 4 * 2 * 2 * 4
     assert {p.name for p in out.iterdir()} == {f"compare.{s}" for s in ("csv", "md", "png", "svg")}
     # The genes' own bins instead: other profiles.
-    as_they_are = compare([cnn_run_path], CompareConfig(methods=QUICK, direction="dataset"))
+    as_they_are = compare([cnn_run_path], CompareConfig(methods=QUICK[:1], direction="dataset"))
     merged = table.merge(as_they_are, on=["method", "level", "statistic", "control"])
     at_profiles = (merged["level"] == "profile") & (merged["control"] == "none")
     assert (merged["r_x"] - merged["r_y"])[at_profiles].abs().max() > 0.01

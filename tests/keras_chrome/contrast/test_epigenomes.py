@@ -76,12 +76,12 @@ def runs(baseline: Path, other_data_dir: Path, tmp_path: Path) -> tuple[Path, Pa
 
 @pytest.fixture(scope="module")
 def networks(
-    _trained: Path, other_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    _trained_cnn: Path, other_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
     """Runs on the two epigenomes with the same network."""
-    path = Path(shutil.copytree(_trained, tmp_path_factory.mktemp("runs") / "other"))
+    path = Path(shutil.copytree(_trained_cnn, tmp_path_factory.mktemp("runs") / "other"))
     _edit(path, "options", data_dir=str(other_data_dir))
-    return _trained, path
+    return _trained_cnn, path
 
 
 @pytest.fixture(scope="module")
@@ -280,8 +280,10 @@ def test_changes_on_the_marks_are_those_of_the_two_signals(
     np.testing.assert_allclose(of_marks("alpha_shift_bp"), shift, atol=0.1)
 
 
-def test_two_models_of_the_same_epigenome_without_attention(run_path: Path, baseline: Path) -> None:
-    found = contrast(run_path, baseline)
+def test_two_models_of_the_same_epigenome_without_attention(
+    cnn_run_path: Path, baseline: Path
+) -> None:
+    found = contrast(cnn_run_path, baseline)
     genes = found.genes
     assert genes["difference"].abs().max() > 0.05
     np.testing.assert_allclose(genes["signal_effect"], 0, atol=1e-6)
