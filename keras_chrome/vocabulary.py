@@ -1,10 +1,6 @@
 """The names that options take. It imports nothing, so that `--help` can list them at once."""
 
 CORE_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
-# As in the paper's Figure 2 (b) and Table 3: both mark active promoters, and only the first was
-# trained on.
-MARK = "H3K4me3"
-VALIDATION_MARK = "H3K27ac"
 SPLITS = ("train", "valid", "test")
 SPLIT_SCHEMES = ("published", "random", "chromosome")
 LABELS = ("median", "published")

@@ -19,14 +19,14 @@ from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import open_study
 from keras_chrome.runs.study import ON_PROBABILITY
-from keras_chrome.runs.validation_mark import read_validation_mark
+from keras_chrome.runs.validation_mark import MARK, VALIDATION_MARK, read_validation_mark
 from keras_chrome.statistics.bootstrap import (
     interval95,
     known_mean,
     mean_interval95,
     mean_profiles,
 )
-from keras_chrome.vocabulary import LABELS, MARK, SPLITS, VALIDATION_MARK
+from keras_chrome.vocabulary import LABELS, SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd

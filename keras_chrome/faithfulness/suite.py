@@ -62,7 +62,7 @@ def faithfulness(
     config = config or FaithfulnessConfig()
     study = open_study(run_dir, split=config.split)
     _network(study.model)
-    directory = Path(directory) if directory else study.run.path / "faithfulness"
+    directory = Path(directory or study.run.path / "faithfulness").expanduser()
     other_runs = other_trainings(study.run, config, directory)
     rng = np.random.default_rng(config.seed)
     is_chosen = np.zeros(len(study.genes), bool)

@@ -77,7 +77,7 @@ def _blocks(
 ) -> Iterator[str]:
     """The parts of a group: models, on what they were compared, paired tests."""
     yield table([_model_cells(row) for row in group.models.itertuples()])
-    yield _comparison_sentence(group.epigenomes)
+    yield _shared_sentence(group.epigenomes)
     cells = [
         _pair_cells(of_pair, against)
         for pair, of_pair in group.tests.groupby(["model_a", "model_b"], sort=False)
@@ -109,7 +109,7 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4f}"
 
 
-def _comparison_sentence(epigenomes: pd.DataFrame) -> str:
+def _shared_sentence(epigenomes: pd.DataFrame) -> str:
     """On which epigenomes the models are compared, and why not on the others."""
     models = dict.fromkeys(epigenomes["model"])
     reasons = []

@@ -1,4 +1,4 @@
-"""Two epigenomes compared: by hand, and on a second one of the same genes."""
+"""Two epigenomes in contrast: by hand, and on a second one of the same genes."""
 
 import json
 import shutil
