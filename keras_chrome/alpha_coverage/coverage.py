@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MARK = "H3K4me3"
 VALIDATION_MARK = "H3K27ac"
-_NUM_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,7 @@ def coverage_tables(
 
     # In one array, so that a bootstrap sample has the same genes for all three.
     values = np.concatenate([alpha, signal, validation], axis=1)
-    means = mean_profiles(values, num_resamples=_NUM_RESAMPLES, seed=seed)
+    means = mean_profiles(values, seed=seed)
     means = means.reshape(len(means), 3, -1)
     lows, highs = np.percentile(means[1:], [2.5, 97.5], axis=0)
     table = pd.DataFrame(

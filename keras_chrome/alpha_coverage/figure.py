@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.axes._secondary_axes import SecondaryAxis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MaxNLocator
 
 from keras_chrome.alpha_coverage.coverage import AlphaCoverage
+from keras_chrome.figures.axes import edges_kb, quiet, round_ticks
 from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour
 
 # A column of most journals: nothing is scaled down in print.
@@ -43,9 +43,9 @@ def draw_alpha_coverage(coverage: AlphaCoverage) -> Figure:
     _draw_alpha(below, table, coverage)
     for axes in (above, below):
         axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
-        _style(axes)
-    edges_kb = _edges_kb(coverage)
-    below.set_xlim(edges_kb[0], edges_kb[-1])
+        _style(axes, "left", "bottom")
+    edges = edges_kb(table["bin_start_bp"], coverage.bin_bp)
+    below.set_xlim(edges[0], edges[-1])
     below.set_xlabel("kb from the TSS, in the direction of transcription", fontsize=8, color=DARK)
     figure.align_ylabels()
     figure.suptitle(
@@ -60,10 +60,11 @@ def draw_alpha_coverage(coverage: AlphaCoverage) -> Figure:
 
 
 def _draw_signal(axes: Axes, table: pd.DataFrame, coverage: AlphaCoverage) -> None:
-    colour, edges_kb = mark_colour(coverage.validation_mark), _edges_kb(coverage)
+    colour = mark_colour(coverage.validation_mark)
+    edges = edges_kb(table["bin_start_bp"], coverage.bin_bp)
     mean = table["validation_mean"]
-    axes.stairs(mean, edges_kb, fill=True, color=colour, alpha=0.35)
-    axes.stairs(mean, edges_kb, baseline=None, color=colour, linewidth=1.2)
+    axes.stairs(mean, edges, fill=True, color=colour, alpha=0.35)
+    axes.stairs(mean, edges, baseline=None, color=colour, linewidth=1.2)
     _draw_band(axes, table, "validation", colour, coverage.bin_bp)
     # A mark without signal gets a scale, too.
     axes.set_ylim(0, 1.08 * table["validation_high"].max() or 1)
@@ -76,8 +77,7 @@ def _draw_signal(axes: Axes, table: pd.DataFrame, coverage: AlphaCoverage) -> No
         ),
     )
     summed.set_ylabel("summed over genes", fontsize=8, color=DARK)
-    _style_ticks(summed)
-    summed.spines["right"].set_color(PALE)
+    _style(summed, "right")
 
 
 def _draw_alpha(axes: Axes, table: pd.DataFrame, coverage: AlphaCoverage) -> None:
@@ -112,18 +112,7 @@ def _draw_band(axes: Axes, table: pd.DataFrame, name: str, colour: str, bin_bp: 
     axes.fill_between(middle_kb, low, high, color=colour, alpha=0.3, linewidth=0)
 
 
-def _style_ticks(axes: Axes | SecondaryAxis) -> None:
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
+def _style(axes: Axes | SecondaryAxis, *spines: str) -> None:
+    quiet(axes, *spines)
+    round_ticks(axes.yaxis, 4)
     axes.yaxis.set_major_formatter("{x:,g}")
-    axes.tick_params(labelsize=7, colors=GREY, length=2)
-
-
-def _style(axes: Axes) -> None:
-    _style_ticks(axes)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(PALE)
-
-
-def _edges_kb(coverage: AlphaCoverage) -> np.ndarray:
-    start_bp = coverage.table["bin_start_bp"].to_numpy()
-    return np.append(start_bp, start_bp[-1] + coverage.bin_bp) / 1000

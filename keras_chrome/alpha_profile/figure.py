@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -10,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
 from keras_chrome.alpha_profile.profile import AlphaProfile
+from keras_chrome.figures.axes import dot, draw_estimate, edges_kb, quiet, round_ticks
 from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
 
 COLOURS = {"ON": SERIES_COLOURS[0], "OFF": SERIES_COLOURS[1]}
@@ -67,10 +66,10 @@ def draw_alpha_profile(profile: AlphaProfile) -> Figure:
 
 def _draw_signal(axes: Axes, rows: pd.DataFrame, bin_bp: int) -> None:
     for prediction, of_prediction in rows.groupby("prediction", sort=False):
-        mean, edges_kb = of_prediction["mean"], _edges_kb(of_prediction, bin_bp)
+        mean, edges = of_prediction["mean"], edges_kb(of_prediction["bin_start_bp"], bin_bp)
         colour = COLOURS[str(prediction)]
-        axes.stairs(mean, edges_kb, fill=True, color=colour, alpha=0.15)
-        axes.stairs(mean, edges_kb, baseline=None, color=colour, alpha=0.6, linewidth=0.8)
+        axes.stairs(mean, edges, fill=True, color=colour, alpha=0.15)
+        axes.stairs(mean, edges, baseline=None, color=colour, alpha=0.6, linewidth=0.8)
     # A mark without signal gets a scale, too.
     axes.set_ylim(0, 1.1 * rows["mean"].max() or 1)
     _style(axes, rows, bin_bp, "signal")
@@ -91,28 +90,19 @@ def _draw_alpha(axes: Axes, rows: pd.DataFrame, bin_bp: int) -> None:
 
 
 def _style(axes: Axes, rows: pd.DataFrame, bin_bp: int, label: str) -> None:
-    edges_kb = _edges_kb(rows[rows["prediction"] == rows["prediction"].iloc[0]], bin_bp)
-    axes.set_xlim(edges_kb[0], edges_kb[-1])
+    edges = edges_kb(rows["bin_start_bp"].unique(), bin_bp)
+    axes.set_xlim(edges[0], edges[-1])
     axes.axvline(0, color=PALE, linewidth=0.8, zorder=0)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 2, 5, 10]))
+    round_ticks(axes.yaxis, 2)
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel(label, fontsize=7, color=GREY)
-    axes.tick_params(labelsize=7, colors=GREY, length=2)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(PALE)
-
-
-def _edges_kb(rows: pd.DataFrame, bin_bp: int) -> np.ndarray:
-    start_bp = rows["bin_start_bp"].to_numpy(float)
-    return np.append(start_bp, start_bp[-1] + bin_bp) / 1000
+    quiet(axes, "left", "bottom")
 
 
 def _draw_beta(axes: Axes, rows: pd.DataFrame) -> None:
     columns = ["prediction", "mean", "low", "high"]
     for y, (prediction, mean, low, high) in enumerate(rows[columns].itertuples(index=False)):
-        colour = COLOURS[prediction]
-        axes.plot([low, high], [y, y], color=colour, linewidth=1.5)
-        axes.plot([mean], [y], marker="o", markersize=4, color=colour, zorder=4)
+        draw_estimate(axes, y, (mean, low, high), dot(COLOURS[prediction]))
         axes.annotate(
             f"{mean:.2f}",
             (mean, y),
@@ -125,11 +115,9 @@ def _draw_beta(axes: Axes, rows: pd.DataFrame) -> None:
         )
     axes.set_ylim(1.6, -0.8)
     axes.set_yticks([])
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 2, 5, 10]))
+    round_ticks(axes.xaxis, 2)
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.tick_params(labelsize=7, colors=GREY, length=2)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(PALE)
+    quiet(axes, "bottom")
 
 
 def _add_legend(figure: Figure, profile: AlphaProfile) -> None:

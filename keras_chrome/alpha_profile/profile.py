@@ -22,8 +22,6 @@ from keras_chrome.statistics.bootstrap import mean_profiles
 if TYPE_CHECKING:
     import pandas as pd
 
-_NUM_RESAMPLES = 1000
-
 
 @dataclass(frozen=True)
 class AlphaProfile:
@@ -159,7 +157,7 @@ def profile_table(
     for prediction, chosen in (("ON", is_on), ("OFF", ~is_on)):
         if not chosen.any():
             continue
-        means = mean_profiles(values[chosen], num_resamples=_NUM_RESAMPLES, seed=seed)
+        means = mean_profiles(values[chosen], seed=seed)
         low, high = np.percentile(means[1:], [2.5, 97.5], axis=0)
         table = pd.DataFrame(
             {"mean": means[0], "low": low, "high": high}, index=index

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
+from keras_chrome.figures.axes import edges_kb, quiet
 from keras_chrome.figures.palette import GREY, PALE, mark_colour
 
 
@@ -24,7 +25,7 @@ def draw_gene(gene: xr.Dataset) -> Figure:
         A figure to save.
     """
     marks = [str(m) for m in gene["mark"].values]
-    edges_kb = np.append(gene["bin"].values, gene["bin"].values[-1] + gene.attrs["bin_bp"]) / 1000
+    edges = edges_kb(gene["bin"].values, gene.attrs["bin_bp"])
     layout = ConstrainedLayoutEngine(h_pad=0.01, w_pad=0.02, hspace=0, wspace=0.01)
     figure = Figure(figsize=(9, 1.1 + len(marks)), dpi=150, layout=layout)
     grid = figure.add_gridspec(
@@ -34,13 +35,13 @@ def draw_gene(gene: xr.Dataset) -> Figure:
         colour = mark_colour(mark)
         of_mark = gene.sel(mark=mark)
         axes = figure.add_subplot(grid[2 * row, 0])
-        _draw_signal(axes, of_mark["signal"].values, edges_kb, colour)
+        _draw_signal(axes, of_mark["signal"].values, edges, colour)
         axes.set_ylabel(mark, rotation=0, ha="right", va="center", fontsize=9, color=colour)
         axes = figure.add_subplot(grid[2 * row + 1, 0])
         is_last = row == len(marks) - 1
         axes.tick_params(labelbottom=is_last, bottom=is_last, labelsize=8, colors=GREY)
         if "alpha" in gene:
-            strip = _draw_alpha(axes, of_mark["alpha"].values, edges_kb, float(gene["alpha"].max()))
+            strip = _draw_alpha(axes, of_mark["alpha"].values, edges, float(gene["alpha"].max()))
             if is_last:
                 scale = figure.add_subplot(grid[2 * row + 1, 1])
                 figure.colorbar(strip, cax=scale, orientation="horizontal")
@@ -59,22 +60,21 @@ def draw_gene(gene: xr.Dataset) -> Figure:
     return figure
 
 
-def _draw_signal(axes: Axes, signal: np.ndarray, edges_kb: np.ndarray, colour: str) -> None:
-    axes.stairs(signal, edges_kb, fill=True, color=colour, alpha=0.85)
+def _draw_signal(axes: Axes, signal: np.ndarray, edges: np.ndarray, colour: str) -> None:
+    axes.stairs(signal, edges, fill=True, color=colour, alpha=0.85)
     axes.axvline(0, color=GREY, linewidth=0.8, linestyle=":")
-    axes.set_xlim(edges_kb[0], edges_kb[-1])
+    axes.set_xlim(edges[0], edges[-1])
     # An empty mark gets a scale, too: one read.
     axes.set_ylim(0, max(1.0, 1.08 * float(signal.max())))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
-    axes.tick_params(labelbottom=False, bottom=False, labelsize=7, colors=GREY)
-    axes.spines[["top", "right", "bottom"]].set_visible(False)
-    axes.spines["left"].set_color(PALE)
+    quiet(axes, "left")
+    axes.tick_params(labelbottom=False)
 
 
-def _draw_alpha(axes: Axes, alpha: np.ndarray, edges_kb: np.ndarray, highest: float) -> QuadMesh:
+def _draw_alpha(axes: Axes, alpha: np.ndarray, edges: np.ndarray, highest: float) -> QuadMesh:
     axes.set_yticks([])
     axes.spines[:].set_edgecolor(PALE)
-    return axes.pcolormesh(edges_kb, [0, 1], alpha[np.newaxis], cmap="Greys", vmin=0, vmax=highest)
+    return axes.pcolormesh(edges, [0, 1], alpha[np.newaxis], cmap="Greys", vmin=0, vmax=highest)
 
 
 def _draw_beta(axes: Axes, beta: float, highest: float, colour: str) -> None:

@@ -9,8 +9,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MaxNLocator
 
+from keras_chrome.figures.axes import quiet, round_ticks, write_cells
 from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
 
 _ROW_INCHES = 0.27
@@ -59,8 +59,8 @@ def draw_beta_map(table: pd.DataFrame) -> Figure:
         mesh, ax=maps, location="bottom", aspect=30, shrink=0.6, pad=0.02, fraction=0.05
     )
     scale.set_label("beta, the attention to a mark", fontsize=7, color=DARK)
-    scale.locator = MaxNLocator(nbins=4, steps=[1, 2, 5, 10])
-    scale.ax.tick_params(labelsize=7, colors=GREY, length=2)
+    quiet(scale.ax, "bottom")
+    round_ticks(scale.ax.xaxis, 4)
     scale.outline.set_visible(False)
     return figure
 
@@ -74,19 +74,13 @@ def _draw_map(axes: Axes, panel: pd.DataFrame, marks: list[str], highest: float)
     mesh = axes.pcolormesh(
         np.ma.masked_invalid(beta), cmap=_MAP, vmin=0, vmax=highest, edgecolors="white", linewidth=1
     )
-    for (y, x), value in np.ndenumerate(beta):
-        if math.isfinite(value):
-            # Where white begins to stand out more from the cell than dark does.
-            colour = "white" if value > 0.8 * highest else DARK
-            axes.text(
-                x + 0.5, y + 0.5, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour
-            )
+    write_cells(axes, mesh, beta, offset=0.5)
+    quiet(axes)
     axes.set_ylim(len(panel), 0)
     axes.set_yticks(np.arange(len(panel)) + 0.5, panel["epigenome"], fontsize=8, color=DARK)
     axes.xaxis.tick_top()
     axes.set_xticks(np.arange(len(marks)) + 0.5, marks, fontsize=7, color=DARK)
-    axes.tick_params(length=0, pad=2)
-    axes.spines[:].set_visible(False)
+    axes.tick_params(pad=2)
     title = _title(panel.iloc[0])
     # At a height of its own: the layout does not know of a title that makes way for ticks.
     axes.set_title(title, fontsize=8, loc="left", color=DARK, weight="bold", y=1, pad=16)

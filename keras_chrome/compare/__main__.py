@@ -1,42 +1,47 @@
 """`python -m keras_chrome.compare RUN --validation-mark H3K27ac`."""
 
-import argparse
+from __future__ import annotations
+
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from keras_chrome.command_line import add_options, import_tensorflow_quietly, run_command
+from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.compare.correlations import CompareConfig, compare
-from keras_chrome.compare.output import write_comparison
+from keras_chrome.compare.output import summary, write_comparison
+from keras_chrome.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(CompareConfig):
+    """Options of the command."""
+
+    runs: tuple[Path, ...] = option("run directories", positional=True)
+    out: Path | None = option(
+        "directory to write (default: each run's part into its own RUN/compare)", default=None
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    given = parse(
+        Options,
+        argv,
         prog="python -m keras_chrome.compare",
         description="Correlate the importance of one mark's bins with the signal of a mark that "
         "the runs were not trained on, over genes predicted ON.",
     )
-    parser.add_argument("runs", nargs="+", help="run directories")
-    add_options(parser, CompareConfig)
-    parser.add_argument(
-        "--out", help="directory to write (default: each run's part into its own RUN/compare)"
-    )
-    given = vars(parser.parse_args(argv))
-    runs, out = given.pop("runs"), given.pop("out")
-    config = CompareConfig(**given)
     import_tensorflow_quietly()
-    from keras_chrome.compare.output import comparison_text
-
-    table = compare(runs, config)
-    print(f"\n{comparison_text(table)}\n")
-    if out:
-        parts = {Path(out): table}
+    table = compare(given.runs, given)
+    print(f"\n{summary(table)}\n")
+    if given.out:
+        parts = {given.out: table}
     else:
-        parts = {Path(run) / "compare": table[table["run"] == run] for run in runs}
+        parts = {run / "compare": table[table["run"] == str(run)] for run in given.runs}
     for directory, part in parts.items():
         write_comparison(part, directory)
         print(f"comparison: {directory}")
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

@@ -19,7 +19,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import open_study
 from keras_chrome.runs.study import ON_PROBABILITY
-from keras_chrome.runs.validation_mark import read_validation_mark
+from keras_chrome.runs.validation_mark import MARK, VALIDATION_MARK, read_validation_mark
 from keras_chrome.statistics.bootstrap import (
     interval95,
     known_mean,
@@ -38,10 +38,9 @@ NAIVE_METHODS = ("signal", "tss_distance")
 """What an importance must beat: the mark's own signal, and being near the TSS."""
 
 DIRECTIONS = ("transcription", "dataset")
-_NUM_RESAMPLES = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CompareConfig:
     """Every option of `compare`, with its default.
 
@@ -49,8 +48,8 @@ class CompareConfig:
         InputError: If a value is unknown.
     """
 
-    validation_mark: str = option("mark that the runs were not trained on", default="H3K27ac")
-    mark: str = option("mark whose importance is compared with it", default="H3K4me3")
+    validation_mark: str = option("mark that the runs were not trained on", default=VALIDATION_MARK)
+    mark: str = option("mark whose importance is compared with it", default=MARK)
     methods: tuple[str, ...] | None = option(
         "importance methods; all that a model has if left out", default=None, choices=METHODS
     )
@@ -58,7 +57,7 @@ class CompareConfig:
         "dataset that holds the validation mark, for runs whose own does not", default=None
     )
     dataset: str | None = option("built dataset; each run's own if left out", default=None)
-    data_dir: str | None = option(
+    data_dir: str | Path | None = option(
         "where datasets were built; as in training if left out", default=None
     )
     labels: str | None = option(
@@ -229,7 +228,6 @@ def correlations(
     *,
     signal: np.ndarray,
     distance_bp: np.ndarray,
-    num_resamples: int = _NUM_RESAMPLES,
     seed: int = 0,
 ) -> list[tuple[str, str, str, float, float, float, int]]:
     """Correlate one importance with one coverage, in every way that `Row` lists.
@@ -239,18 +237,16 @@ def correlations(
         coverage: Signal of the validation mark, likewise.
         signal: Signal of the mark itself, likewise.
         distance_bp: Of the bins from the TSS, likewise, above 0.
-        num_resamples: Bootstrap samples of the genes.
-        seed: Seeds them.
+        seed: Seeds the bootstrap.
 
     Returns:
         The fields of `Row` from `level` on.
     """
     from keras_chrome.statistics.correlation import STATISTICS, bin_correlation
 
-    resampling = {"num_resamples": num_resamples, "seed": seed}
-    x_means, y_means, signal_means = (
-        mean_profiles(values, **resampling) for values in (importance, coverage, signal)
-    )
+    # In one array, so that a bootstrap sample has the same genes for all three.
+    profiles = np.stack([importance, coverage, signal], axis=1)
+    x_means, y_means, signal_means = mean_profiles(profiles, seed=seed).swapaxes(0, 1)
     rows = []
     for statistic in STATISTICS:
         for control in ("none", "signal", "distance", "both"):
@@ -275,7 +271,7 @@ def correlations(
             rows.append((*of_whole, len(importance)))
 
             of_genes = correlated(importance, coverage, signal)
-            low, high = mean_interval95(of_genes, **resampling)
+            low, high = mean_interval95(of_genes, seed=seed)
             num_known = int(np.isfinite(of_genes).sum())
             rows.append(("gene", statistic, control, known_mean(of_genes), low, high, num_known))
     return rows

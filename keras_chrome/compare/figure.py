@@ -11,6 +11,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from keras_chrome.compare.paper import paper_value
+from keras_chrome.figures.axes import dot, draw_estimate, legend_below, quiet
 from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
 
 _CONTROLS = {
@@ -66,33 +67,25 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
             if row == len(_LEVELS) - 1:
                 axes.set_xlabel("Pearson r with the validation mark", fontsize=9, color=DARK)
     handles = [
-        Line2D([], [], label=what, marker="o", linestyle="none", markersize=5, color=colour)
-        for (control, what) in _CONTROLS.items()
-        for colour in [_COLOURS[control]]
+        Line2D([], [], label=what, **dot(_COLOURS[control])) for control, what in _CONTROLS.items()
     ]
     if any(math.isfinite(paper_value(row)) for row in chosen.itertuples()):
         handles.append(Line2D([], [], label="the paper's Table 3", **_PAPER))
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=min(len(handles), max(2, 2 * len(runs) - 1)),  # As many as there is room for.
-        frameon=False,
-        fontsize=8,
-        labelcolor=GREY,
-    )
+    # As many columns as there is room for.
+    legend_below(figure, handles, min(len(handles), max(2, 2 * len(runs) - 1)))
     return figure
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, *, labels: bool) -> None:
+    quiet(axes, "bottom")
     methods = list(dict.fromkeys(rows["method"]))
     offsets = dict(zip(_CONTROLS, np.linspace(-0.27, 0.27, len(_CONTROLS)), strict=True))
     for y, method in enumerate(methods):
         axes.axhline(y + 0.5, color=PALE, linewidth=0.5, zorder=0)
         of_method = rows[rows["method"] == method]
         for row in of_method.itertuples():
-            at, colour = y + offsets[str(row.control)], _COLOURS[str(row.control)]
-            axes.plot([row.low, row.high], [at, at], color=colour, linewidth=1.2, alpha=0.5)
-            axes.plot([row.r], [at], "o", color=colour, markersize=3.5, zorder=3)
+            control, estimate = str(row.control), (row.r, row.low, row.high)
+            draw_estimate(axes, y + offsets[control], estimate, dot(_COLOURS[control], 4.5))
         if rows["level"].iloc[0] == "profile":
             paper = paper_value(of_method.iloc[0])
             axes.plot([paper], [y + offsets["none"]], zorder=4, **_PAPER)
@@ -100,7 +93,4 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, *, labels: bool) -> None:
     axes.set_xlim(-1.03, 1.03)
     axes.set_ylim(len(methods) - 0.5, -0.5)
     axes.set_yticks(range(len(methods)), methods, fontsize=8, color=DARK)
-    axes.tick_params(axis="y", length=0, labelleft=labels)
-    axes.tick_params(axis="x", labelsize=7, colors=GREY)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(PALE)
+    axes.tick_params(axis="y", labelleft=labels)

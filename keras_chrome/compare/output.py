@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from keras_chrome.compare.paper import paper_value
-from keras_chrome.runs.files import atomic_path, write_csv, write_figure
+from keras_chrome.runs.files import write_outputs
 from keras_chrome.tables import format_table, markdown_table
 
 if TYPE_CHECKING:
@@ -31,12 +29,12 @@ _LEGEND = """\
 _Rows = Sequence[Mapping[str, str]]
 
 
-def comparison_text(table: pd.DataFrame) -> str:
+def summary(table: pd.DataFrame) -> str:
     """A comparison for the screen: Pearson's correlations, a table a run."""
     return "\n\n".join([*_blocks(table, format_table), _LEGEND])
 
 
-def comparison_markdown(table: pd.DataFrame) -> str:
+def markdown(table: pd.DataFrame) -> str:
     """The same in Markdown, with Spearman's correlations, too."""
     blocks = ["# Importance against a mark that was not trained on"]
     for statistic in ("pearson", "spearman"):
@@ -81,9 +79,9 @@ def write_comparison(table: pd.DataFrame, directory: str | Path) -> None:
     """Write `compare.csv`, `.md`, `.png` and `.svg`."""
     from keras_chrome.compare.figure import draw_comparison
 
-    directory = Path(directory)
-    figure = draw_comparison(table)
-    write_csv(directory / "compare.csv", table)
-    with atomic_path(directory / "compare.md") as temporary:
-        temporary.write_text(comparison_markdown(table))
-    write_figure(directory / "compare", figure)
+    write_outputs(
+        directory,
+        figures={"compare": draw_comparison(table)},
+        tables={"compare": table},
+        texts={"compare.md": markdown(table)},
+    )

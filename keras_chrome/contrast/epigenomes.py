@@ -1,4 +1,4 @@
-"""Compare two epigenomes: which genes switch, and what changed in signal, alpha and beta.
+"""Contrast two epigenomes: which genes switch, and what changed in signal, alpha and beta.
 
 As a command: `python -m keras_chrome.contrast RUN_A RUN_B`.
 """
@@ -75,12 +75,12 @@ def contrast(
     run_b: str | Path,
     *,
     split: str | None = None,
-    data_dir: str | None = None,
+    data_dir: str | Path | None = None,
     labels: str | None = None,
     pseudocount: float = 1.0,
     seed: int = 0,
 ) -> Contrast:
-    """Compare two epigenomes by a run of each.
+    """Contrast two epigenomes by a run of each.
 
     Each run's model predicts its own epigenome, and the other's: a change that model A sees
     between the two signals, too, is one of the signal and not of the models. `signal_effect` is
@@ -91,7 +91,7 @@ def contrast(
     Args:
         run_a: Run directory of a model of epigenome A.
         run_b: The same of epigenome B, with the same marks, bins and label rule.
-        split: `train`, `valid`, `test` or `all`; `test` if None. A gene is compared if it is in
+        split: `train`, `valid`, `test` or `all`; `test` if None. A gene counts if it is in
             this split of both.
         data_dir: Where datasets were built; where each run found its own if None.
         labels: Label rule; the runs' own if None. Genes without such a label are left out.

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from keras_chrome.figures.axes import dot, draw_estimate, legend_below, quiet
 from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def draw_contrast(contrast: Contrast) -> Figure:
     """
     figure = Figure(figsize=(12, 7.4), dpi=150, layout="constrained")
     grid = figure.subplots(2, 3)
+    for axes in grid.flat:
+        quiet(axes, "left", "bottom", fontsize=8)
     _draw_genes(grid[0, 0], contrast.genes)
     _draw_agreement(grid[0, 1], contrast.agreement, "auroc", "AUROC, gained against lost", 0.5)
     _draw_agreement(
@@ -60,23 +63,12 @@ def draw_contrast(contrast: Contrast) -> Figure:
         axes.set_xlabel(_QUANTITIES[quantity], fontsize=9, color=DARK)
     for axes in grid[1, len(shown) :]:
         axes.axis("off")
-    for axes in grid.flat:
-        axes.tick_params(color=PALE)
-        axes.tick_params(axis="x", labelsize=8, labelcolor=GREY)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["bottom", "left"]].set_color(PALE)
     num = contrast.genes["measured"].value_counts()
-    figure.legend(
-        handles=[
-            Line2D([], [], label=f"{name} ({num.get(name, 0)} genes)", **_dot(colour))
-            for name, colour in _GROUPS.items()
-        ],
-        loc="outside lower center",
-        ncols=len(_GROUPS),
-        frameon=False,
-        fontsize=8,
-        labelcolor=GREY,
-    )
+    handles = [
+        Line2D([], [], label=f"{name} ({num.get(name, 0)} genes)", **dot(colour))
+        for name, colour in _GROUPS.items()
+    ]
+    legend_below(figure, handles, len(handles))
     figure.suptitle(
         f"from A = {contrast.name_a} to B = {contrast.name_b}", fontsize=10, x=0.01, ha="left"
     )
@@ -91,12 +83,11 @@ def _draw_genes(axes: Axes, genes: pd.DataFrame) -> None:
         axes.plot(
             of_group["log2_fold_change"],
             of_group["difference"],
-            **{**_dot(colour), "markersize": 2.5, "markeredgewidth": 0, "alpha": 0.5},
+            **dot(colour, 2.5) | {"markeredgewidth": 0, "alpha": 0.5},
             # Thousands of dots would make a vector file that no viewer likes to open.
             rasterized=True,
         )
     axes.set_ylim(-1.05, 1.05)
-    axes.tick_params(axis="y", labelsize=8, labelcolor=GREY)
     axes.set_xlabel("log2 fold change of RPKM, B over A", fontsize=9, color=DARK)
     axes.set_ylabel("change of probability, own models", fontsize=9, color=DARK)
 
@@ -107,9 +98,9 @@ def _draw_agreement(
     axes.axvline(chance, **_REFERENCE)
     columns = [measure, f"{measure}_low", f"{measure}_high"]
     for y, estimate in enumerate(agreement[columns].to_numpy(float)):
-        _draw_estimate(axes, y, estimate, DARK)
+        draw_estimate(axes, y, estimate, dot(DARK))
     names = [_PREDICTED_BY[name] for name in agreement["predicted_by"]]
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8, color=DARK)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel(title, fontsize=9, color=DARK)
 
@@ -121,25 +112,8 @@ def _draw_mark_changes(axes: Axes, changes: pd.DataFrame, marks: tuple[str, ...]
         of_group = changes[changes["genes"] == group].set_index("mark")
         for y, mark in enumerate(marks):
             estimate = of_group.loc[mark, ["mean", "low", "high"]].to_numpy(float)
-            _draw_estimate(axes, y + offset, estimate, colour)
+            draw_estimate(axes, y + offset, estimate, dot(colour))
     axes.set_yticks(range(len(marks)), marks, fontsize=8)
     for label, mark in zip(axes.get_yticklabels(), marks, strict=True):
         label.set_color(mark_colour(mark))
     axes.set_ylim(len(marks) - 0.5, -0.5)
-
-
-def _draw_estimate(axes: Axes, y: float, estimate: np.ndarray, colour: str) -> None:
-    value, low, high = estimate
-    axes.plot([low, high], [y, y], color=colour, linewidth=1.5, alpha=0.5)
-    axes.plot([value], [y], **_dot(colour))
-
-
-def _dot(colour: str) -> dict[str, Any]:
-    return {
-        "marker": "o",
-        "linestyle": "none",
-        "markersize": 5,
-        "markerfacecolor": colour,
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.5,
-    }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,12 @@ import pandas as pd
 from keras_chrome.data import Genes
 from keras_chrome.data.orientation import along_transcription
 from keras_chrome.runs.study import ON_PROBABILITY
+from keras_chrome.statistics.bootstrap import with_interval
+from keras_chrome.statistics.correlation import weighted_spearman
 
 if TYPE_CHECKING:
     from keras_chrome.models.prediction import Prediction
 
-_NUM_RESAMPLES = 1000
 # The predicted changes whose agreement with the measured ones is summed up.
 PREDICTED = ("difference", "signal_effect_a", "signal_effect_b", "signal_effect", "model_effect")
 
@@ -96,7 +96,8 @@ def alpha_distance(alpha_a: np.ndarray, alpha_b: np.ndarray) -> np.ndarray:
     Returns:
         Floats `(genes, marks)` in [0, 1]: the share of attention that lies elsewhere.
     """
-    return abs(alpha_b - alpha_a).sum(axis=-1) / 2
+    distance: np.ndarray = abs(alpha_b - alpha_a).sum(axis=-1) / 2
+    return distance
 
 
 def alpha_shift_bp(alpha_a: np.ndarray, alpha_b: np.ndarray, bin_bp: int) -> np.ndarray:
@@ -110,14 +111,13 @@ def alpha_shift_bp(alpha_a: np.ndarray, alpha_b: np.ndarray, bin_bp: int) -> np.
     Returns:
         Floats `(genes, marks)`.
     """
-    return (alpha_b - alpha_a) @ (np.arange(alpha_a.shape[-1]) * float(bin_bp))
+    shift_bp: np.ndarray = (alpha_b - alpha_a) @ (np.arange(alpha_a.shape[-1]) * float(bin_bp))
+    return shift_bp
 
 
 def agreement(genes: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     """How well the predicted changes agree with the measured ones: `Contrast.agreement`."""
-    from sklearn.metrics import roc_auc_score
-
-    from keras_chrome.statistics.metrics import auroc_interval
+    from keras_chrome.statistics.metrics import weighted_auroc
 
     switching = genes[genes["measured"] != "same"]
     gained = (switching["measured"] == "gained").to_numpy(int)
@@ -125,23 +125,16 @@ def agreement(genes: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
     fold_change = with_rpkm["log2_fold_change"].to_numpy()
     rows = []
     for name in PREDICTED:
-        auroc, auroc_low, auroc_high = [math.nan] * 3
-        if len(np.unique(gained)) == 2:
-            of_switching = switching[name].to_numpy()
-            auroc = float(roc_auc_score(gained, of_switching))
-            auroc_low, auroc_high = auroc_interval(gained, of_switching, seed=seed)
-        correlation = weighted_spearman(with_rpkm[name].to_numpy(), fold_change)
-        spearman, low, high = _with_interval(correlation, len(with_rpkm), seed=seed)
+        of_auroc = weighted_auroc(gained, switching[name].to_numpy())
+        of_spearman = weighted_spearman(with_rpkm[name].to_numpy(), fold_change)
+        auroc = with_interval(of_auroc, len(switching), seed=seed)
+        spearman = with_interval(of_spearman, len(with_rpkm), seed=seed)
         rows.append(
             {
                 "predicted_by": name,
-                "auroc": auroc,
-                "auroc_low": auroc_low,
-                "auroc_high": auroc_high,
+                **dict(zip(("auroc", "auroc_low", "auroc_high"), auroc, strict=True)),
                 "num_switching": len(switching),
-                "spearman": float(spearman),
-                "spearman_low": float(low),
-                "spearman_high": float(high),
+                **dict(zip(("spearman", "spearman_low", "spearman_high"), spearman, strict=True)),
                 "num_with_rpkm": len(with_rpkm),
             }
         )
@@ -167,83 +160,24 @@ def mark_changes(genes: pd.DataFrame, marks: Sequence[str], *, seed: int = 0) ->
     }
     rows = []
     for group, chosen in groups.items():
-        mean_with_interval = _mean_with_interval(values[chosen], seed=seed)
-        for (quantity, mark), (mean, low, high) in zip(columns, mean_with_interval.T, strict=True):
+        of_group = values[chosen]
+        mean, low, high = np.full((3, len(columns)), np.nan)
+        if len(of_group):
+            sums = with_interval(of_group.T.dot, len(of_group), seed=seed)
+            mean, low, high = sums / len(of_group)
+        for column, (quantity, mark) in enumerate(columns):
             rows.append(
                 {
                     "quantity": quantity,
                     "mark": mark,
                     "genes": group,
-                    "num_genes": int(chosen.sum()),
-                    "mean": mean,
-                    "low": low,
-                    "high": high,
+                    "num_genes": len(of_group),
+                    "mean": mean[column],
+                    "low": low[column],
+                    "high": high[column],
                 }
             )
     return pd.DataFrame(rows)
-
-
-def weighted_spearman(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], float]:
-    """Spearman's rank correlation of a sample in which a gene may stand several times.
-
-    The genes are sorted once, and ranks, ties sharing theirs, follow from the weights: a bootstrap
-    of thousands of genes then takes a second.
-
-    Args:
-        x: Floats `(genes,)`.
-        y: Floats `(genes,)`.
-
-    Returns:
-        A function of the weights, integers `(genes,)`: how often each gene stands in the sample.
-        It answers NaN where `x` or `y` is the same for all.
-    """
-    places = [np.unique(values, return_inverse=True)[1] for values in (x, y)]
-
-    def correlation(weight: np.ndarray) -> float:
-        if not weight.any():
-            return math.nan
-        ranks = []
-        for place in places:
-            times = np.bincount(place, weight)
-            ranks.append((np.cumsum(times) - times / 2)[place])
-        (var_x, cov), (_, var_y) = np.cov(ranks, fweights=weight, ddof=0)
-        return cov / math.sqrt(var_x * var_y) if var_x > 0 and var_y > 0 else math.nan
-
-    return correlation
-
-
-def _mean_with_interval(values: np.ndarray, *, seed: int) -> np.ndarray:
-    """Means over the first axis of `(genes, columns)`, and their intervals, `(3, columns)`."""
-    num_genes, num_columns = values.shape
-    if not num_genes:
-        return np.full((3, num_columns), np.nan)
-    return _with_interval(lambda weight: weight @ values / num_genes, num_genes, seed=seed)
-
-
-def _with_interval(
-    statistic: Callable[[np.ndarray], Any], num_genes: int, *, seed: int
-) -> np.ndarray:
-    """A statistic, and its 95 % percentile interval over bootstrap samples of the genes.
-
-    Args:
-        statistic: A function of how often each gene stands in the sample, integers `(genes,)`, to
-            a number or an array; NaN where it is not defined.
-        num_genes: Number of genes.
-        seed: Seeds the draws.
-
-    Returns:
-        `(3, ...)`: of all genes, percentile 2.5, percentile 97.5. Samples of which it is not
-        defined are left out; if that of all genes is not, there is no interval.
-    """
-    whole = np.asarray(statistic(np.ones(num_genes, int)))
-    if np.isnan(whole).any():
-        return np.stack([whole, np.full_like(whole, np.nan), np.full_like(whole, np.nan)])
-    rng = np.random.default_rng(seed)
-    samples = [
-        statistic(np.bincount(rng.integers(num_genes, size=num_genes), minlength=num_genes))
-        for _ in range(_NUM_RESAMPLES)
-    ]
-    return np.stack([whole, *np.nanpercentile(samples, [2.5, 97.5], axis=0)])
 
 
 def turn_as(values: np.ndarray, held: Genes, wanted: Genes) -> np.ndarray:

@@ -1,18 +1,21 @@
 """A contrast of two epigenomes as text."""
 
-from pathlib import Path
-from typing import Any
+from __future__ import annotations
 
-import pandas as pd
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from keras_chrome.contrast.epigenomes import Contrast
-from keras_chrome.runs.files import write_csv, write_figure
+from keras_chrome.runs.files import write_outputs
 from keras_chrome.tables import format_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _NUM_SHOWN = 10
 
 
-def format_contrast(contrast: Contrast) -> str:
+def summary(contrast: Contrast) -> str:
     """A contrast as tables and words."""
     genes, changes = contrast.genes, contrast.mark_changes
     num = genes["measured"].value_counts()
@@ -67,9 +70,12 @@ def write_contrast(contrast: Contrast, directory: str | Path) -> None:
     """Write `genes.csv`, `agreement.csv`, `mark_changes.csv`, `contrast.png` and `.svg`."""
     from keras_chrome.contrast.figure import draw_contrast
 
-    directory = Path(directory)
-    figure = draw_contrast(contrast)
-    write_csv(directory / "genes.csv", contrast.genes)
-    write_csv(directory / "agreement.csv", contrast.agreement)
-    write_csv(directory / "mark_changes.csv", contrast.mark_changes)
-    write_figure(directory / "contrast", figure)
+    write_outputs(
+        directory,
+        figures={"contrast": draw_contrast(contrast)},
+        tables={
+            "genes": contrast.genes,
+            "agreement": contrast.agreement,
+            "mark_changes": contrast.mark_changes,
+        },
+    )

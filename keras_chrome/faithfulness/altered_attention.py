@@ -14,16 +14,8 @@ LAYERS = {"alpha": ("bin_encoder", "bin_attention"), "beta": ("mark_attention",)
 """The layers that each attention may be in."""
 
 
-class _UniformAttention(AttentionPooling):
-    """Attends equally to all."""
-
-    def attend(self, inputs: Any) -> Any:
-        weights = super().attend(inputs)
-        return ops.full_like(weights, 1 / weights.shape[1])
-
-
-class _PermutedAttention(AttentionPooling):
-    """Attends to others than it would: its weights change places, for all genes in one way."""
+class _AlteredAttention(AttentionPooling):
+    """Attends equally to all, or to others than it would: weights that change places."""
 
     def build(self, input_shape: Any) -> None:
         super().build(input_shape)
@@ -31,35 +23,16 @@ class _PermutedAttention(AttentionPooling):
             name="order",
             shape=(input_shape[1],),
             dtype="int32",
-            initializer="zeros",
+            initializer=lambda shape, dtype: ops.arange(shape[0], dtype=dtype),
             trainable=False,
+        )
+        self.is_uniform = self.add_weight(
+            name="is_uniform", shape=(), dtype="bool", initializer="zeros", trainable=False
         )
 
     def attend(self, inputs: Any) -> Any:
-        return tf.gather(super().attend(inputs), self.order, axis=1)
-
-
-def uniform_attention(model: keras.Model, names: Collection[str]) -> keras.Model:
-    """A copy of a model that attends equally to all bins, marks, or both.
-
-    Args:
-        model: From `keras_chrome.load_model`.
-        names: `alpha`, `beta` or both, as the model has them.
-    """
-    return _with_attention(model, names, _UniformAttention)
-
-
-def permuted_attention(model: keras.Model, names: Collection[str]) -> keras.Model:
-    """A copy of a model whose attention weights change places, as `permute` says."""
-    return _with_attention(model, names, _PermutedAttention)
-
-
-def permute(model: keras.Model, names: Collection[str], *, seed: int) -> None:
-    """Draw new places for the attention weights of a `permuted_attention` model."""
-    rng = np.random.default_rng(seed)
-    for layer in _attentive_layers(model, names):
-        attention = layer.attention if isinstance(layer, _AlteredEncoder) else layer
-        attention.order.assign(rng.permutation(attention.order.shape[0]))
+        weights = tf.gather(super().attend(inputs), self.order, axis=1)
+        return ops.where(self.is_uniform, ops.full_like(weights, 1 / weights.shape[1]), weights)
 
 
 class _AlteredEncoder(AttentiveBidirectionalLSTM):
@@ -70,21 +43,27 @@ class _AlteredEncoder(AttentiveBidirectionalLSTM):
         self.attention = attention
 
     def call(self, inputs: Any) -> tuple[Any, Any]:
-        return self.attention(self.lstm(inputs))
+        context, weights = self.attention(self.lstm(inputs))
+        return context, weights
 
 
-def _with_attention(
-    model: keras.Model, names: Collection[str], attention_class: type[AttentionPooling]
-) -> keras.Model:
-    altered = _attentive_layers(model, names)
+def alterable_copy(model: keras.Model) -> keras.Model:
+    """A copy of a model, as it is until `alter` alters its attention.
+
+    What is altered are weights, so that the copy is compiled once.
+
+    Args:
+        model: From `keras_chrome.load_model`.
+    """
+    attentive = _attentive_layers(model, LAYERS)
 
     def clone(layer: Any) -> Any:
-        if layer not in altered:
+        if layer not in attentive:
             return type(layer).from_config(layer.get_config())
         if isinstance(layer, AttentiveBidirectionalLSTM):
-            attention = attention_class(name="attention", dtype=layer.dtype_policy)
+            attention = _AlteredAttention(name="attention", dtype=layer.dtype_policy)
             return _AlteredEncoder(attention, **layer.get_config())
-        return attention_class.from_config(layer.get_config())
+        return _AlteredAttention.from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=clone)
     for layer in model.layers:
@@ -92,6 +71,25 @@ def _with_attention(
         own = copy.get_layer(layer.name)
         own.set_weights([*values, *own.get_weights()[len(values) :]])
     return copy
+
+
+def alter(copy: keras.Model, names: Collection[str], *, seed: int | None = None) -> None:
+    """Alter the attention of an `alterable_copy`; what is not named is as it was trained.
+
+    Args:
+        copy: The copy.
+        names: `alpha`, `beta` or both, as the model has them.
+        seed: Seeds the new places of the attention weights, one way for all genes; equal weights
+            if None.
+    """
+    rng = np.random.default_rng(seed)
+    altered = _attentive_layers(copy, names)
+    for layer in _attentive_layers(copy, LAYERS):
+        attention = layer.attention if isinstance(layer, _AlteredEncoder) else layer
+        is_altered, num = layer in altered, attention.order.shape[0]
+        attention.is_uniform.assign(is_altered and seed is None)
+        is_permuted = is_altered and seed is not None
+        attention.order.assign(rng.permutation(num) if is_permuted else np.arange(num))
 
 
 def _attentive_layers(model: keras.Model, names: Collection[str]) -> list[Any]:

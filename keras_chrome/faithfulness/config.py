@@ -8,7 +8,7 @@ from keras_chrome.importance import METHODS
 from keras_chrome.vocabulary import SPLITS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FaithfulnessConfig:
     """Every option of `faithfulness`, with its default.
 

@@ -1,5 +1,7 @@
 """What the faithfulness suite found as one figure."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -8,7 +10,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from keras_chrome.faithfulness.measures import MEASURES, NAIVE_METHODS, Faithfulness
-from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
+from keras_chrome.figures.axes import quiet, write_cells
+from keras_chrome.figures.palette import DARK, GREY, SERIES_COLOURS
 
 _GOOD = LinearSegmentedColormap.from_list("good", ["#ffffff", "#9ecae1", "#2171b5"])
 _TITLES = {
@@ -51,6 +54,7 @@ def _draw_curves(figure: SubFigure, curves: pd.DataFrame) -> None:
     titles = {"deletion": "bins emptied, foremost first", "insertion": "empty gene filled"}
     styles = _styles(list(dict.fromkeys(curves["method"])))
     for axes, (kind, title) in zip(panels, titles.items(), strict=True):
+        quiet(axes, "left", "bottom", fontsize=8)
         of_kind = curves[curves["kind"] == kind]
         for method, of_method in of_kind.groupby("method", sort=False):
             axes.plot(
@@ -62,9 +66,6 @@ def _draw_curves(figure: SubFigure, curves: pd.DataFrame) -> None:
         axes.set_xscale("symlog", linthresh=0.01, linscale=0.4)
         axes.set_xticks([0, 0.01, 0.1, 1], ["0", "1 %", "10 %", "100 %"])
         axes.set_xlim(0, 1)
-        axes.tick_params(labelsize=8, colors=GREY)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(PALE)
     panels[0].set_ylabel("mean P(high), genes predicted ON", fontsize=9, color=DARK)
     figure.legend(
         *panels[0].get_legend_handles_labels(),
@@ -75,9 +76,9 @@ def _draw_curves(figure: SubFigure, curves: pd.DataFrame) -> None:
     )
 
 
-def _styles(methods: list[str]) -> dict[str, dict]:
+def _styles(methods: list[str]) -> dict[str, dict[str, Any]]:
     """Colours of methods, two methods a colour at most; greys of naive orders."""
-    styles: dict[str, dict] = {}
+    styles: dict[str, dict[str, Any]] = {}
     naive = dict(zip(NAIVE_METHODS, (":", "--", "-"), strict=True))
     own = [method for method in methods if method not in naive]
     for position, method in enumerate(own):
@@ -102,15 +103,9 @@ def _draw_table(axes: Axes, scores: pd.DataFrame, methods: list[str]) -> None:
     goodness = values.to_numpy() * signs
     worst, best = (f(goodness, axis=0) for f in (np.nanmin, np.nanmax))
     shade = (goodness - worst) / np.where(best > worst, best - worst, 1)
-    axes.pcolormesh(shade, cmap=_GOOD, vmin=0, vmax=1.15, edgecolors="white", linewidth=2)
-    for y in range(len(methods)):
-        for x in range(len(measures)):
-            if np.isfinite(shade[y, x]):
-                colour = "white" if shade[y, x] > 0.8 else DARK
-                text = f"{float(goodness[y, x] * signs[x]):.2f}"
-                axes.text(
-                    x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=8, color=colour
-                )
+    quiet(axes)
+    cells = axes.pcolormesh(shade, cmap=_GOOD, vmin=0, vmax=1.15, edgecolors="white", linewidth=2)
+    write_cells(axes, cells, values.to_numpy(), offset=0.5)
     axes.set_xlim(0, len(measures))
     axes.set_ylim(len(methods), 0)
     titles = [f"{_TITLES[m]} {_ARROWS[MEASURES[m].better]}" for m in measures]
@@ -121,5 +116,3 @@ def _draw_table(axes: Axes, scores: pd.DataFrame, methods: list[str]) -> None:
         if label.get_text() in NAIVE_METHODS:
             label.set_color(GREY)
             label.set_fontstyle("italic")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)

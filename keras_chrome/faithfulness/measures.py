@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ MEASURES = {
 }
 
 
-class Faithfulness(NamedTuple):
+@dataclass(frozen=True)
+class Faithfulness:
     """What the suite found.
 
     Attributes:

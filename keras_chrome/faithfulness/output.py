@@ -1,24 +1,28 @@
 """What the faithfulness suite found as text: answers, and one table of all methods."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from keras_chrome.faithfulness.measures import MEASURES, NAIVE_METHODS, QUESTIONS, Faithfulness
-from keras_chrome.runs.files import atomic_path, write_csv, write_figure
+from keras_chrome.runs.files import write_outputs
 from keras_chrome.tables import format_table, markdown_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _Rows = Sequence[Mapping[str, str]]
 
 
-def faithfulness_text(result: Faithfulness) -> str:
+def summary(result: Faithfulness) -> str:
     """The answers and the tables for the screen."""
     return "\n\n".join(_blocks(result, format_table, heading=""))
 
 
-def faithfulness_markdown(result: Faithfulness) -> str:
+def markdown(result: Faithfulness) -> str:
     """The same in Markdown, with what every number means."""
     meanings = [
         f"- {name} ({measure.better} is better): {measure.meaning}."
@@ -100,11 +104,13 @@ def write_faithfulness(result: Faithfulness, directory: str | Path) -> None:
     """Write `faithfulness.csv`, `.md`, `.png` and `.svg`, `curves.csv`, `cascade.csv`."""
     from keras_chrome.faithfulness.figure import draw_faithfulness
 
-    directory = Path(directory)
-    figure = draw_faithfulness(result)
-    write_csv(directory / "faithfulness.csv", result.scores)
-    write_csv(directory / "curves.csv", result.curves)
-    write_csv(directory / "cascade.csv", result.cascade)
-    with atomic_path(directory / "faithfulness.md") as temporary:
-        temporary.write_text(faithfulness_markdown(result))
-    write_figure(directory / "faithfulness", figure)
+    write_outputs(
+        directory,
+        figures={"faithfulness": draw_faithfulness(result)},
+        tables={
+            "faithfulness": result.scores,
+            "curves": result.curves,
+            "cascade": result.cascade,
+        },
+        texts={"faithfulness.md": markdown(result)},
+    )

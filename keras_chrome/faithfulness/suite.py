@@ -7,7 +7,7 @@ and on shuffled labels, once: the same command again finds those runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,14 +22,13 @@ from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.models import build_model
 from keras_chrome.runs import open_study
 from keras_chrome.runs.study import ON_PROBABILITY
-from keras_chrome.statistics.bootstrap import interval95, known_mean, mean_interval95
+from keras_chrome.statistics.bootstrap import known_mean, mean_interval95, with_interval
 
 if TYPE_CHECKING:
     import keras
 
     from keras_chrome.runs import Run, Study
 
-_NUM_RESAMPLES = 1000
 _NUM_PERMUTATIONS = 5
 # Marks cover domains of a kilobase and more, importance jumps from bin to bin.
 _SMOOTHING_BP = 1500
@@ -63,7 +62,7 @@ def faithfulness(
     config = config or FaithfulnessConfig()
     study = open_study(run_dir, split=config.split)
     _network(study.model)
-    directory = Path(directory) if directory else study.run.path / "faithfulness"
+    directory = Path(directory or study.run.path / "faithfulness").expanduser()
     other_runs = other_trainings(study.run, config, directory)
     rng = np.random.default_rng(config.seed)
     is_chosen = np.zeros(len(study.genes), bool)
@@ -100,12 +99,17 @@ class _Score(NamedTuple):
     better: str
 
 
-def _score(measure: str, method: str, of_genes: np.ndarray, *, seed: int) -> _Score:
-    """The mean over genes of what was measured of each, with its interval."""
-    mean, num_known = known_mean(of_genes), int(np.isfinite(of_genes).sum())
-    low, high = mean_interval95(of_genes, num_resamples=_NUM_RESAMPLES, seed=seed)
+def _score(measure: str, method: str, estimate: Iterable[float], num_genes: int) -> _Score:
+    """A value with its interval."""
+    value, low, high = map(float, estimate)
     about = MEASURES[measure]
-    return _Score(about.question, measure, method, mean, low, high, num_known, about.better)
+    return _Score(about.question, measure, method, value, low, high, num_genes, about.better)
+
+
+def _mean_score(measure: str, method: str, of_genes: np.ndarray, *, seed: int) -> _Score:
+    """The mean over genes of what was measured of each, with its interval."""
+    estimate = known_mean(of_genes), *mean_interval95(of_genes, seed=seed)
+    return _score(measure, method, estimate, int(np.isfinite(of_genes).sum()))
 
 
 class _Suite:
@@ -138,48 +142,32 @@ class _Suite:
 
     def attention_scores(self) -> Iterator[_Score]:
         """The prediction with the attention made uniform, or its weights in other places."""
-        from sklearn.metrics import roc_auc_score
-
-        from keras_chrome.faithfulness.altered_attention import (
-            LAYERS,
-            permute,
-            permuted_attention,
-            uniform_attention,
-        )
+        from keras_chrome.faithfulness.altered_attention import LAYERS, alter, alterable_copy
         from keras_chrome.models.prediction import predict
 
         model, genes, seed = self.model, self.study.genes, self.config.seed
         names = [name for name in LAYERS if name in model.output]
         whole = predict(model, genes.signal).probability
-        auroc = roc_auc_score(genes.label, whole)
+        copy = alterable_copy(model)
         for altered in dict.fromkeys([*((name,) for name in names), tuple(names)]):
             if not altered:
                 continue
-            uniform = [predict(uniform_attention(model, altered), genes.signal).probability]
-            permuted_model = permuted_attention(model, altered)
+            alter(copy, altered)
+            uniform = [predict(copy, genes.signal).probability]
             permuted = []
             for permutation in range(_NUM_PERMUTATIONS):
-                permute(permuted_model, altered, seed=seed + permutation)
-                permuted.append(predict(permuted_model, genes.signal).probability)
+                alter(copy, altered, seed=seed + permutation)
+                permuted.append(predict(copy, genes.signal).probability)
             for how, probabilities in (("uniform", uniform), ("permuted", permuted)):
                 method = f"{' and '.join(altered)} {how}"
-                change = np.abs(np.stack(probabilities) - whole).mean(axis=0)
-                flips = (
-                    (np.stack(probabilities) >= ON_PROBABILITY) != (whole >= ON_PROBABILITY)
-                ).mean(axis=0)
-                yield _score("change", method, change, seed=seed)
-                yield _score("flips", method, flips, seed=seed)
-                losses = [auroc - roc_auc_score(genes.label, p) for p in probabilities]
-                about = MEASURES["auroc_loss"]
-                yield _Score(
-                    about.question,
-                    "auroc_loss",
-                    method,
-                    float(np.mean(losses)),
-                    *_auroc_loss_interval(genes.label, whole, probabilities[0], seed),
-                    len(genes),
-                    about.better,
-                )
+                answers = np.stack(probabilities)
+                change = abs(answers - whole)
+                flips = (answers >= ON_PROBABILITY) != (whole >= ON_PROBABILITY)
+                yield _mean_score("change", method, change.mean(axis=0), seed=seed)
+                yield _mean_score("flips", method, flips.mean(axis=0), seed=seed)
+                loss = auroc_loss(genes.label, whole, probabilities)
+                estimate = with_interval(loss, len(genes), seed=seed)
+                yield _score("auroc_loss", method, estimate, len(genes))
 
     def order_scores(self) -> Iterator[_Score]:
         """Deletion and insertion in the methods' orders, and agreement with occlusion."""
@@ -212,8 +200,8 @@ class _Suite:
                 self.curves.append(pd.DataFrame({**columns, "probability": curve.mean(axis=1)}))
         for method, (deletion, insertion) in areas.items():
             if method != "random":
-                yield _score("deletion", method, areas["random"][0] - deletion, seed=seed)
-                yield _score("insertion", method, insertion - areas["random"][1], seed=seed)
+                yield _mean_score("deletion", method, areas["random"][0] - deletion, seed=seed)
+                yield _mean_score("insertion", method, insertion - areas["random"][1], seed=seed)
         occlusion = self.importance.get("occlusion")
         if occlusion is None:
             return
@@ -221,7 +209,7 @@ class _Suite:
             if method != "occlusion":
                 is_signed = method in METHODS and METHODS[method].is_signed
                 reference = occlusion if is_signed else np.abs(occlusion)
-                yield _score("tau_occlusion", method, _taus(importance, reference), seed=seed)
+                yield _mean_score("tau_occlusion", method, _taus(importance, reference), seed=seed)
 
     def learning_scores(self, permuted_labels: Run | None) -> Iterator[_Score]:
         """Likeness with the importance of models that have learned nothing."""
@@ -237,11 +225,11 @@ class _Suite:
             alike = self._likeness(self._importances(weights))
             self.cascade += [(m, layer, known_mean(r)) for m, r in alike.items()]
         for method, of_genes in alike.items():
-            yield _score("random_weights", method, of_genes, seed=self.config.seed)
+            yield _mean_score("random_weights", method, of_genes, seed=self.config.seed)
         if permuted_labels is not None:
             weights = _network(permuted_labels.load_model()).get_weights()
             for method, of_genes in self._likeness(self._importances(weights)).items():
-                yield _score("permuted_labels", method, of_genes, seed=self.config.seed)
+                yield _mean_score("permuted_labels", method, of_genes, seed=self.config.seed)
 
     def seed_scores(self, others: Sequence[Run]) -> Iterator[_Score]:
         """Likeness of the importance between trainings that differ in their seed."""
@@ -253,7 +241,7 @@ class _Suite:
         for method in self.methods:
             pairs = itertools.combinations([of_run[method] for of_run in self.trainings], 2)
             of_genes = np.mean([_spearman(a, b) for a, b in pairs], axis=0)
-            yield _score("seeds", method, of_genes, seed=self.config.seed)
+            yield _mean_score("seeds", method, of_genes, seed=self.config.seed)
 
     def planted_scores(self) -> Iterator[_Score]:
         """How well the magnitude tells the bins that a simulation planted from the others."""
@@ -278,7 +266,9 @@ class _Suite:
             magnitudes = [np.abs((naive | of_run)[method]) for of_run in self.trainings]
             smooth = uniform_filter1d(np.mean(magnitudes, axis=0), width, axis=1)
             for measure, magnitude in (("planted", magnitudes[0]), ("planted_smooth", smooth)):
-                yield _score(measure, method, _aurocs(planted, magnitude), seed=self.config.seed)
+                yield _mean_score(
+                    measure, method, _aurocs(planted, magnitude), seed=self.config.seed
+                )
 
     def _likeness(self, others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Size of Spearman's correlation with the importance in the model, `(genes,)`."""
@@ -301,28 +291,30 @@ def _taus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _aurocs(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
     """The AUROC over all bins of all marks of each gene; NaN where the truth is all one."""
-    from sklearn.metrics import roc_auc_score
+    from scipy.stats import rankdata
 
-    return np.array(
-        [
-            roc_auc_score(t.ravel(), s.ravel()) if 0 < t.mean() < 1 else np.nan
-            for t, s in zip(truth.astype(bool), score, strict=True)
-        ]
-    )
+    truth = truth.reshape(len(truth), -1).astype(bool)
+    rank = rankdata(score.reshape(truth.shape), axis=1)
+    num_true, num_false = truth.sum(axis=1), (~truth).sum(axis=1)
+    pairs_in_order = (rank * truth).sum(axis=1) - num_true * (num_true + 1) / 2
+    pairs = num_true * num_false
+    return np.where(pairs, pairs_in_order / np.maximum(pairs, 1), np.nan)
 
 
-def _auroc_loss_interval(
-    label: np.ndarray, whole: np.ndarray, altered: np.ndarray, seed: int
-) -> tuple[float, float]:
-    """The 95 % bootstrap interval of the difference of two AUROCs on the same genes."""
-    from sklearn.metrics import roc_auc_score
+def auroc_loss(
+    label: np.ndarray, whole: np.ndarray, altered: Sequence[np.ndarray]
+) -> Callable[[np.ndarray], float]:
+    """How much lower the AUROC of a sample of the genes is, as a mean over altered models.
 
-    rng = np.random.default_rng(seed)
-    losses = []
-    for _ in range(_NUM_RESAMPLES // 5):
-        rows = rng.integers(len(label), size=len(label))
-        if 0 < label[rows].mean() < 1:
-            losses.append(
-                roc_auc_score(label[rows], whole[rows]) - roc_auc_score(label[rows], altered[rows])
-            )
-    return interval95(np.array(losses))
+    Args:
+        label: Integers `(genes,)`, 0 or 1.
+        whole: Probability by the model as it was trained, floats `(genes,)`.
+        altered: The same by each altered model.
+
+    Returns:
+        A function of how often each gene stands in the sample, integers `(genes,)`.
+    """
+    from keras_chrome.statistics.metrics import weighted_auroc
+
+    of_whole, *of_altered = (weighted_auroc(label, p) for p in (whole, *altered))
+    return lambda weight: of_whole(weight) - float(np.mean([auroc(weight) for auroc in of_altered]))

@@ -22,15 +22,6 @@ class Completeness(NamedTuple):
     difference: np.ndarray
 
     @property
-    def relative_error(self) -> np.ndarray:
-        """|attributed - difference| as a share of |difference|, `(genes,)`.
-
-        It is large for a gene whose logit is that of the baseline, however small the error.
-        """
-        error = np.abs(self.attributed - self.difference)
-        return error / np.maximum(np.abs(self.difference), np.finfo(np.float32).tiny)
-
-    @property
     def total_error(self) -> float:
         """The errors of all genes together, as a share of their differences together."""
         error = np.abs(self.attributed - self.difference)

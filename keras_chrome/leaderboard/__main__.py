@@ -23,10 +23,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     given = parser.parse_args(argv)
 
-    from keras_chrome.leaderboard.output import leaderboard_text
+    from keras_chrome.leaderboard.output import summary
 
     board = leaderboard(given.paths, reference=given.reference)
-    print(leaderboard_text(board))
+    print(summary(board))
     if given.out:
         write_leaderboard(board, given.out)
         print(f"\nleaderboard: {given.out}")

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
+from keras_chrome.figures.axes import dot, draw_estimate, legend_below, quiet, round_ticks
 from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
 
 _PANEL_WIDTH_INCHES = 4.9
@@ -68,16 +68,8 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
     for axes in grid.flat[len(panels) :]:
         axes.axis("off")
     handles = _legend_handles(models, epigenomes, colours)
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=math.ceil(len(handles) / math.ceil(len(handles) / (4 * num_columns))),
-        frameon=False,
-        fontsize=8,
-        labelcolor=GREY,
-        columnspacing=1.4,
-        handletextpad=0.5,
-    )
+    num_lines = math.ceil(len(handles) / (4 * num_columns))
+    legend_below(figure, handles, math.ceil(len(handles) / num_lines))
     # A swarm needs to know how large the axes are.
     figure.draw_without_rendering()
     for axes, of_panel, of_epigenomes in drawn:
@@ -94,6 +86,7 @@ def _draw_frame(
     axes: Axes, models: pd.DataFrame, epigenomes: pd.DataFrame, *, has_intervals: bool
 ) -> None:
     """All of a panel but the dots."""
+    quiet(axes, "bottom", fontsize=8)
     _set_limits(axes, epigenomes, len(models), has_intervals=has_intervals)
     has_means = (models["num_epigenomes"] > 1).any()
     _write_beside(axes, -0.8, "mean" if has_means else "AUROC", fontsize=8, color=GREY)
@@ -107,11 +100,7 @@ def _draw_frame(
         axes.axvline(mean, zorder=1, **_REFERENCE)
     axes.set_yticks(range(len(models)), models["model"], fontsize=9, color=DARK)
     axes.set_xlabel("test AUROC", fontsize=9, color=DARK)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
-    axes.tick_params(axis="x", labelsize=8, colors=GREY)
-    axes.tick_params(axis="y", length=0)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(PALE)
+    round_ticks(axes.xaxis, 6)
 
 
 def _set_limits(
@@ -134,10 +123,9 @@ def _draw_intervals(axes: Axes, rows: pd.DataFrame, y: int, colours: Mapping[str
     below = np.linspace(-1, 1, len(colours) + 2)[1:-1] * _SPREAD
     heights = dict(zip(colours, y + below, strict=True))
     columns = ["epigenome", "auroc", "auroc_low", "auroc_high", "is_shared"]
-    for name, auroc, low, high, is_shared in rows[columns].itertuples(index=False):
-        colour, height = colours[name], heights[name]
-        axes.plot([low, high], [height] * 2, color=colour, linewidth=1.5, alpha=0.5, zorder=2)
-        axes.plot([auroc], [height], zorder=3, **_dot(colour, 5.5, is_filled=is_shared))
+    for name, *estimate, is_shared in rows[columns].itertuples(index=False):
+        style = dot(colours[name], 5.5, is_filled=is_shared)
+        draw_estimate(axes, heights[name], estimate, style)
 
 
 def _draw_swarm(axes: Axes, rows: pd.DataFrame, y: int) -> None:
@@ -159,7 +147,7 @@ def _draw_swarm(axes: Axes, rows: pd.DataFrame, y: int) -> None:
             rows["auroc"][chosen],
             y + offsets[chosen],
             zorder=3,
-            **_dot(SERIES_COLOURS[0], size_points, is_filled=is_shared),
+            **dot(SERIES_COLOURS[0], size_points, is_filled=is_shared),
         )
 
 
@@ -184,29 +172,18 @@ def _swarm(positions: np.ndarray) -> np.ndarray:
     return np.array(offsets)
 
 
-def _dot(colour: str, size: float, *, is_filled: bool) -> dict[str, Any]:
-    return {
-        "marker": "o",
-        "linestyle": "none",
-        "markersize": size,
-        "markerfacecolor": colour if is_filled else "white",
-        "markeredgecolor": "white" if is_filled else colour,
-        "markeredgewidth": 0.5 if is_filled else 1.0,
-    }
-
-
 def _legend_handles(
     models: pd.DataFrame, epigenomes: pd.DataFrame, colours: Mapping[str, str]
 ) -> list[Line2D]:
     entries: list[tuple[str, dict[str, Any]]] = [
-        (name, _dot(colour, 5.5, is_filled=True)) for name, colour in colours.items()
+        (name, dot(colour, 5.5, is_filled=True)) for name, colour in colours.items()
     ]
     if colours:
         entries.append(("95 % interval over genes", {"color": GREY, "linewidth": 1.5}))
     else:
-        entries.append(("an epigenome", _dot(SERIES_COLOURS[0], 5.5, is_filled=True)))
+        entries.append(("an epigenome", dot(SERIES_COLOURS[0], 5.5, is_filled=True)))
     if not epigenomes["is_shared"].all():
-        entries.append(("not in the mean", _dot(GREY, 5.5, is_filled=False)))
+        entries.append(("not in the mean", dot(GREY, 5.5, is_filled=False)))
     if (models["num_epigenomes"] > 1).any():
         entries.append(("mean", {**_MEAN, "markersize": 9}))
     entries += [(name, _REFERENCE) for name in models["reference"].unique() if name]

@@ -1,15 +1,18 @@
 """A leaderboard as text, for the screen and in Markdown."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from keras_chrome.leaderboard.board import Leaderboard
-from keras_chrome.runs.files import atomic_path, write_csv, write_figure
+from keras_chrome.runs.files import write_outputs
 from keras_chrome.tables import format_table, markdown_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _ALPHA = 0.05
 _LEGEND = f"""\
@@ -28,7 +31,7 @@ over epigenomes. Both with Holm's correction for the number of pairs of models."
 _Rows: TypeAlias = Sequence[Mapping[str, str]]
 
 
-def leaderboard_text(board: Leaderboard) -> str:
+def summary(board: Leaderboard) -> str:
     """A leaderboard for the screen.
 
     Of the paired tests, those against the reference, or where it has no run, the best model.
@@ -42,7 +45,7 @@ def leaderboard_text(board: Leaderboard) -> str:
     return "\n\n".join([*blocks, *_left_out(board)])
 
 
-def leaderboard_markdown(board: Leaderboard) -> str:
+def markdown(board: Leaderboard) -> str:
     """A leaderboard in Markdown, with the paired tests of all pairs of models."""
     blocks = ["# Leaderboard"]
     for group in _groups(board):
@@ -74,7 +77,7 @@ def _blocks(
 ) -> Iterator[str]:
     """The parts of a group: models, on what they were compared, paired tests."""
     yield table([_model_cells(row) for row in group.models.itertuples()])
-    yield _comparison_sentence(group.epigenomes)
+    yield _shared_sentence(group.epigenomes)
     cells = [
         _pair_cells(of_pair, against)
         for pair, of_pair in group.tests.groupby(["model_a", "model_b"], sort=False)
@@ -106,7 +109,7 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.4f}"
 
 
-def _comparison_sentence(epigenomes: pd.DataFrame) -> str:
+def _shared_sentence(epigenomes: pd.DataFrame) -> str:
     """On which epigenomes the models are compared, and why not on the others."""
     models = dict.fromkeys(epigenomes["model"])
     reasons = []
@@ -149,11 +152,13 @@ def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
     """Write `leaderboard.csv`, `.md`, `.png` and `.svg`, `epigenomes.csv`, `paired_tests.csv`."""
     from keras_chrome.leaderboard.figure import draw_leaderboard
 
-    directory = Path(directory)
-    figure = draw_leaderboard(board.models, board.epigenomes)
-    write_csv(directory / "leaderboard.csv", board.models)
-    write_csv(directory / "epigenomes.csv", board.epigenomes)
-    write_csv(directory / "paired_tests.csv", board.paired_tests)
-    with atomic_path(directory / "leaderboard.md") as temporary:
-        temporary.write_text(leaderboard_markdown(board))
-    write_figure(directory / "leaderboard", figure)
+    write_outputs(
+        directory,
+        figures={"leaderboard": draw_leaderboard(board.models, board.epigenomes)},
+        tables={
+            "leaderboard": board.models,
+            "epigenomes": board.epigenomes,
+            "paired_tests": board.paired_tests,
+        },
+        texts={"leaderboard.md": markdown(board)},
+    )

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from keras_chrome.figures.axes import quiet, write_cells
 from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour
 
 
@@ -80,22 +81,11 @@ def _square(of_group: pd.DataFrame, column: str, marks: list[str]) -> np.ndarray
 
 def _draw_heat_map(axes: Axes, values: np.ndarray, measure: _Measure, highest: float) -> None:
     lowest = -highest if measure.is_signed else 0.0
-    axes.imshow(values, cmap="RdBu_r" if measure.is_signed else "Greys", vmin=lowest, vmax=highest)
-    for (y, x), value in np.ndenumerate(values):
-        if np.isfinite(value):
-            is_dark = abs(value) > 0.6 * highest
-            # Adding 0 keeps what rounds to nothing from being written as -0.00.
-            rounded = round(value, 2) + 0.0
-            text = f"{rounded:+.2f}" if measure.is_signed else f"{rounded:.2f}"
-            axes.text(
-                *(x, y, text),
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if is_dark else DARK,
-            )
-    axes.spines[:].set_visible(False)
-    axes.tick_params(length=0)
+    cells = axes.imshow(
+        values, cmap="RdBu_r" if measure.is_signed else "Greys", vmin=lowest, vmax=highest
+    )
+    write_cells(axes, cells, values, sign="+" if measure.is_signed else "")
+    quiet(axes)
 
 
 def _label_marks(axes: Axes, marks: list[str], *, is_last_row: bool, is_first_column: bool) -> None:

@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_chrome.figures.palette import DARK, GREY, SERIES_COLOURS, mark_colour
+from keras_chrome.figures.palette import (
+    DARK,
+    GREY,
+    SERIES_COLOURS,
+    contrast,
+    luminance,
+    mark_colour,
+)
 
 TEXT_CONTRAST = 4.5
 """Of text (WCAG 2.2, success criterion 1.4.3, level AA)."""
@@ -39,19 +46,6 @@ class Theme:
 
 _PAPER, _PANEL = "#fdfdfb", "#f3f3ef"
 _DARK_PAPER, _DARK_PANEL = "#16181c", "#20242a"
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance, 0 to 1, as WCAG defines it."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(colour: str, other: str) -> float:
-    """Contrast ratio, 1 to 21, as WCAG defines it."""
-    low, high = sorted((luminance(colour), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
 
 
 def readable(colour: str, background: str, ratio: float) -> str:

@@ -61,3 +61,38 @@ def write_figure(stem: Path, figure: Figure) -> None:
     for suffix in (".png", ".svg"):
         with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
             figure.savefig(temporary)
+
+
+def write_outputs(
+    directory: str | Path,
+    *,
+    figures: Mapping[str, Figure] | None = None,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Write what was found into a directory, each file atomically.
+
+    Figures come first: if one cannot be drawn, nothing is written.
+
+    Args:
+        directory: Where; made if it is not there.
+        figures: By the stem of their names, each written as `.png` and `.svg`.
+        tables: By the stem of their names, each written as `.csv`.
+        texts: By their whole names.
+
+    Returns:
+        The files.
+    """
+    directory = Path(directory).expanduser()
+    paths = []
+    for stem, figure in (figures or {}).items():
+        write_figure(directory / stem, figure)
+        paths += [directory / f"{stem}.png", directory / f"{stem}.svg"]
+    for stem, table in (tables or {}).items():
+        paths.append(directory / f"{stem}.csv")
+        write_csv(paths[-1], table)
+    for name, text in (texts or {}).items():
+        paths.append(directory / name)
+        with atomic_path(paths[-1]) as temporary:
+            temporary.write_text(text)
+    return paths

@@ -121,7 +121,7 @@ def open_study(
     split: str | None = None,
     gene: str | None = None,
     dataset: str | None = None,
-    data_dir: str | None = None,
+    data_dir: str | Path | None = None,
     labels: str | None = None,
 ) -> Study:
     """Load a run's model and genes.

@@ -51,39 +51,6 @@ class DelongTest(NamedTuple):
     p_value: float
 
 
-def delong_test(
-    label: np.ndarray, probability_a: np.ndarray, probability_b: np.ndarray
-) -> DelongTest:
-    """Test whether two models have the same AUROC.
-
-    Of models trained with several seeds, the AUROCs' means over seeds are compared. This is
-    DeLong's contrast of several AUROCs, and leaves the number of seeds of the two models free;
-    averaging predictions instead would favour the model with more seeds, as an ensemble.
-    The test counts chance in the genes, not in the training.
-
-    Args:
-        label: Integers `(genes,)`, 0 or 1, both present.
-        probability_a: Floats `(genes,)` or `(seeds, genes)` of one model.
-        probability_b: The same of the other, for the same genes in the same order.
-
-    Returns:
-        The AUROCs, their difference, its standard error and the p-value.
-
-    Raises:
-        InputError: If a class is missing, shapes do not fit or a probability is not finite.
-
-    References:
-        DeLong, DeLong & Clarke-Pearson, Biometrics 1988 (the test); Sun & Xu, IEEE Signal
-        Processing Letters 2014 (from ranks, in O(n log n) rather than over all pairs of genes).
-
-    Example:
-        >>> delong_test(label, mine, theirs).p_value
-    """
-    return compare_placements(
-        [placements(label, probability_a)], [placements(label, probability_b)]
-    )
-
-
 def placements(label: np.ndarray, probability: np.ndarray) -> Placements:
     """The placement of each gene, averaged over seeds.
 
@@ -145,7 +112,21 @@ def delong_interval(auroc: float, standard_error: float) -> tuple[float, float]:
 
 
 def compare_placements(a: Sequence[Placements], b: Sequence[Placements]) -> DelongTest:
-    """DeLong's test from placements, fold by fold, of two models on the same genes."""
+    """DeLong's test of whether two models have the same AUROC.
+
+    Of models trained with several seeds, the AUROCs' means over seeds are compared. This is
+    DeLong's contrast of several AUROCs, and leaves the number of seeds of the two models free;
+    averaging predictions instead would favour the model with more seeds, as an ensemble.
+    The test counts chance in the genes, not in the training.
+
+    Args:
+        a: `placements` of one model, fold by fold.
+        b: The same of the other, for the same genes in the same order.
+
+    References:
+        DeLong, DeLong & Clarke-Pearson, Biometrics 1988 (the test); Sun & Xu, IEEE Signal
+        Processing Letters 2014 (from ranks, in O(n log n) rather than over all pairs of genes).
+    """
     difference, standard_error = auroc_with_error(
         [
             Placements(of_a.high - of_b.high, of_a.low - of_b.low)

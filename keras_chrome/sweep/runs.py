@@ -56,7 +56,7 @@ def sweep(config: SweepConfig) -> Leaderboard:
         ... )
     """
     from keras_chrome.leaderboard import leaderboard, write_leaderboard
-    from keras_chrome.leaderboard.output import leaderboard_text
+    from keras_chrome.leaderboard.output import summary
 
     out_dir = Path(config.out_dir)
     runs = config.runs()
@@ -69,7 +69,7 @@ def sweep(config: SweepConfig) -> Leaderboard:
         if finished := [run.run_dir for name, run in runs.items() if name not in failed]:
             board = leaderboard(finished)
             write_leaderboard(board, out_dir)
-            print(f"\n{leaderboard_text(board)}\nleaderboard: {out_dir}")
+            print(f"\n{summary(board)}\nleaderboard: {out_dir}")
     if failed:
         raise InputError(
             f"Expected every run to finish. Received: {len(failed)} of {len(runs)} failed; their "

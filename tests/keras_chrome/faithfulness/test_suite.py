@@ -12,10 +12,11 @@ from keras_chrome.faithfulness import FaithfulnessConfig, faithfulness
 from keras_chrome.faithfulness.__main__ import main
 from keras_chrome.faithfulness.figure import draw_faithfulness
 from keras_chrome.faithfulness.measures import MEASURES, QUESTIONS
-from keras_chrome.faithfulness.output import answers, faithfulness_markdown
+from keras_chrome.faithfulness.output import answers, markdown
+from keras_chrome.faithfulness.suite import auroc_loss
 from keras_chrome.faithfulness.trainings import other_trainings
-from keras_chrome.fit import FitConfig, fit
 from keras_chrome.runs import open_run
+from keras_chrome.statistics.bootstrap import NUM_RESAMPLES, with_interval
 
 QUICK = ("alpha", "gradient_x_input")
 
@@ -59,6 +60,43 @@ def test_an_unknown_value_is_no_answer() -> None:
     assert answers(scores(alpha=(np.nan, np.nan, np.nan))) == []
 
 
+def permuted_models(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels of 60 genes, and scores by a model and by five that are worse by turns."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, 60)
+    strength = np.array([2, *rng.uniform(0, 2, 5)])
+    scores = strength[:, np.newaxis] * label + rng.normal(size=(6, 60)).round(1)
+    return label, scores[0], scores[1:]
+
+
+def auroc_over_all_pairs(label: np.ndarray, score: np.ndarray) -> float:
+    high, low = score[label == 1, np.newaxis], score[label == 0]
+    return float(np.mean((high > low) + 0.5 * (high == low)))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_loss_of_permuted_attention_lies_in_its_own_interval(seed: int) -> None:
+    label, whole, permuted = permuted_models(seed)
+    value, low, high = with_interval(auroc_loss(label, whole, permuted), 60, seed=0)
+    losses = [auroc_over_all_pairs(label, whole) - auroc_over_all_pairs(label, p) for p in permuted]
+    assert value == pytest.approx(np.mean(losses))
+    assert low < value < high
+
+
+def test_the_interval_is_of_the_mean_over_permutations() -> None:
+    label, whole, permuted = permuted_models(0)
+    rng = np.random.default_rng(3)
+    losses = []
+    for _ in range(NUM_RESAMPLES):
+        rows = rng.integers(60, size=60)
+        of_whole, *of_permuted = (
+            auroc_over_all_pairs(label[rows], score[rows]) for score in (whole, *permuted)
+        )
+        losses.append(of_whole - np.mean(of_permuted))
+    estimate = with_interval(auroc_loss(label, whole, permuted), 60, seed=3)
+    np.testing.assert_allclose(estimate[1:], np.percentile(losses, [2.5, 97.5]))
+
+
 def test_without_other_trainings(
     cnn_run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -85,9 +123,8 @@ def test_without_other_trainings(
     assert measured["planted_smooth"] == measured["planted"]
     assert not {"seeds", "permuted_labels", "tau_occlusion"} & set(measured.index)
     known = table[table["value"].notna()]
-    assert ((known["low"] <= known["value"] + 1e-9) & (known["value"] <= known["high"] + 1e-9))[
-        known["measure"] != "auroc_loss"
-    ].all()
+    assert (known["low"] <= known["value"] + 1e-9).all()
+    assert (known["value"] <= known["high"] + 1e-9).all()
     cascade = pd.read_csv(out / "cascade.csv")
     layers = ["logit", "mark_attention", "bin_attention", "convolution"]
     assert cascade[cascade["method"] == "alpha"]["layer"].tolist() == layers
@@ -111,20 +148,12 @@ def test_other_trainings_are_made_once(cnn_run_path: Path, tmp_path: Path) -> No
     measured = set(first.scores["measure"])
     assert {"seeds", "permuted_labels", "tau_occlusion"} <= measured
     draw_faithfulness(first)
-    assert "shuffled labels" in faithfulness_markdown(first)
+    assert "shuffled labels" in markdown(first)
 
 
-def test_a_baseline_is_refused(data_dir: Path, tmp_path: Path) -> None:
-    run = fit(
-        FitConfig(
-            dataset="remc/small",
-            data_dir=str(data_dir),
-            run_dir=str(tmp_path / "run"),
-            model="logistic_regression_max",
-        )
-    )
+def test_a_baseline_is_refused(_fitted_baseline: Path) -> None:
     with pytest.raises(InputError, match=r"Expected a neural network.*faithfulness"):
-        faithfulness(run.path)
+        faithfulness(_fitted_baseline)
 
 
 def test_a_run_that_was_not_trained_here_has_no_other_seeds(

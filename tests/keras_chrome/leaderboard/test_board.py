@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from keras_chrome.errors import InputError
 from keras_chrome.leaderboard import leaderboard, write_leaderboard
 from keras_chrome.leaderboard.__main__ import main
-from keras_chrome.leaderboard.output import leaderboard_markdown, leaderboard_text
+from keras_chrome.leaderboard.output import markdown, summary
 
 SKILL = {"attentive_chrome": 1.6, "deep_chrome": 1.3, "cnn_attn": 0.9}
 
@@ -131,7 +131,7 @@ def test_unfinished_and_imported_runs_are_named(runs: Path) -> None:
         unfinished: "not finished: no metrics.json",
         imported: "imported: not trained on a dataset",
     }
-    for text in (leaderboard_text(board), leaderboard_markdown(board)):
+    for text in (summary(board), markdown(board)):
         assert "Runs left out: 2" in text
         assert f"- {unfinished}: not finished" in text
 
@@ -171,7 +171,7 @@ def test_one_label_rule_may_lack_the_reference(runs: Path, tmp_path: Path) -> No
         (path / "metrics.json").unlink()
     board = leaderboard([runs])
     assert board.models["reference"].tolist() == ["", "", *["deep_chrome"] * 3]
-    median, published = leaderboard_text(board).split("\n\nTest AUROC")
+    median, published = summary(board).split("\n\nTest AUROC")
     assert "better than" not in median
     assert "better than deep_chrome" in published
     # Against the best model, then.
@@ -267,7 +267,7 @@ def test_damaged_metrics_are_named(tmp_path: Path, content: str) -> None:
 def test_text_names_what_is_not_compared(runs: Path) -> None:
     make_run(runs / "extra", epigenome="E123")
     board = leaderboard([runs])
-    text = leaderboard_text(board)
+    text = summary(board)
     assert "Compared on 2 of 3 epigenomes" in text
     assert "not on E123 (cnn_attn, deep_chrome missing)." in text
     assert "Compared on every epigenome with runs (2)." in text
@@ -275,11 +275,11 @@ def test_text_names_what_is_not_compared(runs: Path) -> None:
 
 def test_screen_has_the_pairs_of_the_reference_and_markdown_all(runs: Path) -> None:
     board = leaderboard([runs])
-    lines = [line.split() for line in leaderboard_text(board).splitlines()]
+    lines = [line.split() for line in summary(board).splitlines()]
     pairs = [line for line in lines if line[1:2] == ["deep_chrome"]]
     assert [line[0] for line in pairs] == ["attentive_chrome", "cnn_attn"] * 2
     assert [line[2][0] for line in pairs] == ["+", "-"] * 2
-    assert "| attentive_chrome | cnn_attn | +" in leaderboard_markdown(board)
+    assert "| attentive_chrome | cnn_attn | +" in markdown(board)
 
 
 def test_writes_tables_that_read_back_and_figures(runs: Path, tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 import pytest
 
-from keras_chrome.figures.palette import MARK_COLOURS
+from keras_chrome.figures.palette import MARK_COLOURS, contrast
 from keras_chrome.report.theme import (
     DARK_THEME,
     LIGHT_THEME,
     SHAPE_CONTRAST,
     TEXT_CONTRAST,
     Theme,
-    contrast,
     readable,
     theme_css,
 )

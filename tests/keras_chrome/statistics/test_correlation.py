@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_chrome.statistics.bootstrap import interval95, mean_interval95, mean_profiles
-from keras_chrome.statistics.correlation import bin_correlation
+from keras_chrome.statistics.correlation import bin_correlation, weighted_spearman
 
 RNG = np.random.default_rng(4)
 X, Y, Z = RNG.normal(size=(3, 6, 40))
@@ -52,16 +51,14 @@ def test_a_control_may_be_one_for_all_profiles() -> None:
     np.testing.assert_allclose(bin_correlation(X, Y, [Z[:1]]), expected, atol=1e-12)
 
 
-def test_mean_profiles_begin_with_all_genes_and_pair_their_samples() -> None:
-    means = mean_profiles(X, num_resamples=2000, seed=1)
-    np.testing.assert_allclose(means[0], X.mean(axis=0))
-    # The standard error of a mean, by the bootstrap and by its formula.
-    np.testing.assert_allclose(means[1:].std(axis=0), X.std(axis=0) / np.sqrt(6), rtol=0.1)
-    np.testing.assert_allclose(mean_profiles(2 * X, num_resamples=2000, seed=1), 2 * means)
-
-
-def test_intervals_pass_over_what_is_unknown() -> None:
-    assert interval95(np.array([np.nan, *range(101)])) == pytest.approx((2.5, 97.5))
-    assert np.isnan(interval95(np.array([np.nan]))).all()
-    low, high = mean_interval95(np.array([1.0, 3.0, np.nan] * 50), num_resamples=500, seed=0)
-    assert 1.7 < low < 2 < high < 2.3
+def test_weighted_spearman_is_that_of_the_repeated_genes() -> None:
+    rng = np.random.default_rng(0)
+    # Whole numbers, so that there are ties.
+    x = rng.integers(0, 12, size=60).astype(float)
+    y = x + rng.integers(0, 12, size=60)
+    rows = rng.integers(60, size=60)
+    weight = np.bincount(rows, minlength=60)
+    correlation = weighted_spearman(x, y)
+    assert correlation(weight) == pytest.approx(stats.spearmanr(x[rows], y[rows]).statistic)
+    assert correlation(np.ones(60, int)) == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert np.isnan(weighted_spearman(x, np.zeros(60))(weight))

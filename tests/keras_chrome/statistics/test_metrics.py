@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from keras_chrome.statistics.metrics import auroc_interval, classification_metrics
+from keras_chrome.statistics.metrics import auroc_interval, classification_metrics, weighted_auroc
 
 
 def test_metrics_by_hand() -> None:
@@ -28,6 +29,18 @@ def test_interval_has_the_width_that_theory_says() -> None:
     n1, n0 = label.sum(), (1 - label).sum()
     variance = auroc * (1 - auroc) + (n1 - 1) * (q1 - auroc**2) + (n0 - 1) * (q2 - auroc**2)
     assert high - low == pytest.approx(2 * 1.96 * np.sqrt(variance / n1 / n0), rel=0.15)
+
+
+def test_weighted_auroc_is_that_of_the_repeated_genes() -> None:
+    rng = np.random.default_rng(0)
+    # Whole numbers, so that there are ties.
+    label, score = rng.integers(0, 2, 60), rng.integers(0, 12, 60)
+    rows = rng.integers(60, size=60)
+    auroc = weighted_auroc(label, score)
+    expected = roc_auc_score(label[rows], score[rows])
+    assert auroc(np.bincount(rows, minlength=60)) == pytest.approx(expected)
+    assert auroc(np.ones(60, int)) == pytest.approx(roc_auc_score(label, score))
+    assert np.isnan(auroc(label))
 
 
 def test_interval_of_ties_is_one_half() -> None:

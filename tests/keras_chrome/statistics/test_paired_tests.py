@@ -8,12 +8,12 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
 from keras_chrome.errors import InputError
-from keras_chrome.statistics.metrics import auroc_interval
+from keras_chrome.statistics.metrics import auroc_interval, weighted_auroc
 from keras_chrome.statistics.paired_tests import (
+    DelongTest,
     auroc_with_error,
     compare_placements,
     delong_interval,
-    delong_test,
     holm,
     placements,
     wilcoxon_test,
@@ -28,6 +28,14 @@ def two_models(num_genes: int, *, decimals: int | None = None) -> tuple[np.ndarr
     score = [strength * label + core + 0.7 * rng.normal(size=num_genes) for strength in (1.4, 1)]
     probability = 1 / (1 + np.exp(-np.array(score)))
     return label, probability if decimals is None else probability.round(decimals)
+
+
+def delong_test(
+    label: np.ndarray, probability_a: np.ndarray, probability_b: np.ndarray
+) -> DelongTest:
+    return compare_placements(
+        [placements(label, probability_a)], [placements(label, probability_b)]
+    )
 
 
 def covariance_over_all_pairs(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
@@ -73,10 +81,11 @@ def test_seeds_are_a_contrast_of_all_aurocs() -> None:
 def test_standard_error_is_the_bootstraps() -> None:
     label, probability = two_models(800)
     rng = np.random.default_rng(0)
+    aurocs = [weighted_auroc(label, p) for p in probability]
     differences = []
     for _ in range(500):
-        sample = rng.integers(len(label), size=len(label))
-        first, second = (roc_auc_score(label[sample], p[sample]) for p in probability)
+        sample = np.bincount(rng.integers(800, size=800), minlength=800)
+        first, second = (auroc(sample) for auroc in aurocs)
         differences.append(first - second)
     assert delong_test(label, *probability).standard_error == pytest.approx(
         np.std(differences), rel=0.1
@@ -124,7 +133,7 @@ def test_too_few_genes_for_a_test(label: list[int], first: list, second: list) -
 )
 def test_bad_genes_are_refused(label: list, probability: list, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        delong_test(np.array(label), np.array(probability), np.array(probability))
+        placements(np.array(label), np.array(probability))
 
 
 def test_folds_have_the_variance_of_independent_genes() -> None:
