@@ -55,11 +55,11 @@ def evaluate(
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
     labels = labels or run.labels
-    own = (run.config["dataset"].get("name"), run.labels)
-    if out is None and None not in own and (opened.name, labels) != own:
+    own = run.config.dataset
+    if out is None and own and (opened.name, labels) != (own.name, run.labels):
         raise InputError(
             f"Expected --out for an evaluation on other genes or labels than the run's own "
-            f"({own[0]}, {own[1]}). Received: dataset={opened.name!r}, labels={labels!r}"
+            f"({own.name}, {run.labels}). Received: dataset={opened.name!r}, labels={labels!r}"
         )
 
     genes = [run.load_genes(split, dataset=opened, labels=labels) for split in _EVALUATED_SPLITS]

@@ -160,13 +160,12 @@ def changed_options(
 
     Args:
         config: The options now.
-        earlier: Those of the run's `config.json`. One that is new since then was at its default.
+        earlier: Those of the run's `config.json`.
         free: Names of options that may change.
     """
-    now = json.loads(json.dumps(dataclasses.asdict(config)))
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    now = json.loads(json.dumps(dataclasses.asdict(config), default=str))
     return [
         f"{name}={value!r} (was {before!r})"
         for name, value in now.items()
-        if name not in free and value != (before := earlier.get(name, defaults[name]))
+        if name not in free and value != (before := earlier.get(name))
     ]

@@ -45,6 +45,8 @@ def _make_run(
         model={"variant": variant, **arguments},
         dataset={
             "name": f"remc/{epigenome}",
+            "fingerprint": "f00d",
+            "num_bins": NUM_BINS,
             "bin_bp": 100,
             "flank_bp": 400,
             "oriented": False,

@@ -56,7 +56,13 @@ def models_dir(model: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> 
             "num_bins": NUM_BINS,
             "transform": "log1p",
         },
-        dataset={"name": "remc/demo", "bin_bp": 100, "flank_bp": 400},
+        dataset={
+            "name": "remc/demo",
+            "fingerprint": "f00d",
+            "num_bins": NUM_BINS,
+            "bin_bp": 100,
+            "flank_bp": 400,
+        },
     ) as run:
         run.save_model(model)
     export_run(run.path, folder / "models", "tiny", 12)

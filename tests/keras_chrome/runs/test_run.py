@@ -5,12 +5,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import keras_chrome
 from keras_chrome.errors import InputError
-from keras_chrome.runs import new_run, open_run
+from keras_chrome.runs import RunConfig, new_run, open_run
 from keras_chrome.runs.files import atomic_path
 
 
@@ -24,17 +25,21 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
-NOTHING: dict[str, dict[str, object]] = {"options": {}, "model": {}, "dataset": {}}
+SMALL: dict[str, dict[str, object]] = {
+    "options": {"labels": "median"},
+    "model": {"variant": "lstm", "marks": ["H3K4me3"]},
+    "dataset": {"num_bins": 8, "bin_bp": 100, "flank_bp": 400},
+}
 
 
 def test_a_failed_run_is_removed(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), new_run(tmp_path / "run", **NOTHING):
+    with pytest.raises(RuntimeError), new_run(tmp_path / "run", **SMALL):
         raise RuntimeError
     assert not (tmp_path / "run").exists()
 
 
 def test_a_failed_run_stays_once_it_can_be_resumed(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), new_run(tmp_path / "run", **NOTHING) as run:
+    with pytest.raises(RuntimeError), new_run(tmp_path / "run", **SMALL) as run:
         run.checkpoint_path.parent.mkdir()
         run.checkpoint_path.write_text("")
         raise RuntimeError
@@ -43,7 +48,7 @@ def test_a_failed_run_stays_once_it_can_be_resumed(tmp_path: Path) -> None:
 
 def test_a_failed_run_does_not_take_what_was_there_before(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(RuntimeError), new_run(tmp_path, **NOTHING):
+    with pytest.raises(RuntimeError), new_run(tmp_path, **SMALL):
         raise RuntimeError
     assert (tmp_path / "thesis.tex").exists()
 
@@ -69,6 +74,56 @@ def test_damaged_configuration_is_refused(run_path: Path) -> None:
     (run_path / "config.json").write_text("{")
     with pytest.raises(InputError, match="as JSON"):
         open_run(run_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "damage", "named"),
+    [
+        (None, {"options": None}, "options=None"),
+        (None, {"model": "lstm"}, "model='lstm'"),
+        (None, {"dataset": [1]}, "dataset=\\[1\\]"),
+        (None, {"versions": 3}, "versions=3"),
+        ("options", {"labels": 1}, "labels=1"),
+        ("options", {"seed": "one"}, "seed='one'"),
+        ("options", {"split": None}, "split=None"),
+        ("options", {"data_dir": 5}, "data_dir=5"),
+        ("model", {"marks": "H3K4me3"}, "marks='H3K4me3'"),
+        ("model", {"marks": [1, 2]}, "marks="),
+        ("model", {"variant": None}, "variant=None"),
+        ("dataset", {"num_bins": "20"}, "num_bins='20'"),
+        ("dataset", {"name": 7}, "name=7"),
+        ("dataset", {"fingerprint": None}, "fingerprint=None"),
+    ],
+)
+def test_values_of_other_types_are_named(
+    cnn_run_path: Path, part: str | None, damage: dict[str, Any], named: str
+) -> None:
+    config = json.loads((cnn_run_path / "config.json").read_text())
+    (config[part] if part else config).update(damage)
+    (cnn_run_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=f"as JSON.*TypeError: {named}") as error:
+        open_run(cnn_run_path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("part", ["format_version", "options", "model", "dataset", "python"])
+def test_a_configuration_that_lacks_a_part_is_refused(cnn_run_path: Path, part: str) -> None:
+    config = json.loads((cnn_run_path / "config.json").read_text())
+    del config[part]
+    (cnn_run_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=f"as JSON.*KeyError: '{part}'"):
+        open_run(cnn_run_path)
+
+
+def test_a_configuration_is_read_as_it_was_written(cnn_run_path: Path) -> None:
+    content = json.loads((cnn_run_path / "config.json").read_text())
+    config = RunConfig.from_json(content)
+    assert json.loads(json.dumps(config.to_json())) == content
+    assert (config.kind, config.model, config.seed) == ("variant", "cnn_alpha_beta", 0)
+    assert config.marks == tuple(content["model"]["marks"])
+    assert config.dataset
+    assert config.dataset.epigenome == "small"
+    assert config.dataset.marks[-1] == "H3K27ac"
 
 
 def test_unfinished_run_says_how_to_finish_it(run_path: Path) -> None:
