@@ -131,7 +131,7 @@ def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """
     import tensorflow_datasets as tfds
 
-    path = Path(name)
+    path = Path(name).expanduser()
     if not (path / "dataset_info.json").is_file():
         root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
         versions = sorted(

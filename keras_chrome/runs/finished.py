@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from keras_chrome.errors import InputError
 from keras_chrome.runs.config import LOCAL_OPTIONS, DatasetSpec, RunConfig
 from keras_chrome.runs.run import Run, open_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Options in which the runs of one model may differ: what a leaderboard parts or averages over.
 _COMPARED = {"dataset", "seed", "split", "split_seed", "num_folds", "fold"}
@@ -219,6 +220,9 @@ def read_test_genes(runs: Sequence[FinishedRun]) -> PredictedGenes:
 
 
 def _read_test_table(run: FinishedRun) -> pd.DataFrame:
+    import pandas as pd
+    from sklearn.metrics import roc_auc_score
+
     file = run.path / "predictions.csv"
     types = {"gene_id": str, "split": str, "label": int, "probability": float}
     try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -179,7 +180,7 @@ def new_run(
         "git_revision": _git_revision(),
     }
     # As `open_run` will read it: paths are text there, and tuples lists.
-    read_back = json.loads(json.dumps(content, default=str))
+    read_back = json.loads(json.dumps(content, default=os.fspath))
     run = Run(Path(path).expanduser(), RunConfig.from_json(read_back))
     is_ours = not run.path.exists() or not any(run.path.iterdir())
     try:

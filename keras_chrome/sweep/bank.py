@@ -130,7 +130,7 @@ class Bank:
             np.concatenate([of_part.numpy() for of_part in self._predict(start)], axis=1)
             for start in tf.range(0, num_valid, _PREDICTED_AT_ONCE)
         ]
-        return tf.sigmoid(np.concatenate(logit).T).numpy()
+        return np.asarray(tf.sigmoid(np.concatenate(logit).T))
 
     @tf.function(autograph=False)
     def _advance(self, rows: list[tf.Tensor], steps: int) -> list[tf.Tensor]:

@@ -11,7 +11,8 @@ import pytest
 from keras_chrome.errors import InputError
 from keras_chrome.fit import FitConfig
 from keras_chrome.runs import open_run
-from keras_chrome.sweep.fit_bank import fit_bank, fits_bank, main
+from keras_chrome.sweep.config import fits_bank
+from keras_chrome.sweep.fit_bank import fit_bank, main
 
 
 def config(data_dir: Path, run_path: Path, **options: Any) -> FitConfig:

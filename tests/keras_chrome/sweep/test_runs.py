@@ -1,6 +1,5 @@
 """Sweeps: broken off and gone on with, refused, failing in part."""
 
-import argparse
 import os
 import shutil
 import signal
@@ -15,7 +14,7 @@ import pandas as pd
 import pytest
 import tensorflow_datasets as tfds
 
-from keras_chrome.command_line import add_options
+from keras_chrome.command_line import parse
 from keras_chrome.errors import InputError
 from keras_chrome.fit import PRESETS, FitConfig
 from keras_chrome.models.registry import VARIANTS
@@ -273,9 +272,7 @@ def test_options_reach_fit() -> None:
         fold=2,
         resume=True,
     )
-    parser = argparse.ArgumentParser()
-    add_options(parser, FitConfig)
-    assert FitConfig(**vars(parser.parse_args(list(_arguments(config))))) == config
+    assert parse(FitConfig, list(_arguments(config)), prog="fit", description="") == config
 
 
 def parsed(*arguments: str) -> SweepConfig:
