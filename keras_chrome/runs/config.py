@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from keras_chrome.data import epigenome_of
@@ -28,16 +27,13 @@ class Bins:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """The dataset that a run was trained on, as `Dataset.description` says it."""
+    """What is kept of the dataset that a run was trained on, of `Dataset.description`."""
 
     name: str
-    version: str = ""
     fingerprint: str
-    marks: tuple[str, ...] = ()
     genome: str | None = None
     oriented: bool | None = None
     label_rule: str | None = None
-    median_rpkm: float | None = None
 
     @property
     def epigenome(self) -> str:
@@ -52,80 +48,63 @@ class RunConfig:
     Attributes:
         kind: Whether the model is a variant, which is a network, or a baseline.
         model: Its name.
-        arguments: What else built it: `marks`, `num_bins`, `transform`, and what only it has.
+        marks: The marks that it reads, in order.
+        arguments: All that built it: `marks`, `num_bins`, `transform`, and what only it has.
         bins: The gene regions that it reads.
         dataset: What it was trained on; None if its weights were imported.
-        options: Of the command that made the run.
+        labels: The label rule that it was trained on.
+        split: The split scheme; `published` if its weights were imported.
+        seed: Of the training; None if its weights were imported.
+        options: All options of the command that made the run.
         versions: Of the packages that made it, by their names.
         python: Version of Python.
         git_revision: Of the source; None outside a checkout.
-        marks: The marks that the model reads, in order.
-        labels: The label rule that it was trained on.
-        split: The split scheme; `published` if the weights were imported.
-        seed: Of the training; None if the weights were imported.
     """
 
     kind: Literal["variant", "baseline"]
     model: str
+    marks: tuple[str, ...]
     arguments: Mapping[str, Any]
     bins: Bins
     dataset: DatasetSpec | None
+    labels: str
+    split: str
+    seed: int | None
     options: Mapping[str, Any]
     versions: Mapping[str, str]
     python: str
     git_revision: str | None
-    marks: tuple[str, ...] = field(init=False)
-    labels: str = field(init=False)
-    split: str = field(init=False)
-    seed: int | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        derived = {
-            "marks": _checked("marks", self.arguments["marks"], tuple[str, ...]),
-            "labels": _checked("labels", self.options["labels"], str),
-            "split": _checked("split", self.options.get("split", "published"), str),
-            "seed": _checked("seed", self.options.get("seed"), int | None),
-        }
-        for name, value in derived.items():
-            object.__setattr__(self, name, value)
-        for name in ("dataset", "data_dir"):
-            _checked(name, self.options.get(name), str | None)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> RunConfig:
-        """Read what `to_json` wrote.
+        """The content of `config.json`, checked.
 
         Raises:
             KeyError: If something is missing.
             TypeError: If something has another type.
         """
-        model = dict(_checked("model", content["model"], dict))
-        kind: Literal["variant", "baseline"] = "baseline" if "baseline" in model else "variant"
-        of_data = _checked("dataset", content["dataset"], dict)
+        parts = {n: _checked(n, content[n], dict) for n in ("model", "dataset", "options")}
+        arguments, options = dict(parts["model"]), parts["options"]
+        kind: Literal["variant", "baseline"] = "baseline" if "baseline" in arguments else "variant"
+        for name in ("dataset", "data_dir"):
+            _checked(name, options.get(name), str | None)
         return cls(
             kind=kind,
-            model=_checked(kind, model.pop(kind), str),
-            arguments=model,
-            bins=_made(Bins, of_data),
-            dataset=_made(DatasetSpec, of_data) if "name" in of_data else None,
-            options=_checked("options", content["options"], dict),
+            model=_checked(kind, arguments.pop(kind), str),
+            marks=tuple(
+                _checked("marks", mark, str) for mark in _checked("marks", arguments["marks"], list)
+            ),
+            arguments=arguments,
+            bins=_made(Bins, parts["dataset"]),
+            dataset=_made(DatasetSpec, parts["dataset"]) if "name" in parts["dataset"] else None,
+            labels=_checked("labels", options["labels"], str),
+            split=_checked("split", options.get("split", "published"), str),
+            seed=_checked("seed", options.get("seed"), int | None),
+            options=options,
             versions=_checked("versions", content["versions"], dict),
             python=_checked("python", content["python"], str),
             git_revision=_checked("git_revision", content["git_revision"], str | None),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """The content of `config.json`."""
-        of_data = dataclasses.asdict(self.dataset) if self.dataset else {}
-        return {
-            "format_version": FORMAT_VERSION,
-            "options": dict(self.options),
-            "model": {self.kind: self.model, **self.arguments},
-            "dataset": of_data | dataclasses.asdict(self.bins),
-            "versions": dict(self.versions),
-            "python": self.python,
-            "git_revision": self.git_revision,
-        }
 
 
 def _made(of_class: type[_T], values: Mapping[str, Any]) -> _T:
@@ -135,19 +114,7 @@ def _made(of_class: type[_T], values: Mapping[str, Any]) -> _T:
     return of_class(**{n: _checked(n, values[n], hints[n]) for n in hints if n in values})
 
 
-def _checked(name: str, value: Any, hint: Any) -> Any:
-    """A value of that type, a list as a tuple.
-
-    Raises:
-        TypeError: If it is of another.
-    """
-    kinds = typing.get_args(hint) or (hint,)
-    if typing.get_origin(hint) is tuple:
-        is_right = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
-        value = tuple(value) if is_right else value
-    else:
-        # JSON may write a whole number for a float.
-        is_right = isinstance(value, (*kinds, int) if float in kinds else kinds)
-    if not is_right:
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    if not isinstance(value, kind):
         raise TypeError(f"{name}={value!r}")
     return value

@@ -118,7 +118,7 @@ def _named_runs(paths: Iterable[str | Path]) -> Iterator[Run]:
                 "Expected a run directory, with config.json, or a folder of run directories. "
                 f"Received: {str(path)!r}"
             )
-        found = directories | found
+        found |= directories
     return map(open_run, found.values())
 
 

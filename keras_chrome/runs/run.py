@@ -172,6 +172,7 @@ def new_run(
         dataset: From `Dataset.description`, or of imported weights the bins.
     """
     content = {
+        "format_version": FORMAT_VERSION,
         "options": options,
         "model": model,
         "dataset": dataset,
@@ -179,13 +180,13 @@ def new_run(
         "python": sys.version.split()[0],
         "git_revision": _git_revision(),
     }
-    # As `open_run` will read it: paths are text there, and tuples lists.
-    read_back = json.loads(json.dumps(content, default=os.fspath))
-    run = Run(Path(path).expanduser(), RunConfig.from_json(read_back))
+    # As it will be read: paths are text there, and tuples lists.
+    content = json.loads(json.dumps(content, default=os.fspath))
+    run = Run(Path(path).expanduser(), RunConfig.from_json(content))
     is_ours = not run.path.exists() or not any(run.path.iterdir())
     try:
         run.path.mkdir(parents=True, exist_ok=True)
-        write_json(run.path / "config.json", run.config.to_json())
+        write_json(run.path / "config.json", content)
         yield run
     except BaseException:
         if is_ours and not run.checkpoint_path.exists():
