@@ -21,7 +21,7 @@ def config(data_dir: Path, run_path: Path, **options: Any) -> FitConfig:
             "dataset": "remc/small",
             "data_dir": data_dir,
             "run_dir": run_path,
-            "model": "lstm_attn",
+            "model": "lstm",
             "epochs": 3,
             "learning_rate": 0.01,
             **options,
