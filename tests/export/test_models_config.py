@@ -123,7 +123,7 @@ def test_command_moves_a_label(models_dir: Path, capsys: pytest.CaptureFixture[s
     command = ["--to", str(models_dir), "--name", "e012"]
     main([*command, "--label", "stable=2", "--base-path", "/srv"])
     assert capsys.readouterr().out == "e012: stable 2\n"
-    main([*command, "--label", "canary=1"])
+    main(["--models-dir", *command[1:], "--label", "canary=1"])
     assert capsys.readouterr().out == "e012: canary 1, stable 2\n"
     (entry,) = read_models_config(models_dir).model_config_list.config
     assert entry.base_path == "/srv/e012"

@@ -296,6 +296,13 @@ def test_options_of_fit_are_taken() -> None:
     assert config.fit_options == {"epochs": 2, "split": "random"}
 
 
+def test_out_is_another_name_of_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = _parse(["--models", "lstm", "--datasets", "remc/E012", "--out", "~/sweep"])
+    assert config.out_dir == Path("/home/someone/sweep")
+    assert config == SweepConfig(models=("lstm",), datasets=("remc/E012",), out_dir="~/sweep")
+
+
 def test_a_preset_gives_way_to_options() -> None:
     paper = parsed("--preset", "paper")
     assert paper.labels == ("published",)
