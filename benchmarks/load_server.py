@@ -24,8 +24,9 @@ def make_model(folder: Path, variant: str) -> Path:
     from keras_chrome.runs import new_run
 
     about = {"marks": list(CORE_MARKS), "num_bins": NUM_BINS, "transform": "log1p"}
-    run_parts = {"options": {}, "model": {"variant": variant, **about}, "dataset": {}}
-    with new_run(folder / "run", **run_parts) as run:
+    run_parts = {"options": {"labels": "median"}, "model": {"variant": variant, **about}}
+    bins = {"num_bins": NUM_BINS, "bin_bp": 100, "flank_bp": 50 * NUM_BINS}
+    with new_run(folder / "run", **run_parts, dataset=bins) as run:
         run.save_model(build_model(variant, **about))
     export_run(run.path, folder / "models", MODEL)
     return folder / "models"

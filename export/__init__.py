@@ -1,6 +1,7 @@
 """From run directories to SavedModels that TensorFlow Serving loads.
 
-`python -m export RUN --to MODELS --name NAME`, or `export.export_run(run_dir, models_dir, name)`.
+`python -m export RUN --models-dir MODELS --name NAME`, or
+`export.export_run(run_dir, models_dir, name)`.
 """
 
 from export.all_runs import export_all

@@ -1,92 +1,102 @@
 """Command line of the export."""
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from export.all_runs import export_all
 from export.models_config import labels_text, write_models_config
 from export.run import export_line, export_runs
-from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of the command.
+
+    Raises:
+        InputError: If they do not go together.
+    """
+
+    runs: tuple[Path, ...] = option(
+        "run directory; several become an ensemble", default=(), positional=True, metavar="RUN"
+    )
+    all: Path | None = option(
+        "export every finished run below this folder, named for its epigenome; runs that differ in "
+        "their seed alone become an ensemble",
+        default=None,
+        metavar="RUNS",
+    )
+    label: str | None = option(
+        "export nothing; move a label of --name, as stable=3, to a version that is there",
+        default=None,
+        metavar="LABEL=VERSION",
+    )
+    models_dir: Path = option("folder of served models", aliases=["to", "out"], metavar="MODELS")
+    name: str | None = option("name of the served model", default=None)
+    version: int | None = option("version of the served model (default: the next)", default=None)
+    stable: bool = option("make the new version stable at once, not canary", default=False)
+    base_path: str | None = option(
+        "where the server finds MODELS (default: as models.config says, else /models)",
+        default=None,
+        metavar="PATH",
+    )
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("runs", "all", "label") if getattr(self, name)]
+        if len(given) != 1:
+            raise InputError(
+                "Expected run directories, --all or --label. Received: "
+                + (" and ".join(given) or "none of them")
+            )
+        if self.all and (self.name or self.version):
+            raise InputError(
+                "Expected neither --name nor --version with --all, where each model has its own. "
+                f"Received: name={self.name!r}, version={self.version}"
+            )
+        if not self.all and not self.name:
+            raise InputError("Expected the name of the served model. Received: none; add --name")
+        if self.label and (self.version or self.stable):
+            raise InputError(
+                "Expected neither --version nor --stable with --label, which says both. Received: "
+                f"version={self.version}, stable={self.stable}"
+            )
+        if self.label and not self.label.partition("=")[2].isdecimal():
+            raise InputError(f"Expected a version, as stable=3. Received: label={self.label!r}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Export runs and print where they went, or move a label."""
-    args = _parse(argv)
-    if args.label:
-        label, version = args.label
-        labels = write_models_config(
-            args.models_dir, {args.name: {label: version}}, base_path=args.base_path
-        )
-        print(f"{args.name}: {labels_text(labels[args.name])}")
-        return
-    import_tensorflow_quietly()
-    where = {"stable": args.stable, "base_path": args.base_path}
-    if args.runs_dir:
-        export_all(args.runs_dir, args.models_dir, **where)
-        return
-    model_dir = export_runs(args.run_dirs, args.models_dir, args.name, args.version, **where)
-    print(export_line(model_dir, len(args.run_dirs)))
-
-
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    given = parse(
+        Options,
+        argv,
         prog="python -m export",
         description="Write the model of a run, or the ensemble of several, as a SavedModel for "
         "TensorFlow Serving, checked against the Keras model. MODELS/models.config labels the "
         "versions: the first one is stable, a later one canary until its label is moved.",
     )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument(
-        "run_dirs",
-        metavar="RUN",
-        nargs="*",
-        default=[],
-        help="run directory; several become an ensemble",
+    name = given.name or ""
+    if given.label:
+        label, _, version = given.label.partition("=")
+        moved = {name: {label: int(version)}}
+        labels = write_models_config(given.models_dir, moved, base_path=given.base_path)
+        print(f"{name}: {labels_text(labels[name])}")
+        return
+    import_tensorflow_quietly()
+    if given.all:
+        export_all(given.all, given.models_dir, stable=given.stable, base_path=given.base_path)
+        return
+    model_dir = export_runs(
+        given.runs,
+        given.models_dir,
+        name,
+        given.version,
+        stable=given.stable,
+        base_path=given.base_path,
     )
-    what.add_argument(
-        "--all",
-        dest="runs_dir",
-        metavar="RUNS",
-        help="export every finished run below this folder, named for its epigenome; runs that "
-        "differ in their seed alone become an ensemble",
-    )
-    what.add_argument(
-        "--label",
-        metavar="LABEL=VERSION",
-        type=_label,
-        help="export nothing; move a label of --name, as stable=3, to a version that is there",
-    )
-    parser.add_argument(
-        "--to", dest="models_dir", metavar="MODELS", required=True, help="folder of served models"
-    )
-    parser.add_argument("--name", help="name of the served model")
-    parser.add_argument(
-        "--version", type=int, help="version of the served model (default: the next)"
-    )
-    parser.add_argument(
-        "--stable", action="store_true", help="make the new version stable at once, not canary"
-    )
-    parser.add_argument(
-        "--base-path",
-        metavar="PATH",
-        help="where the server finds MODELS (default: as models.config says, else /models)",
-    )
-    args = parser.parse_args(argv)
-    if args.runs_dir and (args.name or args.version):
-        parser.error("--all takes neither --name nor --version: each model has its own")
-    if not args.runs_dir and not args.name:
-        parser.error("--name is missing")
-    if args.label and (args.version or args.stable):
-        parser.error("--label takes neither --version nor --stable: it says both")
-    return args
-
-
-def _label(text: str) -> tuple[str, int]:
-    label, _, version = text.partition("=")
-    if not version.isdecimal():
-        raise argparse.ArgumentTypeError(f"Expected a version, as stable=3. Received: {text}")
-    return label, int(version)
+    print(export_line(model_dir, len(given.runs)))
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

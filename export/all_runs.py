@@ -2,8 +2,8 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from export.fresh_process import FreshProcess
@@ -11,9 +11,8 @@ from export.models_config import read_models_config
 from export.run import export_line, export_runs
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run, open_run
-
-# Options in which the members of an ensemble may differ: the seed, and where a run lies.
-_OF_ONE_RUN = {"seed", "run_dir", "data_dir", "resume", "overwrite"}
+from keras_chrome.runs.config import LOCAL_OPTIONS, DatasetSpec
+from keras_chrome.runs.finished import run_directories
 
 
 def export_all(
@@ -50,7 +49,7 @@ def export_all(
         [PosixPath('models/E003/1'), PosixPath('models/E012/1')]
     """
     read_models_config(models_dir)  # refused once rather than for each model
-    runs, left_out, failed = _find(Path(runs_dir))
+    runs, left_out, failed = _find(Path(runs_dir).expanduser())
     exported = []
     with FreshProcess() as process:
         for name, kinds in _by_name(runs).items():
@@ -86,17 +85,17 @@ def _find(runs_dir: Path) -> tuple[list[Run], Counter[str], list[str]]:
     runs: list[Run] = []
     left_out: Counter[str] = Counter()
     damaged = []
-    for path in _run_directories(runs_dir, set()):
+    for path in run_directories(runs_dir):
         try:
             run = open_run(path)
-            if "baseline" in run.config["model"]:
+            if run.config.kind == "baseline":
                 left_out["of a baseline"] += 1
-            elif not (path / "metrics.json").is_file():
+            elif not run.is_finished:
                 left_out["unfinished"] += 1
             else:
-                _kind(run)
+                _dataset(run)
                 runs.append(run)
-        except (InputError, KeyError, TypeError) as error:
+        except InputError as error:
             damaged.append(_failure(path, error))
     if not runs and not damaged:
         raise InputError(
@@ -106,31 +105,23 @@ def _find(runs_dir: Path) -> tuple[list[Run], Counter[str], list[str]]:
     return runs, left_out, damaged
 
 
-def _run_directories(folder: Path, visited: set[Path]) -> Iterator[Path]:
-    """The run directories at or below a folder, each once, also those behind links."""
-    if not folder.is_dir() or folder.resolve() in visited:
-        return
-    visited.add(folder.resolve())
-    if (folder / "config.json").is_file():
-        yield folder
-    else:
-        for child in sorted(folder.iterdir()):
-            yield from _run_directories(child, visited)
-
-
-def _kind(run: Run) -> dict[str, Any]:
-    """What the members of an ensemble have in common."""
-    if not run.config["dataset"].get("name"):
+def _dataset(run: Run) -> DatasetSpec:
+    if run.config.dataset is None:
         raise InputError(
             f"Expected a run that knows its dataset, which names the model. Received: {run.path}, "
             "with imported weights. Export it by itself with --name"
         )
-    options = run.config["options"]
+    return run.config.dataset
+
+
+def _kind(run: Run) -> dict[str, Any]:
+    """What the members of an ensemble have in common."""
+    options = run.config.options
     return {
-        "dataset contents": run.config["dataset"].get("fingerprint"),
+        "dataset contents": _dataset(run).fingerprint,
         "variant": run.model_name,
         "labels": run.labels,
-        **{key: value for key, value in options.items() if key not in _OF_ONE_RUN},
+        **{k: v for k, v in options.items() if k not in LOCAL_OPTIONS and k != "seed"},
     }
 
 
@@ -141,7 +132,7 @@ def _by_name(runs: Sequence[Run]) -> dict[str, list[list[Run]]]:
     for run in runs:
         name = "-".join(
             [
-                PurePosixPath(run.config["dataset"]["name"]).name,
+                _dataset(run).epigenome,
                 *([run.model_name] if len(variants) > 1 else []),
                 *([run.labels] if len(labels) > 1 else []),
             ]
@@ -166,9 +157,9 @@ def _one_ensemble(kinds: Sequence[Sequence[Run]]) -> Sequence[Run]:
             f"{first.path} and {other.path}, which differ in {', '.join(differing)}. Export them "
             "one after the other, each with a --name"
         )
-    by_seed: dict[int, Run] = {}
+    by_seed: dict[int | None, Run] = {}
     for run in members:
-        same = by_seed.setdefault(run.config["options"].get("seed"), run)
+        same = by_seed.setdefault(run.config.seed, run)
         if same is not run:
             raise InputError(
                 f"Expected runs of different seeds. Received: {same.path} and {run.path}, the same "

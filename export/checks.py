@@ -129,4 +129,4 @@ def _gradient_of_logit(model: keras.Model, signal: np.ndarray) -> np.ndarray:
     with tf.GradientTape() as tape:
         tape.watch(watched)
         logit = logit_model(model)(watched, training=False)
-    return tape.gradient(logit, watched).numpy()
+    return np.asarray(tape.gradient(logit, watched))

@@ -1,5 +1,6 @@
 """What a client must know of an exported model: its sidecar."""
 
+import dataclasses
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -25,28 +26,27 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
             another: only the weights of an ensemble's members may differ.
     """
     for run in runs:
-        if "baseline" in run.config["model"]:
+        if run.config.kind == "baseline":
             raise InputError(
                 f"Expected a run of a Keras model. Received: {run.path}, a run of the baseline "
                 f"{run.model_name}, which has no graph to serve"
             )
     _check_alike(runs)
     config = runs[0].config
-    model, dataset = config["model"], config["dataset"]
-    labels = config["options"].get("labels")
-    # A run with imported weights knows less of its data than one that was trained here.
-    known = {key: dataset.get(key) for key in ("bin_bp", "flank_bp", "oriented", "genome")}
+    shared = _shared_by_members(runs[0])
+    known = {key: shared[key] for key in ("bin_bp", "flank_bp", "oriented", "genome")}
+    label_rule = config.dataset and config.dataset.label_rule
     return {
         "format": 1,
-        "variant": model["variant"],
+        "variant": config.model,
         "members": len(runs),
-        "seeds": [run.config["options"].get("seed") for run in runs],
-        "marks": list(model["marks"]),
-        "num_bins": model["num_bins"],
-        "transform": model["transform"],
+        "seeds": [run.config.seed for run in runs],
+        "marks": list(config.marks),
+        "num_bins": config.bins.num_bins,
+        "transform": config.arguments["transform"],
         "probability_of": "high expression",
-        "label_rule": "as published" if labels == "published" else dataset.get("label_rule"),
-        "dataset": dataset.get("name"),
+        "label_rule": "as published" if config.labels == "published" else label_rule,
+        "dataset": shared["dataset"],
         **known,
         "versions": {
             package: version(package) for package in ("keras-chrome", "tensorflow", "keras")
@@ -68,11 +68,16 @@ def _check_alike(runs: Sequence[Run]) -> None:
 
 
 def _shared_by_members(run: Run) -> dict[str, Any]:
-    model, dataset = run.config["model"], run.config["dataset"]
+    config, dataset = run.config, run.config.dataset
     return {
-        **{key: model[key] for key in ("variant", "marks", "num_bins", "transform")},
-        "labels": run.config["options"].get("labels"),
-        "dataset": dataset.get("name"),
-        "dataset contents": dataset.get("fingerprint"),
-        **{key: dataset.get(key) for key in ("bin_bp", "flank_bp", "oriented", "genome")},
+        "variant": config.model,
+        "marks": list(config.marks),
+        "transform": config.arguments["transform"],
+        "labels": config.labels,
+        **dataclasses.asdict(config.bins),
+        # A run with imported weights knows less of its data than one that was trained here.
+        "dataset": dataset and dataset.name,
+        "dataset contents": dataset and dataset.fingerprint,
+        "oriented": dataset and dataset.oriented,
+        "genome": dataset and dataset.genome,
     }

@@ -80,7 +80,8 @@ class FreshProcess:
         with suppress(BrokenPipeError):
             print(json.dumps(request), file=self._process.stdin, flush=True)
         if answer := self._process.stdout.readline():
-            return json.loads(answer)
+            reason: str = json.loads(answer)
+            return reason
         code = self._process.wait()
         self._log.seek(0)
         last_line = self._log.read().decode(errors="replace").rstrip().rpartition("\n")[2]

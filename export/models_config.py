@@ -69,7 +69,7 @@ def write_models_config(
     """
     from google.protobuf import text_format
 
-    path = Path(models_dir) / MODELS_CONFIG_FILE
+    path = Path(models_dir).expanduser() / MODELS_CONFIG_FILE
     moved = labels or {}
     with _locked(path):
         config = read_models_config(models_dir)
@@ -110,7 +110,7 @@ def read_models_config(models_dir: str | Path) -> "ModelServerConfig":
     from google.protobuf import text_format
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-    path = Path(models_dir) / MODELS_CONFIG_FILE
+    path = Path(models_dir).expanduser() / MODELS_CONFIG_FILE
     config = ModelServerConfig()
     try:
         text_format.Parse(path.read_text(), config)

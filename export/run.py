@@ -94,7 +94,8 @@ def export_runs(
             "Expected a name of letters, digits, '_', '-' and '.', without a slash and not "
             f"starting with '.' or '-'. Received: name={name!r}"
         )
-    model_dir = Path(models_dir) / name / str(_checked_version(Path(models_dir) / name, version))
+    models_dir = Path(models_dir).expanduser()
+    model_dir = models_dir / name / str(_checked_version(models_dir / name, version))
     _check_differ(run_dirs)
     read_models_config(models_dir)  # refused now rather than after the work
 
@@ -162,7 +163,7 @@ def _appearing_at(target: Path, announce: Callable[[], object]) -> Iterator[Path
         except OSError as error:
             raise InputError(
                 "Expected a folder of models that can be written. Received: "
-                f"{ours.parent} ({error.strerror}). Name another with --to"
+                f"{ours.parent} ({error.strerror}). Name another with --models-dir"
             ) from error
         yield ours
         target.parent.mkdir(exist_ok=True)
@@ -207,7 +208,7 @@ def _write(
         reason = str(error).splitlines()[0].rpartition("}} ")[2]
         raise InputError(
             f"Expected room for the SavedModel. Received: {model_dir} ({reason}). Free some, or "
-            "name another folder with --to"
+            "name another folder with --models-dir"
         ) from error
     check_portable(model_dir)
     try:

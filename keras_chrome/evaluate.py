@@ -5,14 +5,14 @@ As a command: `python -m keras_chrome.evaluate RUN`.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_run
@@ -32,7 +32,7 @@ def evaluate(
     run_dir: str | Path,
     *,
     dataset: str | None = None,
-    data_dir: str | None = None,
+    data_dir: str | Path | None = None,
     labels: str | None = None,
     out: str | Path | None = None,
 ) -> dict[str, Any]:
@@ -55,17 +55,17 @@ def evaluate(
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
     labels = labels or run.labels
-    own = (run.config["dataset"].get("name"), run.labels)
-    if out is None and None not in own and (opened.name, labels) != own:
+    own = run.config.dataset
+    if out is None and own and (opened.name, labels) != (own.name, run.labels):
         raise InputError(
             f"Expected --out for an evaluation on other genes or labels than the run's own "
-            f"({own[0]}, {own[1]}). Received: dataset={opened.name!r}, labels={labels!r}"
+            f"({own.name}, {run.labels}). Received: dataset={opened.name!r}, labels={labels!r}"
         )
 
     genes = [run.load_genes(split, dataset=opened, labels=labels) for split in _EVALUATED_SPLITS]
     for of_split in genes:
         check_classes(of_split, opened, labels)
-    directory = Path(out) if out else run.path
+    directory = Path(out).expanduser() if out else run.path
     metrics = evaluate_genes(run, genes, labels=labels, directory=directory)
     # What training wrote about itself (epochs, time) stays.
     path = directory / "metrics.json"
@@ -103,8 +103,8 @@ def evaluate_genes(
     return metrics
 
 
-def metrics_table(metrics: Mapping[str, Any]) -> str:
-    """Metrics as a table, one line a split."""
+def summary(metrics: Mapping[str, Any]) -> str:
+    """Metrics in words for the screen: a table, one line a split."""
     columns = ("num_genes", "positive_rate", "auroc", "auroc_ci95", "auprc", "log_loss", "brier")
     return format_table(
         [
@@ -114,18 +114,29 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of the command."""
+
+    run: Path = option("run directory", positional=True)
+    dataset: str | None = option("built dataset (default: the run's own)", default=None)
+    data_dir: Path | None = option(
+        "where datasets were built (default: as in training)", default=None
+    )
+    labels: str | None = option("label rule (default: the run's own)", default=None, choices=LABELS)
+    out: Path | None = option(
+        "directory for the results (default: the run directory)", default=None
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    given = parse(
+        Options,
+        argv,
         prog="python -m keras_chrome.evaluate",
         description="Measure how well a run predicts the validation and test genes.",
     )
-    parser.add_argument("run", help="run directory")
-    parser.add_argument("--dataset", help="built dataset (default: the run's own)")
-    parser.add_argument("--data-dir", help="where datasets were built (default: as in training)")
-    parser.add_argument("--labels", choices=LABELS, help="label rule (default: the run's own)")
-    parser.add_argument("--out", help="directory for the results (default: the run directory)")
-    given = parser.parse_args(argv)
     import_tensorflow_quietly()
     metrics = evaluate(
         given.run,
@@ -134,8 +145,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         labels=given.labels,
         out=given.out,
     )
-    print(metrics_table(metrics))
+    print(summary(metrics))
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

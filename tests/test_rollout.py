@@ -26,7 +26,8 @@ def make_run(path: Path, seed: int) -> Path:
     model = build_model("cnn_attn", **about)
     # Larger than at the start of training: seeds then differ.
     model.set_weights([3 * weight for weight in model.get_weights()])
-    dataset = {"name": "remc/demo", "bin_bp": 100, "flank_bp": 300}
+    bins = {"num_bins": 6, "bin_bp": 100, "flank_bp": 300}
+    dataset = {"name": "remc/demo", "fingerprint": "f00d", **bins}
     options = {"labels": "median", "seed": seed}
     with new_run(
         path, options=options, model={"variant": "cnn_attn", **about}, dataset=dataset

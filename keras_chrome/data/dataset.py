@@ -41,6 +41,11 @@ class Dataset:
     flank_bp: int
     metadata: dict[str, Any]
 
+    @property
+    def epigenome(self) -> str:
+        """`E012` of `remc/E012`."""
+        return epigenome_of(self.name)
+
     def description(self) -> dict[str, Any]:
         """What a run keeps of its dataset, as JSON."""
         return {
@@ -109,6 +114,11 @@ def _columns() -> list[str]:
     return [f.name for f in fields(Genes) if f.name not in ("split", "num_unlabelled")]
 
 
+def epigenome_of(dataset: str) -> str:
+    """`E012` of `remc/E012`, the name of a dataset."""
+    return dataset.rpartition("/")[2]
+
+
 def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Find a built dataset.
 
@@ -121,7 +131,7 @@ def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """
     import tensorflow_datasets as tfds
 
-    path = Path(name)
+    path = Path(name).expanduser()
     if not (path / "dataset_info.json").is_file():
         root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
         versions = sorted(

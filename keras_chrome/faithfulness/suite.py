@@ -217,9 +217,9 @@ class _Suite:
 
         from keras_chrome.faithfulness.randomization import cascading_randomization
 
-        arguments = dict(self.study.run.config["model"])
+        config = self.study.run.config
         keras.utils.set_random_seed(self.config.seed + 1)
-        untrained = build_model(arguments.pop("variant"), **arguments)
+        untrained = build_model(config.model, **config.arguments)
         alike: dict[str, np.ndarray] = {}
         for layer, weights in cascading_randomization(self.model, untrained):
             alike = self._likeness(self._importances(weights))

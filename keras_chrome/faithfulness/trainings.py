@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,29 +28,29 @@ def other_trainings(run: Run, config: FaithfulnessConfig, directory: Path) -> di
     Raises:
         InputError: If earlier ones are of other contents of the dataset.
     """
-    options = run.config["options"]
-    fields = {field.name for field in dataclasses.fields(FitConfig)}
+    options = run.config.options
     changes: dict[str, dict[str, Any]] = {
         f"seed-{seed}": {"seed": seed}
         for seed in range(config.num_seeds)
-        if seed != options.get("seed")
+        if seed != run.config.seed
     }
     changes = dict(list(changes.items())[: config.num_seeds - 1])
     if config.permuted_labels:
         changes["permuted-labels"] = {"permute_labels": True}
-    if changes and not {"dataset", "epochs"} <= options.keys():
-        print(f"seeds, permuted_labels: not measured, {run.path} was not trained here", flush=True)
+    if (dataset := run.config.dataset) is None:
+        if changes:
+            print(f"seeds, permuted_labels: not measured, {run.path} was not trained here")
         return {}
     runs = {}
     for name, change in changes.items():
         path = directory / "runs" / name
         if not (path / "metrics.json").is_file():
             print(f"\ntraining {path}", flush=True)
-            known = {k: v for k, v in options.items() if k in fields}
-            given = {**known, **change, "run_dir": str(path), "resume": True, "overwrite": False}
-            fit(FitConfig(**given))
+            local = {"run_dir": path, "resume": True, "overwrite": False}
+            fit(FitConfig(**{**options, **change, **local}))
         runs[name] = open_run(path)
-        if runs[name].config["dataset"]["fingerprint"] != run.config["dataset"]["fingerprint"]:
+        others = runs[name].config.dataset
+        if others is None or others.fingerprint != dataset.fingerprint:
             raise InputError(
                 f"Expected runs on the dataset of {run.path}. Received: {path}, of other contents; "
                 f"remove {directory / 'runs'}"

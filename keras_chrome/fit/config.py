@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from keras_chrome.baselines import BASELINES
@@ -32,8 +33,8 @@ class FitConfig:
     """
 
     dataset: str = option("built dataset, such as remc/E012, or the folder of its version")
-    run_dir: str = option("run directory to write")
-    data_dir: str | None = option(
+    run_dir: str | Path = option("run directory to write")
+    data_dir: str | Path | None = option(
         "where datasets were built; TFDS's default if left out", default=None
     )
     model: str = option("variant or baseline", default="attentive_chrome", choices=MODELS)
@@ -92,6 +93,9 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "marks", tuple(self.marks))
+        for name in ("run_dir", "data_dir"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(value).expanduser())
         for name, known in (
             ("model", MODELS),
             ("labels", LABELS),
@@ -153,6 +157,18 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class PresetOption:
+    """The option that takes the defaults from `PRESETS`."""
+
+    preset: str | None = option(
+        "take the defaults from here: paper is the published training; options given beside it "
+        "still count",
+        default=None,
+        choices=sorted(PRESETS),
+    )
+
+
 def changed_options(
     config: FitConfig, earlier: Mapping[str, Any], *, free: Collection[str]
 ) -> list[str]:
@@ -160,13 +176,12 @@ def changed_options(
 
     Args:
         config: The options now.
-        earlier: Those of the run's `config.json`. One that is new since then was at its default.
+        earlier: Those of the run's `config.json`.
         free: Names of options that may change.
     """
-    now = json.loads(json.dumps(dataclasses.asdict(config)))
-    defaults = {field.name: field.default for field in dataclasses.fields(config)}
+    now = {name: v for name, v in dataclasses.asdict(config).items() if name not in free}
     return [
         f"{name}={value!r} (was {before!r})"
-        for name, value in now.items()
-        if name not in free and value != (before := earlier.get(name, defaults[name]))
+        for name, value in json.loads(json.dumps(now)).items()
+        if value != (before := earlier.get(name))
     ]

@@ -22,10 +22,9 @@ from keras_chrome.evaluate import evaluate_genes
 from keras_chrome.fit.config import FitConfig, changed_options
 from keras_chrome.models import build_model, logit_model
 from keras_chrome.runs import new_run, open_run
+from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.runs.files import write_csv, write_json
-from keras_chrome.vocabulary import (
-    SPLITS,
-)
+from keras_chrome.vocabulary import SPLITS
 
 if TYPE_CHECKING:
     import keras
@@ -267,13 +266,13 @@ def check_run_directory(config: FitConfig, dataset: Dataset) -> None:
             "--overwrite"
         )
     run = open_run(path)
-    if run.config["dataset"].get("fingerprint") != dataset.fingerprint():
+    if run.config.dataset is None or run.config.dataset.fingerprint != dataset.fingerprint():
         raise InputError(
             f"Expected the dataset that {path} was begun on. Received: {dataset.path}, which has "
             "been built anew with other contents"
         )
-    free = {"run_dir", "data_dir", "resume", "overwrite", "epochs", "patience"}
-    if changed := changed_options(config, run.config["options"], free=free):
+    free = LOCAL_OPTIONS | {"epochs", "patience"}
+    if changed := changed_options(config, run.config.options, free=free):
         raise InputError(
             f"Expected the options of the run to resume in {path}. Received: {', '.join(changed)}"
         )

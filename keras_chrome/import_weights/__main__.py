@@ -1,21 +1,29 @@
 """`python -m keras_chrome.import_weights CHECKPOINT.pt --run-dir RUN`."""
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from keras_chrome.command_line import add_options, import_tensorflow_quietly, run_command
+from keras_chrome.command_line import import_tensorflow_quietly, option, parse_given, run_command
+from keras_chrome.errors import InputError
 from keras_chrome.import_weights.convert import ImportConfig, import_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CheckpointOption:
+    checkpoint: Path = option(
+        "file that torch.save wrote; nothing in it is executed", positional=True
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    given = parse_given(
+        *(_CheckpointOption, ImportConfig),
+        argv=argv,
         prog="python -m keras_chrome.import_weights",
         description="Turn a published PyTorch AttentiveChrome into a run directory.",
     )
-    parser.add_argument("checkpoint", help="file that torch.save wrote; nothing in it is executed")
-    add_options(parser, ImportConfig)
-    given = vars(parser.parse_args(argv))
     checkpoint, config = given.pop("checkpoint"), ImportConfig(**given)
     import_tensorflow_quietly()
     run = import_weights(checkpoint, config)
@@ -23,4 +31,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

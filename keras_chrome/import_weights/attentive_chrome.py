@@ -58,17 +58,17 @@ class PublishedWeights:
     @property
     def num_marks(self) -> int:
         """Number of marks, each with an LSTM of its own."""
-        return self.bin_context.shape[0]
+        return int(self.bin_context.shape[0])
 
     @property
     def bin_units(self) -> int:
         """Units a direction of the LSTMs over bins; the paper's d = 32."""
-        return self.bin_context.shape[1] // 2
+        return int(self.bin_context.shape[1]) // 2
 
     @property
     def mark_units(self) -> int:
         """Units a direction of the LSTM over marks; 16 in the paper."""
-        return self.mark_context.shape[0] // 2
+        return int(self.mark_context.shape[0]) // 2
 
 
 def attentive_chrome_arrays(state_dict: Mapping[str, np.ndarray]) -> PublishedWeights:
@@ -129,7 +129,7 @@ def _num_units(state_dict: Mapping[str, np.ndarray], name: str) -> int:
             f"{'none' if shape is None else f'shape={shape}'} among {len(state_dict)} tensors. "
             "Give a checkpoint of the authors' AttentiveChrome (v2)."
         )
-    return shape[1]
+    return int(shape[1])
 
 
 def _reader_shapes(module: str, num_inputs: int, units: int) -> dict[str, tuple[int, ...]]:

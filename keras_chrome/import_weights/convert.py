@@ -31,13 +31,14 @@ class ImportConfig:
         InputError: If a number is not positive.
     """
 
-    run_dir: str = option("run directory to write")
+    run_dir: str | Path = option("run directory to write")
     marks: tuple[str, ...] = option("the model's marks, in its order", default=CORE_MARKS)
     num_bins: int = option("bins of a gene region", default=100)
     bin_bp: int = option("width of a bin in bp", default=100)
     flank_bp: int = option("bp from the TSS to either end of the gene region", default=5000)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "run_dir", Path(self.run_dir).expanduser())
         for name in ("num_bins", "bin_bp", "flank_bp"):
             if (value := getattr(self, name)) < 1:
                 raise InputError(f"Expected at least 1. Received: {name}={value}")
@@ -61,6 +62,7 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
         InputError: If the file is no such checkpoint or is damaged, it has another number of
             marks than `config`, or the run directory holds a run already.
     """
+    checkpoint = Path(checkpoint).expanduser()
     weights = attentive_chrome_arrays(read_state_dict(checkpoint))
     if weights.num_marks != len(config.marks):
         raise InputError(
@@ -69,8 +71,8 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
         )
     if (Path(config.run_dir) / "config.json").exists():
         raise InputError(
-            f"Expected a run directory of its own. Received: run_dir={config.run_dir!r}, which "
-            "holds a run"
+            f"Expected a run directory of its own. Received: run_dir={str(config.run_dir)!r}, "
+            "which holds a run"
         )
 
     variant = "attentive_chrome"
@@ -103,8 +105,8 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
         config.run_dir,
         options={
             **dataclasses.asdict(config),
-            "checkpoint": Path(checkpoint).name,
-            "checkpoint_sha256": hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
+            "checkpoint": checkpoint.name,
+            "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
             "labels": "published",
         },
         model={"variant": variant, **arguments},

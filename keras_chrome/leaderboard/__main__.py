@@ -1,31 +1,37 @@
 """`python -m keras_chrome.leaderboard RUNS --out leaderboard`."""
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from keras_chrome.command_line import run_command
+from keras_chrome.command_line import option, parse, run_command
+from keras_chrome.errors import InputError
 from keras_chrome.leaderboard.board import REFERENCE, leaderboard
-from keras_chrome.leaderboard.output import write_leaderboard
+from keras_chrome.leaderboard.output import summary, write_leaderboard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of the command."""
+
+    runs: tuple[Path, ...] = option(
+        "run directory, or folder of them at any depth", positional=True
+    )
+    out: Path | None = option(
+        "directory for tables and figure (default: screen only)", default=None
+    )
+    reference: str = option("model on which improvements are counted", default=REFERENCE)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    given = parse(
+        Options,
+        argv,
         prog="python -m keras_chrome.leaderboard",
         description="Compare models over finished runs: a table, paired tests and a figure.",
     )
-    parser.add_argument("paths", nargs="+", help="run directory, or folder of them at any depth")
-    parser.add_argument("--out", help="directory for tables and figure (default: screen only)")
-    parser.add_argument(
-        "--reference",
-        default=REFERENCE,
-        help="model on which improvements are counted (default: %(default)s)",
-    )
-    given = parser.parse_args(argv)
-
-    from keras_chrome.leaderboard.output import summary
-
-    board = leaderboard(given.paths, reference=given.reference)
+    board = leaderboard(given.runs, reference=given.reference)
     print(summary(board))
     if given.out:
         write_leaderboard(board, given.out)
@@ -33,4 +39,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from keras_chrome.runs.finished import (
+    FinishedRun,
+    check_belong_together,
+    find_finished_runs,
+    read_test_genes,
+)
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from keras_chrome.leaderboard.models import Measurement
-    from keras_chrome.runs.finished import FinishedRun
 
 REFERENCE = "deep_chrome"
 _T = TypeVar("_T")
@@ -77,7 +83,6 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
     import pandas as pd
 
     from keras_chrome.leaderboard import models as comparison
-    from keras_chrome.runs.finished import check_belong_together, find_finished_runs
 
     runs, left_out = find_finished_runs(paths)
     check_belong_together(runs)
@@ -94,7 +99,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
         epigenomes += [(*group, *row) for row in of_epigenomes]
         tests += [(*group, *row) for row in of_tests]
 
-    def table(row_class: Any, rows: list[tuple], **types: str) -> pd.DataFrame:
+    def table(row_class: Any, rows: list[tuple[Any, ...]], **types: str) -> pd.DataFrame:
         columns = ["labels", "split", *row_class._fields]
         return pd.DataFrame(rows, columns=columns).astype(types)
 
@@ -109,7 +114,6 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
 def _measure(runs: Sequence[FinishedRun]) -> dict[str, Measurement]:
     """Each model on the test genes of one epigenome."""
     from keras_chrome.leaderboard.models import Measurement
-    from keras_chrome.runs.finished import read_test_genes
     from keras_chrome.statistics.paired_tests import placements
 
     measured = {run.model: Measurement({}, {}) for run in runs}

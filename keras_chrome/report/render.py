@@ -25,11 +25,10 @@ from keras_chrome.report.encode import (
 )
 from keras_chrome.report.svg import inline_svg
 from keras_chrome.report.theme import theme_css
+from keras_chrome.runs.config import LOCAL_OPTIONS
 
 # Genomes that the genome browser of UCSC knows by this name.
 _UCSC_GENOMES = ("hg19", "hg38", "mm10")
-# Where files lie is nobody's concern but the writer's.
-_LOCAL_OPTIONS = {"run_dir", "data_dir", "resume", "overwrite", "checkpoint"}
 
 
 def render_page(runs: Sequence[CollectedRun]) -> str:
@@ -238,19 +237,20 @@ def _facts(run: CollectedRun) -> dict[str, Any]:
     config, training = run.study.run.config, run.training
     options = {
         name: ", ".join(map(str, value)) if isinstance(value, list) else value
-        for name, value in config["options"].items()
-        if name not in _LOCAL_OPTIONS and value is not None
+        for name, value in config.options.items()
+        # Where files lie is nobody's concern but the writer's.
+        if name not in LOCAL_OPTIONS and value is not None
     }
     measured = ("training_precision", "epochs_run", "best_epoch", "genes_per_second", "wall_s")
     return {
         **options,
         **{name: training[name] for name in measured if name in training},
         "genome": run.study.dataset.metadata.get("genome"),
-        "dataset fingerprint": config["dataset"].get("fingerprint"),
+        "dataset fingerprint": config.dataset and config.dataset.fingerprint,
         "label rule": run.study.dataset.metadata.get("label_rule"),
-        **{f"version of {name}": value for name, value in config["versions"].items()},
-        "version of Python": config["python"],
-        "git revision": config["git_revision"],
+        **{f"version of {name}": value for name, value in config.versions.items()},
+        "version of Python": config.python,
+        "git revision": config.git_revision,
     }
 
 

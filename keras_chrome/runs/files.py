@@ -36,9 +36,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON atomically."""
+    """Write JSON atomically, paths as text."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n")
+        temporary.write_text(json.dumps(value, indent=2, default=os.fspath) + "\n")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

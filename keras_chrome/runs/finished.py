@@ -1,22 +1,24 @@
 """Finished runs on disk, and what their models predicted for the test genes."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import roc_auc_score
 
 from keras_chrome.errors import InputError
-from keras_chrome.runs.run import open_run
+from keras_chrome.runs.config import LOCAL_OPTIONS, DatasetSpec, RunConfig
+from keras_chrome.runs.run import Run, open_run
 
-# Options in which the runs of one model may differ: what a leaderboard parts or averages over, and
-# where runs lie.
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Options in which the runs of one model may differ: what a leaderboard parts or averages over.
 _COMPARED = {"dataset", "seed", "split", "split_seed", "num_folds", "fold"}
-_LOCAL = {"run_dir", "data_dir", "resume", "overwrite"}
 _T = TypeVar("_T")
 
 
@@ -76,14 +78,13 @@ def find_finished_runs(
         InputError: If a path has no run, no run is finished, or one is damaged.
     """
     runs, left_out = [], {}
-    for path in _run_directories(paths):
-        config = open_run(path).config
-        if not (path / "metrics.json").is_file():
-            left_out[path] = "not finished: no metrics.json"
-        elif config["options"].get("dataset") is None:
-            left_out[path] = "imported: not trained on a dataset"
+    for run in _named_runs(paths):
+        if not run.is_finished:
+            left_out[run.path] = "not finished: no metrics.json"
+        elif run.config.dataset is None:
+            left_out[run.path] = "imported: not trained on a dataset"
         else:
-            runs.append(_finished_run(path, config))
+            runs.append(_finished_run(run, run.config.dataset))
     if not runs:
         path, reason = next(iter(left_out.items()))
         raise InputError(
@@ -93,61 +94,64 @@ def find_finished_runs(
     return sorted(runs, key=_identity), left_out
 
 
-def _run_directories(paths: Iterable[str | Path]) -> list[Path]:
+def run_directories(folder: Path, visited: set[Path] | None = None) -> Iterator[Path]:
+    """The run directories at or below a folder, behind links too, each once."""
+    visited = set() if visited is None else visited
+    # A link may lead back to a folder above it.
+    if not folder.is_dir() or (real := folder.resolve()) in visited:
+        return
+    visited.add(real)
+    if (folder / "config.json").is_file():
+        yield folder
+    else:
+        for child in sorted(folder.iterdir()):
+            yield from run_directories(child, visited)
+
+
+def _named_runs(paths: Iterable[str | Path]) -> Iterator[Run]:
+    """The runs at or below paths; one that is named twice counts once."""
     found: dict[Path, Path] = {}
-    for path in map(Path, paths):
-        directories = list(_walk(path, set()))
+    for path in (Path(p).expanduser() for p in paths):
+        directories = {directory.resolve(): directory for directory in run_directories(path)}
         if not directories:
             raise InputError(
                 "Expected a run directory, with config.json, or a folder of run directories. "
                 f"Received: {str(path)!r}"
             )
-        # A run that is named twice counts once.
-        found |= {directory.resolve(): directory for directory in directories}
-    return list(found.values())
+        found |= directories
+    return map(open_run, found.values())
 
 
-def _walk(path: Path, visited: set[Path]) -> Iterator[Path]:
-    if (path / "config.json").is_file():
-        yield path
-    elif path.is_dir() and path.resolve() not in visited:
-        # A link may lead back to a folder above it.
-        visited.add(path.resolve())
-        for child in sorted(path.iterdir()):
-            yield from _walk(child, visited)
-
-
-def _finished_run(path: Path, config: Mapping[str, Any]) -> FinishedRun:
+def _finished_run(run: Run, dataset: DatasetSpec) -> FinishedRun:
+    config = run.config
     try:
-        options = config["options"]
-        split, fold = _split_scheme(options)
+        split, fold = _split_scheme(config)
         return FinishedRun(
-            path,
-            labels=options["labels"],
+            run.path,
+            labels=config.labels,
             split=split,
-            epigenome=config["dataset"]["name"].removeprefix("remc/"),
-            model=options["model"],
+            epigenome=dataset.epigenome,
+            model=config.model,
             fold=fold,
-            seed=options["seed"],
-            test_auroc=json.loads((path / "metrics.json").read_text())["test"]["auroc"],
-            fingerprint=config["dataset"]["fingerprint"],
-            options=options,
+            seed=config.options["seed"],
+            test_auroc=json.loads((run.path / "metrics.json").read_text())["test"]["auroc"],
+            fingerprint=dataset.fingerprint,
+            options=config.options,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             "Expected config.json and metrics.json as `fit` writes them. "
-            f"Received: {path} ({type(error).__name__}: {error}); train it again"
+            f"Received: {run.path} ({type(error).__name__}: {error}); train it again"
         ) from None
 
 
-def _split_scheme(options: Mapping[str, Any]) -> tuple[str, int]:
+def _split_scheme(config: RunConfig) -> tuple[str, int]:
     """What the test genes depend on, and the fold."""
-    # Runs from before there was a choice have no such option.
-    match options.get("split", "published"):
+    match config.split:
         case "random":
-            return f"random (seed {options['split_seed']})", 0
+            return f"random (seed {config.options['split_seed']})", 0
         case "chromosome":
-            return f"chromosome ({options['num_folds']} folds)", options["fold"]
+            return f"chromosome ({config.options['num_folds']} folds)", config.options["fold"]
         case split:
             return split, 0
 
@@ -171,7 +175,7 @@ def check_belong_together(runs: Sequence[FinishedRun]) -> None:
                 f"{run.path}, trained on different contents of it; name the runs of one"
             )
     for first, run in _with_first(runs, lambda r: (r.labels, r.split, r.model)):
-        common = (first.options.keys() & run.options.keys()) - _COMPARED - _LOCAL
+        common = (first.options.keys() & run.options.keys()) - _COMPARED - LOCAL_OPTIONS
         if changed := [k for k in sorted(common) if first.options[k] != run.options[k]]:
             raise InputError(
                 f"Expected runs of {run.model} with the same options. Received: {first.path} and "
@@ -216,6 +220,9 @@ def read_test_genes(runs: Sequence[FinishedRun]) -> PredictedGenes:
 
 
 def _read_test_table(run: FinishedRun) -> pd.DataFrame:
+    import pandas as pd
+    from sklearn.metrics import roc_auc_score
+
     file = run.path / "predictions.csv"
     types = {"gene_id": str, "split": str, "label": int, "probability": float}
     try:

@@ -9,7 +9,9 @@ a killed run leaves the old file or the new one.
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -23,46 +25,43 @@ from typing import TYPE_CHECKING, Any
 from keras_chrome.baselines import Baseline
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
+from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
 from keras_chrome.runs.files import atomic_path, write_json
 
 if TYPE_CHECKING:
     import keras
 
-    from keras_chrome.baselines import Baseline
     from keras_chrome.data import Dataset, Genes
 
-FORMAT_VERSION = 1
 _PACKAGES = ("keras-chrome", "tensorflow", "keras", "tensorflow-datasets", "numpy")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory and its configuration.
-
-    Attributes:
-        path: The directory.
-        config: What `config.json` holds: `format_version`; `options` of the command; `model`, the
-            name of the variant or baseline, its marks and its arguments; `dataset`, its name,
-            bins, label rule and fingerprint; `versions`; `python`; `git_revision`.
-    """
+    """A run directory and what made it; `config` is what `config.json` holds."""
 
     path: Path
-    config: dict[str, Any]
+    config: RunConfig
 
     @property
     def marks(self) -> tuple[str, ...]:
         """The marks that the model was trained on, in order."""
-        return tuple(self.config["model"]["marks"])
+        return self.config.marks
 
     @property
     def model_name(self) -> str:
         """The variant or baseline."""
-        return self.config["model"].get("variant") or self.config["model"]["baseline"]
+        return self.config.model
 
     @property
     def labels(self) -> str:
         """The label rule that the model was trained on."""
-        return self.config["options"]["labels"]
+        return self.config.labels
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all is there: `metrics.json` is written last."""
+        return (self.path / "metrics.json").is_file()
 
     @property
     def checkpoint_path(self) -> Path:
@@ -79,15 +78,18 @@ class Run:
         Raises:
             InputError: If there is no such dataset, or it has other bins than the model.
         """
-        name = name or self.config["options"].get("dataset")
+        options, own = self.config.options, self.config.dataset
         if name is None:
-            raise InputError(
-                f"Expected a dataset. Received: {self.path}, which was not trained on one here; "
-                "name one with --dataset"
-            )
-        dataset = open_dataset(name, data_dir or self.config["options"].get("data_dir"))
-        found = {k: getattr(dataset, k) for k in ("num_bins", "bin_bp", "flank_bp")}
-        if found != (expected := {k: self.config["dataset"][k] for k in found}):
+            if own is None:
+                raise InputError(
+                    f"Expected a dataset. Received: {self.path}, which was not trained on one "
+                    "here; name one with --dataset"
+                )
+            # The run may have been told the folder of a version.
+            name = options.get("dataset") or own.name
+        dataset = open_dataset(name, data_dir or options.get("data_dir"))
+        expected = dataclasses.asdict(self.config.bins)
+        if (found := {k: getattr(dataset, k) for k in expected}) != expected:
             raise InputError(
                 f"Expected the bins that {self.path} was trained on ({_items(expected)}). "
                 f"Received: {dataset.name} with {_items(found)}"
@@ -113,7 +115,7 @@ class Run:
         import pandas as pd
 
         dataset, labels = dataset or self.open_dataset(), labels or self.labels
-        if split == "all" or self.config["options"].get("split", "published") == "published":
+        if split == "all" or self.config.split == "published":
             return load_genes(dataset, split, marks=self.marks, labels=labels)
         splits = pd.read_csv(self.path / "splits.csv", dtype=str)
         genes = load_genes(dataset, marks=self.marks, labels=labels)
@@ -137,7 +139,7 @@ class Run:
                 f"Expected a finished run. Received: {self.path} without {path.name}. Finish it "
                 "with `python -m keras_chrome.fit --resume` and the run's own options"
             )
-        if "baseline" in self.config["model"]:
+        if self.config.kind == "baseline":
             return Baseline.load(path)
         import keras
 
@@ -147,7 +149,7 @@ class Run:
 
     @property
     def _model_file(self) -> str:
-        return "model.joblib" if "baseline" in self.config["model"] else "model.keras"
+        return "model.joblib" if self.config.kind == "baseline" else "model.keras"
 
 
 @contextmanager
@@ -162,23 +164,29 @@ def new_run(
 
     If the block fails before there is a checkpoint to resume from, the directory is removed,
     unless it held something before.
+
+    Args:
+        path: The directory.
+        options: Of the command.
+        model: The name of the `variant` or `baseline`, and the arguments that built it.
+        dataset: From `Dataset.description`, or of imported weights the bins.
     """
-    run = Run(
-        Path(path),
-        {
-            "format_version": FORMAT_VERSION,
-            "options": dict(options),
-            "model": dict(model),
-            "dataset": dict(dataset),
-            "versions": {name: version(name) for name in _PACKAGES},
-            "python": sys.version.split()[0],
-            "git_revision": _git_revision(),
-        },
-    )
+    content = {
+        "format_version": FORMAT_VERSION,
+        "options": options,
+        "model": model,
+        "dataset": dataset,
+        "versions": {name: version(name) for name in _PACKAGES},
+        "python": sys.version.split()[0],
+        "git_revision": _git_revision(),
+    }
+    # As it will be read: paths are text there, and tuples lists.
+    content = json.loads(json.dumps(content, default=os.fspath))
+    run = Run(Path(path).expanduser(), RunConfig.from_json(content))
     is_ours = not run.path.exists() or not any(run.path.iterdir())
     try:
         run.path.mkdir(parents=True, exist_ok=True)
-        write_json(run.path / "config.json", run.config)
+        write_json(run.path / "config.json", content)
         yield run
     except BaseException:
         if is_ours and not run.checkpoint_path.exists():
@@ -192,22 +200,24 @@ def open_run(path: str | Path) -> Run:
     Raises:
         InputError: If it is missing, is no run directory or was written by another version.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     file = path / "config.json"
     if not file.is_file():
         raise InputError(f"Expected a run directory with config.json. Received: run={str(path)!r}")
     try:
-        config = json.loads(file.read_text())
-        found = config["format_version"]
-    except (ValueError, KeyError, TypeError):
-        raise InputError(f"Expected the configuration of a run as JSON. Received: {file}") from None
-    if found != FORMAT_VERSION:
+        content = json.loads(file.read_text())
+        if (found := content["format_version"]) == FORMAT_VERSION:
+            return Run(path, RunConfig.from_json(content))
+        version_then = content.get("versions", {}).get("keras-chrome", "unknown")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            f"Expected a run of format version {FORMAT_VERSION}. Received: {path}, of version "
-            f"{found}, written by keras-chrome "
-            f"{config.get('versions', {}).get('keras-chrome', 'unknown')}; train it again"
-        )
-    return Run(path, config)
+            f"Expected the configuration of a run as JSON. Received: {file} "
+            f"({type(error).__name__}: {error}); train it again"
+        ) from None
+    raise InputError(
+        f"Expected a run of format version {FORMAT_VERSION}. Received: {path}, of version "
+        f"{found}, written by keras-chrome {version_then}; train it again"
+    )
 
 
 def _items(values: Mapping[str, Any]) -> str:
@@ -231,4 +241,5 @@ def _git_revision() -> str | None:
 
 def read_metrics(path: Path) -> dict[str, Any]:
     """A `metrics.json`; empty if there is none."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+    metrics: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return metrics

@@ -1,14 +1,25 @@
 """`python -m keras_chrome.sweep --models lstm --datasets remc/E012 --out-dir sweeps/a`."""
 
-import argparse
+import dataclasses
 import signal
 import sys
 from collections.abc import Sequence
 
-from keras_chrome.command_line import add_options, run_command
-from keras_chrome.fit import PRESETS, FitConfig
-from keras_chrome.sweep.config import _FIT_OPTIONS, _SET_BY_SWEEP, SweepConfig
+from keras_chrome.command_line import parse_given, run_command
+from keras_chrome.errors import InputError
+from keras_chrome.fit.config import PRESETS, FitConfig, PresetOption
+from keras_chrome.sweep.config import FIT_OPTIONS, SweepConfig
 from keras_chrome.sweep.runs import sweep
+
+# The options of `fit` but for those that a sweep sets itself.
+_FitOptions = dataclasses.make_dataclass(
+    "_FitOptions",
+    [
+        (f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata))
+        for f in dataclasses.fields(FitConfig)
+        if f.name in FIT_OPTIONS
+    ],
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -20,26 +31,20 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _parse(argv: Sequence[str] | None) -> SweepConfig:
-    parser = argparse.ArgumentParser(
+    given = parse_given(
+        *(SweepConfig, PresetOption, _FitOptions),
+        argv=argv,
         prog="python -m keras_chrome.sweep",
         description="Train models x datasets x label rules x seeds, and rank the models. The same "
         "command again goes on where it was broken off.",
     )
-    add_options(parser, SweepConfig, leave_out=["fit_options"])
-    parser.add_argument(
-        "--preset",
-        choices=sorted(PRESETS),
-        help="take the defaults of fit's options, which follow, from here",
-    )
-    add_options(parser, FitConfig, leave_out=_SET_BY_SWEEP)
-    given = vars(parser.parse_args(argv))
-    fit_options = dict(PRESETS.get(given.pop("preset"), {}))
+    fit_options = dict(PRESETS.get(given.pop("preset", None), {}))
     if "labels" in fit_options:
         given.setdefault("labels", (fit_options.pop("labels"),))
-    for name in given.keys() & _FIT_OPTIONS:
+    for name in given.keys() & FIT_OPTIONS:
         fit_options[name] = given.pop(name)
     return SweepConfig(**given, fit_options=fit_options)
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

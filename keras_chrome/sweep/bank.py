@@ -117,7 +117,8 @@ class Bank:
         loss = np.zeros(rows.shape[1])
         for start in range(0, steps, _STEPS_A_CALL):
             chunk = [part[start : start + _STEPS_A_CALL] for part in of_parts]
-            num_steps = len(chunk[0])
+            # As a tensor: each number in Python would be compiled anew.
+            num_steps = tf.constant(len(chunk[0]))
             chunk = [tf.constant(_padded(part, _STEPS_A_CALL), tf.int32) for part in chunk]
             losses = self._advance(chunk, num_steps)
             loss += np.concatenate([of_part.numpy() for of_part in losses])
@@ -130,10 +131,10 @@ class Bank:
             np.concatenate([of_part.numpy() for of_part in self._predict(start)], axis=1)
             for start in tf.range(0, num_valid, _PREDICTED_AT_ONCE)
         ]
-        return tf.sigmoid(np.concatenate(logit).T).numpy()
+        return np.asarray(tf.sigmoid(np.concatenate(logit).T))
 
     @tf.function(autograph=False)
-    def _advance(self, rows: list[tf.Tensor], steps: int) -> list[tf.Tensor]:
+    def _advance(self, rows: list[tf.Tensor], steps: tf.Tensor) -> list[tf.Tensor]:
         return [part.advance(r, steps) for part, r in zip(self._parts, rows, strict=True)]
 
     @tf.function(autograph=False)

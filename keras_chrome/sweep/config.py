@@ -9,7 +9,8 @@ from typing import Any
 
 from keras_chrome.command_line import option
 from keras_chrome.errors import InputError
-from keras_chrome.fit import FitConfig
+from keras_chrome.fit.config import FitConfig
+from keras_chrome.models.registry import BANKS
 from keras_chrome.vocabulary import LABELS
 
 RUN_NAME = "{labels}/{epigenome}/{model}/seed-{seed}"
@@ -17,7 +18,7 @@ RUN_NAME = "{labels}/{epigenome}/{model}/seed-{seed}"
 
 # The options of `fit` that a sweep sets itself; all others are the same in every run.
 _SET_BY_SWEEP = ("dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite")
-_FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - set(_SET_BY_SWEEP)
+FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - set(_SET_BY_SWEEP)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class SweepConfig:
 
     models: tuple[str, ...] = option("variants and baselines")
     datasets: tuple[str, ...] = option("built datasets, such as remc/E012")
-    out_dir: str = option("folder to write runs, logs and the leaderboard to")
+    out_dir: str | Path = option(
+        "folder to write runs, logs and the leaderboard to", aliases=["out"]
+    )
     seeds: tuple[int, ...] = option("seeds of weights and shuffling", default=(0,))
     labels: tuple[str, ...] = option("label rules", default=("median",), choices=LABELS)
     jobs: int = option("processes at the same time", default=1)
@@ -46,6 +49,7 @@ class SweepConfig:
     fit_options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "out_dir", Path(self.out_dir).expanduser())
         for name in ("models", "datasets", "seeds", "labels"):
             object.__setattr__(self, name, values := tuple(getattr(self, name)))
             if not values or len(set(values)) < len(values):
@@ -60,9 +64,9 @@ class SweepConfig:
                 "Expected datasets of different names, which the run directories take. "
                 f"Received: datasets={self.datasets}"
             )
-        if unknown := sorted(set(self.fit_options) - _FIT_OPTIONS):
+        if unknown := sorted(set(self.fit_options) - FIT_OPTIONS):
             raise InputError(
-                f"Expected fit_options among {sorted(_FIT_OPTIONS)}. Received: {', '.join(unknown)}"
+                f"Expected fit_options among {sorted(FIT_OPTIONS)}. Received: {', '.join(unknown)}"
             )
         self.runs()  # `FitConfig` checks the rest.
 
@@ -81,13 +85,24 @@ class SweepConfig:
                 model=model,
                 labels=labels,
                 seed=seed,
-                run_dir=str(Path(self.out_dir, "runs", name)),
+                run_dir=Path(self.out_dir, "runs", name),
                 resume=True,
             )
         return runs
 
 
+def fits_bank(config: FitConfig) -> bool:
+    """Whether a run can be trained in a bank: in float32, without dropout, one LSTM a mark."""
+    return (
+        config.model in BANKS
+        and not config.dropout
+        and config.mark_weights != "shared"
+        and config.precision in ("auto", "float32")
+        and config.recurrence == "fused"
+    )
+
+
 def _epigenome(dataset: str) -> str:
     """`E012` of `remc/E012` and of the folder of its version."""
-    path = Path(dataset)
+    path = Path(dataset).expanduser()
     return path.parent.name if (path / "dataset_info.json").is_file() else path.name

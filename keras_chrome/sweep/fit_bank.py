@@ -6,7 +6,6 @@ the options of each run by its name.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 import json
@@ -14,14 +13,15 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.errors import InputError
-from keras_chrome.fit import FitConfig
+from keras_chrome.fit.config import FitConfig
 from keras_chrome.fit.job import (
     check_run_directory,
     finish,
@@ -30,22 +30,11 @@ from keras_chrome.fit.job import (
     prepare,
     training_run,
 )
-from keras_chrome.models.registry import BANKS
+from keras_chrome.sweep.config import fits_bank
 
 if TYPE_CHECKING:
     from keras_chrome.data import Dataset, Genes
     from keras_chrome.sweep.bank import Bank
-
-
-def fits_bank(config: FitConfig) -> bool:
-    """Whether a run can be trained in a bank: in float32, without dropout, one LSTM a mark."""
-    return (
-        config.model in BANKS
-        and not config.dropout
-        and config.mark_weights != "shared"
-        and config.precision in ("auto", "float32")
-        and config.recurrence == "fused"
-    )
 
 
 def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str]:
@@ -92,24 +81,6 @@ def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str
         of_group = {name: runs[name] for name in names}
         failures |= _fit_alike(of_group, num_places, num_train=num_train, num_valid=num_valid)
     return failures
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m keras_chrome.sweep.fit_bank",
-        description="Train many models in one process, several at once.",
-    )
-    parser.add_argument("runs", metavar="RUNS.json", help="options of `fit` for each run's name")
-    parser.add_argument("--places", type=int, default=8, help="runs trained at once")
-    args = parser.parse_args(argv)
-    if args.places < 1:
-        raise InputError(f"Expected at least 1. Received: places={args.places}")
-    options = json.loads(Path(args.runs).read_text())
-    runs = {name: FitConfig(**of_run) for name, of_run in options.items()}
-    import_tensorflow_quietly()
-    if failures := fit_bank(runs, num_places=args.places):
-        raise InputError("\n".join(f"{name}: {why}" for name, why in failures.items()))
 
 
 def _data(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
@@ -288,5 +259,34 @@ class _Seat:
         self.context.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of the command."""
+
+    runs: Path = option(
+        "options of `fit` for each run's name", positional=True, metavar="RUNS.json"
+    )
+    places: int = option("runs trained at once", default=8)
+
+    def __post_init__(self) -> None:
+        if self.places < 1:
+            raise InputError(f"Expected at least 1. Received: places={self.places}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    given = parse(
+        Options,
+        argv,
+        prog="python -m keras_chrome.sweep.fit_bank",
+        description="Train many models in one process, several at once.",
+    )
+    options = json.loads(given.runs.read_text())
+    runs = {name: FitConfig(**of_run) for name, of_run in options.items()}
+    import_tensorflow_quietly()
+    if failures := fit_bank(runs, num_places=given.places):
+        raise InputError("\n".join(f"{name}: {why}" for name, why in failures.items()))
+
+
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

@@ -1,5 +1,7 @@
 """The processes of a sweep's runs."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import os
@@ -14,14 +16,14 @@ from typing import IO
 
 from keras_chrome.fit import FitConfig
 from keras_chrome.runs.files import write_json
-from keras_chrome.sweep.fit_bank import fits_bank
+from keras_chrome.sweep.config import fits_bank
 
 _POLL_S = 0.1
 
 
 def processes_of(
     runs: Mapping[str, FitConfig], logs: Path, *, jobs: int, bank: int
-) -> "list[_RunProcess]":
+) -> list[_RunProcess]:
     """The processes to start: one a run, and for the runs that fit a bank one a job."""
     banked = [name for name, config in runs.items() if bank > 1 and fits_bank(config)]
     alone = [
@@ -50,7 +52,7 @@ def processes_of(
 
 
 def run_all(
-    processes: "Sequence[_RunProcess]", jobs: int, lock: IO[str], *, num_done: int
+    processes: Sequence[_RunProcess], jobs: int, lock: IO[str], *, num_done: int
 ) -> set[str]:
     """Run all, `jobs` at the same time, and print a line for each run that ends.
 

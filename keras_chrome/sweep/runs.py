@@ -18,6 +18,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.fit import FitConfig
 from keras_chrome.fit.config import changed_options
 from keras_chrome.runs import open_run
+from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.sweep.config import SweepConfig
 from keras_chrome.sweep.processes import processes_of, run_all
 
@@ -126,5 +127,4 @@ def _changed_options(config: FitConfig) -> list[str]:
     """What a run directory was made with and is not to be made with now."""
     if not Path(config.run_dir, "config.json").exists():
         return []
-    earlier = open_run(config.run_dir).config["options"]
-    return changed_options(config, earlier, free={"run_dir", "data_dir", "resume", "overwrite"})
+    return changed_options(config, open_run(config.run_dir).config.options, free=LOCAL_OPTIONS)

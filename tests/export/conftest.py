@@ -45,6 +45,8 @@ def _make_run(
         model={"variant": variant, **arguments},
         dataset={
             "name": f"remc/{epigenome}",
+            "fingerprint": "f00d",
+            "num_bins": NUM_BINS,
             "bin_bp": 100,
             "flank_bp": 400,
             "oriented": False,
@@ -75,13 +77,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture(scope="session")
+def cnn_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that is exported in no time."""
+    return _make_run(tmp_path_factory.mktemp("runs") / "cnn", "cnn_alpha_beta")
+
+
+@pytest.fixture(scope="session")
 def members(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
     """Runs that differ in their seed alone."""
     folder = tmp_path_factory.mktemp("members")
-    return [
-        _make_run(folder / f"seed-{seed}", seed=seed, bin_units=4, mark_units=4)
-        for seed in (3, 4, 5)
-    ]
+    return [_make_run(folder / f"seed-{seed}", "cnn_alpha_beta", seed=seed) for seed in (3, 4, 5)]
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,11 @@ def make_finished(make_run: Callable[..., Run]) -> Callable[..., Run]:
     return make
 
 
-def change_option(run: Run, key: str, value: object) -> None:
-    run.config["options"][key] = value
-    (run.path / "config.json").write_text(json.dumps(run.config))
+def edit(run: Run, part: str, **values: object) -> None:
+    """Change values of `config.json`, or with None take them away."""
+    config = json.loads((run.path / "config.json").read_text())
+    config[part] = {k: v for k, v in (config[part] | values).items() if v is not None}
+    (run.path / "config.json").write_text(json.dumps(config))
 
 
 def sidecar(model_dir: Path) -> dict[str, object]:
@@ -40,7 +42,8 @@ def test_exports_every_finished_run_and_counts_the_others(
             make_finished(path, epigenome=epigenome, seed=seed)
     (make_finished(runs / "broken-off", epigenome="E012", seed=8).path / "metrics.json").unlink()
     about = {"baseline": "svm", "marks": []}
-    with new_run(runs / "svm", options={}, model=about, dataset={}) as baseline:
+    bins = {"num_bins": 8, "bin_bp": 100, "flank_bp": 400}
+    with new_run(runs / "svm", options={"labels": "median"}, model=about, dataset=bins) as baseline:
         (baseline.path / "metrics.json").write_text("{}")
     (runs / "again").symlink_to(runs / "median")
     (runs / "median" / "round").symlink_to(runs)
@@ -83,13 +86,11 @@ def test_a_failure_does_not_lose_the_others(
     (make_finished(runs / "b", epigenome="E002").path / "model.keras").write_text("damaged")
     for dropout in (0.1, 0.5):
         run = make_finished(runs / f"dropout-{dropout}", epigenome="E003")
-        change_option(run, "dropout", dropout)
+        edit(run, "options", dropout=dropout)
     for name in ("c", "d"):
         make_finished(runs / name, epigenome="E004")
     (make_finished(runs / "e").path / "config.json").write_text("{}")
-    imported = make_finished(runs / "f")
-    del imported.config["dataset"]["name"]
-    change_option(imported, "dataset", None)
+    edit(make_finished(runs / "f"), "dataset", name=None)
     make_finished(runs / "g", epigenome="E005")
 
     with pytest.raises(InputError, match=r"Received: 5 that failed, .*/e, .*/f, E002, E003, E004"):

@@ -87,11 +87,11 @@ def test_sidecar_counts_the_members_and_names_their_seeds(
     [
         ("model", "variant", "lstm", "'attentive_chrome'"),
         ("model", "marks", ["H3K36me3", "H3K27me3", "H3K4me1", "H3K4me3", "H3K9me3"], "27me3'"),
-        ("model", "num_bins", 100, "(8)"),
+        ("dataset", "num_bins", 100, "(8)"),
         ("model", "transform", "none", "'log1p'"),
         ("options", "labels", "published", "'median'"),
         ("dataset", "name", "remc/E003", "'remc/demo'"),
-        ("dataset", "fingerprint", "0f3a", "None"),
+        ("dataset", "fingerprint", "0f3a", "'f00d'"),
         ("dataset", "bin_bp", 200, "(100)"),
     ],
 )

@@ -253,12 +253,12 @@ def test_refuses_a_saved_model_with_other_weights(
 
 
 def test_a_refused_model_leaves_nothing(
-    run: Run, model: keras.Model, process: FreshProcess, tmp_path: Path
+    cnn_run: Run, process: FreshProcess, tmp_path: Path
 ) -> None:
-    shutil.copytree(run.path, tmp_path / "run")
-    broken = keras.models.clone_model(model)
-    broken.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
-    Run(tmp_path / "run", run.config).save_model(broken)
+    shutil.copytree(cnn_run.path, tmp_path / "run")
+    broken = cnn_run.load_model()
+    broken.set_weights([np.full_like(w, np.nan) for w in broken.get_weights()])
+    Run(tmp_path / "run", cnn_run.config).save_model(broken)
     with pytest.raises(ExportError, match=r"difference nan\. Are the weights"):
         models_dir = tmp_path / "new" / "models"
         export_runs([tmp_path / "run"], models_dir, "tiny", fresh_process=process)
@@ -291,14 +291,14 @@ def test_command_refuses_a_missing_run_in_one_line(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_refuses_a_models_folder_that_is_a_file(run: Run, tmp_path: Path) -> None:
+def test_refuses_a_models_folder_that_is_a_file(cnn_run: Run, tmp_path: Path) -> None:
     (tmp_path / "models").write_text("")
     with pytest.raises(InputError, match="Expected a folder of models that can be written"):
-        main([str(run.path), "--to", str(tmp_path / "models"), "--name", "tiny"])
+        main([str(cnn_run.path), "--to", str(tmp_path / "models"), "--name", "tiny"])
 
 
 def test_a_server_that_watches_the_folder_sees_whole_versions_alone(
-    run: Run, process: FreshProcess, tmp_path: Path
+    cnn_run: Run, process: FreshProcess, tmp_path: Path
 ) -> None:
     versions_dir = tmp_path / "models" / "tiny"
     (versions_dir / "notes").mkdir(parents=True)
@@ -317,7 +317,7 @@ def test_a_server_that_watches_the_folder_sees_whole_versions_alone(
 
     with ThreadPoolExecutor() as pool:
         watching = pool.submit(watch)
-        export_runs([run.path], tmp_path / "models", "tiny", fresh_process=process)
+        export_runs([cnn_run.path], tmp_path / "models", "tiny", fresh_process=process)
         is_done.set()
         watching.result()
     assert set(seen) == {frozenset(), frozenset(FILES)}
@@ -325,7 +325,7 @@ def test_a_server_that_watches_the_folder_sees_whole_versions_alone(
 
 
 def test_a_models_config_spoilt_meanwhile_refuses_the_export(
-    run: Run, process: FreshProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cnn_run: Run, process: FreshProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models_dir = tmp_path / "models"
     answers = process.answers
@@ -336,19 +336,19 @@ def test_a_models_config_spoilt_meanwhile_refuses_the_export(
 
     monkeypatch.setattr(process, "answers", meanwhile)
     with pytest.raises(InputError, match="Expected a list of models"):
-        export_runs([run.path], models_dir, "tiny", fresh_process=process)
+        export_runs([cnn_run.path], models_dir, "tiny", fresh_process=process)
     assert {p.name for p in models_dir.iterdir()} == {"models.config", ".models.config.lock"}
     assert (models_dir / "models.config").read_text() == "{"
 
 
-def test_refuses_a_full_disk_and_leaves_nothing(run: Run, tmp_path: Path) -> None:
+def test_refuses_a_full_disk_and_leaves_nothing(cnn_run: Run, tmp_path: Path) -> None:
     """A limit on the size of a file stands for the full disk: writing fails half-way too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signals.signal(signals.SIGXFSZ, signals.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
         with pytest.raises(InputError, match="Expected room for the SavedModel"):
-            export_run(run.path, tmp_path / "models", "tiny")
+            export_run(cnn_run.path, tmp_path / "models", "tiny")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signals.signal(signals.SIGXFSZ, ignored)

@@ -77,7 +77,7 @@ def test_a_model_that_ends_the_process_does_not_end_it_for_the_next(
 
 
 def test_an_export_that_does_not_load_leaves_nothing(
-    run: Run, process: FreshProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cnn_run: Run, process: FreshProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = process.answers
 
@@ -87,5 +87,5 @@ def test_an_export_that_does_not_load_leaves_nothing(
 
     monkeypatch.setattr(process, "answers", without_variables)
     with pytest.raises(ExportError, match=r"loads and answers without our code.*variables"):
-        export_runs([run.path], tmp_path / "models", "tiny", fresh_process=process)
+        export_runs([cnn_run.path], tmp_path / "models", "tiny", fresh_process=process)
     assert list(tmp_path.iterdir()) == []

@@ -76,7 +76,13 @@ def _export(model: keras.Model, folder: Path) -> None:
             "num_bins": NUM_BINS,
             "transform": "log1p",
         },
-        dataset={"name": "remc/demo", "bin_bp": 100, "flank_bp": 400},
+        dataset={
+            "name": "remc/demo",
+            "fingerprint": "f00d",
+            "num_bins": NUM_BINS,
+            "bin_bp": 100,
+            "flank_bp": 400,
+        },
     ) as run:
         run.save_model(model)
     export_run(run.path, folder / "models", "tiny", 12)

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import matplotlib.image
 import numpy as np
@@ -22,11 +23,17 @@ from keras_chrome.runs import Study, open_run
 def other_run(run_path: Path) -> Path:
     """A run on the same dataset with another, untrained, model of four marks."""
     other = Path(shutil.copytree(run_path, run_path.parent / "other"))
+    marks = open_run(other).marks[:0:-1]
+    _edit_model(other, marks=marks)
     run = open_run(other)
-    run.config["model"]["marks"] = list(reversed(run.marks[1:]))
-    (other / "config.json").write_text(json.dumps(run.config))
     run.save_model(build_model("attentive_chrome", marks=run.marks, num_bins=20))
     return other
+
+
+def _edit_model(run: Path, **values: Any) -> None:
+    config = json.loads((run / "config.json").read_text())
+    config["model"].update(values)
+    (run / "config.json").write_text(json.dumps(config))
 
 
 def test_what_a_run_says_of_genes_of_any_split(run_path: Path) -> None:
@@ -113,9 +120,8 @@ def test_runs_that_do_not_fit_are_refused(run_path: Path, other_run: Path) -> No
         beta_map([run_path, run_path.parent / "other" / ".." / "run"], genes=[gene])
     with pytest.raises(InputError, match=r"one of \('given', 'expression'\).*order='rpkm'"):
         beta_map([run_path], genes=[gene], order="rpkm")
+    _edit_model(other_run, variant="lstm_alpha")
     run = open_run(other_run)
-    run.config["model"]["variant"] = "lstm_alpha"
-    (other_run / "config.json").write_text(json.dumps(run.config))
     run.save_model(build_model("lstm_alpha", marks=run.marks, num_bins=20))
     with pytest.raises(
         InputError, match=f"attention over marks. Received: {other_run}, model='lstm_alpha'"

@@ -160,7 +160,7 @@ def test_a_run_that_was_not_trained_here_has_no_other_seeds(
     cnn_run_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = json.loads((cnn_run_path / "config.json").read_text())
-    del config["options"]["epochs"]
+    del config["dataset"]["name"]
     (cnn_run_path / "config.json").write_text(json.dumps(config))
     assert other_trainings(open_run(cnn_run_path), FaithfulnessConfig(), cnn_run_path) == {}
     assert "was not trained here" in capsys.readouterr().out

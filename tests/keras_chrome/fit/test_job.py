@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,14 @@ from keras_chrome.runs import open_run
 
 
 def small(data_dir: Path, run_path: Path, **options: object) -> FitConfig:
+    """Options of `cnn_run_path`'s training, whose model compiles in no time, but for these."""
     return FitConfig(
         **{
             "dataset": "remc/small",
-            "data_dir": str(data_dir),
-            "run_dir": str(run_path),
-            "epochs": 2,
+            "data_dir": data_dir,
+            "run_dir": run_path,
+            "model": "cnn_alpha_beta",
+            "epochs": 3,
             "learning_rate": 0.01,
             **options,
         }
@@ -62,54 +65,58 @@ def test_learns(run_path: Path) -> None:
 
 
 def test_a_resumed_run_equals_an_unbroken_one(
-    data_dir: Path, run_path: Path, tmp_path: Path
+    data_dir: Path, cnn_run_path: Path, tmp_path: Path
 ) -> None:
     fit(small(data_dir, tmp_path / "broken", epochs=1))
-    fit(small(data_dir, tmp_path / "broken", epochs=3, resume=True))
-    whole, resumed = (pd.read_csv(p / "history.csv") for p in (run_path, tmp_path / "broken"))
+    fit(small(data_dir, tmp_path / "broken", resume=True))
+    whole, resumed = (pd.read_csv(p / "history.csv") for p in (cnn_run_path, tmp_path / "broken"))
     assert resumed["epoch"].tolist() == [1, 2, 3]
     columns = ["loss", "val_loss", "val_auroc"]
     np.testing.assert_allclose(resumed[columns], whole[columns], atol=1e-4)
 
 
-def test_another_seed_is_another_training(data_dir: Path, run_path: Path, tmp_path: Path) -> None:
+def test_another_seed_is_another_training(
+    data_dir: Path, cnn_run_path: Path, tmp_path: Path
+) -> None:
     fit(small(data_dir, tmp_path / "other", epochs=1, seed=1))
-    losses = [pd.read_csv(p / "history.csv")["loss"][0] for p in (run_path, tmp_path / "other")]
+    losses = [pd.read_csv(p / "history.csv")["loss"][0] for p in (cnn_run_path, tmp_path / "other")]
     assert abs(losses[0] - losses[1]) > 1e-3
 
 
-def test_resuming_with_other_options_names_them(data_dir: Path, run_path: Path) -> None:
+def test_resuming_with_other_options_names_them(data_dir: Path, cnn_run_path: Path) -> None:
     with pytest.raises(InputError, match=r"learning_rate=0\.5 \(was 0\.01\)"):
-        fit(small(data_dir, run_path, resume=True, learning_rate=0.5, epochs=5))
+        fit(small(data_dir, cnn_run_path, resume=True, learning_rate=0.5, epochs=5))
 
 
-def test_resuming_on_other_data_is_refused(data_dir: Path, run_path: Path) -> None:
-    config = json.loads((run_path / "config.json").read_text())
+def test_resuming_on_other_data_is_refused(data_dir: Path, cnn_run_path: Path) -> None:
+    config = json.loads((cnn_run_path / "config.json").read_text())
     config["dataset"]["fingerprint"] = "another"
-    (run_path / "config.json").write_text(json.dumps(config))
+    (cnn_run_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="built anew with other contents"):
-        fit(small(data_dir, run_path, resume=True, epochs=5))
+        fit(small(data_dir, cnn_run_path, resume=True, epochs=5))
 
 
-def test_a_run_is_not_overwritten(data_dir: Path, run_path: Path) -> None:
-    before = (run_path / "model.keras").read_bytes()
+def test_a_run_is_not_overwritten(data_dir: Path, cnn_run_path: Path) -> None:
+    before = (cnn_run_path / "model.keras").read_bytes()
     with pytest.raises(InputError, match=r"holds a run.*--resume"):
-        fit(small(data_dir, run_path))
-    assert (run_path / "model.keras").read_bytes() == before
+        fit(small(data_dir, cnn_run_path))
+    assert (cnn_run_path / "model.keras").read_bytes() == before
 
 
-def test_overwrite_replaces_a_run(data_dir: Path, run_path: Path) -> None:
-    (run_path / "attention-test.nc").touch()
-    fit(small(data_dir, run_path, epochs=1, overwrite=True, model="lstm"))
-    assert open_run(run_path).model_name == "lstm"
-    assert len(pd.read_csv(run_path / "history.csv")) == 1
-    assert not (run_path / "attention-test.nc").exists()
+def test_overwrite_replaces_a_run(data_dir: Path, cnn_run_path: Path) -> None:
+    (cnn_run_path / "attention-test.nc").touch()
+    fit(small(data_dir, cnn_run_path, overwrite=True, model="logistic_regression"))
+    assert open_run(cnn_run_path).model_name == "logistic_regression"
+    for name in ("attention-test.nc", "history.csv", "model.keras", "checkpoints", "logs"):
+        assert not (cnn_run_path / name).exists()
 
 
-def test_overwrite_with_an_impossible_option_keeps_the_run(data_dir: Path, run_path: Path) -> None:
+def test_overwrite_with_an_impossible_option_keeps_the_run(
+    data_dir: Path, cnn_run_path: Path
+) -> None:
     with pytest.raises(InputError, match=r"options of lstm.*mark_weights='shared'"):
-        fit(small(data_dir, run_path, overwrite=True, model="lstm", mark_weights="shared"))
-    assert open_run(run_path).load_model()
+        fit(small(data_dir, cnn_run_path, overwrite=True, model="lstm", mark_weights="shared"))
+    assert open_run(cnn_run_path).load_model()
 
 
 def test_a_baseline_is_a_run_like_any_other(data_dir: Path, tmp_path: Path) -> None:
@@ -145,26 +152,33 @@ def test_stops_without_progress(data_dir: Path, tmp_path: Path) -> None:
 
 
 def test_shards_take_the_same_step_as_the_whole_batch(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_dir: Path, cnn_run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    histories = []
-    for cores in (1, 2):
-        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
-        run = fit(small(data_dir, tmp_path / str(cores), epochs=1))
-        histories.append(pd.read_csv(run.path / "history.csv"))
-    np.testing.assert_allclose(histories[0]["loss"], histories[1]["loss"], rtol=1e-4)
+    other = 2 if os.cpu_count() == 1 else 1
+    monkeypatch.setattr("os.cpu_count", lambda: other)
+    fit(small(data_dir, tmp_path / "other", epochs=1))
+    losses = [pd.read_csv(p / "history.csv")["loss"][0] for p in (cnn_run_path, tmp_path / "other")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    ("precision", "model"),
+    [
+        ("mixed_float16", "lstm_attn"),
+        ("mixed_bfloat16", "lstm"),
+        pytest.param("mixed_float16", "attentive_chrome", marks=pytest.mark.slow),
+        pytest.param("mixed_bfloat16", "attentive_chrome", marks=pytest.mark.slow),
+    ],
+)
 def test_mixed_precision_trains_and_saves_float32(
-    data_dir: Path, tmp_path: Path, precision: str
+    data_dir: Path, tmp_path: Path, precision: str, model: str
 ) -> None:
-    run = fit(small(data_dir, tmp_path / "run", precision=precision, epochs=3))
+    run = fit(small(data_dir, tmp_path / "run", precision=precision, model=model))
     metrics = json.loads((run.path / "metrics.json").read_text())
     assert metrics["training_precision"] == precision
-    model = run.load_model()
-    assert {w.dtype for w in model.weights} == {"float32"}
-    assert {layer.compute_dtype for layer in model.layers} == {"float32"}
+    saved = run.load_model()
+    assert {w.dtype for w in saved.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in saved.layers} == {"float32"}
     history = pd.read_csv(run.path / "history.csv")
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
 
@@ -207,12 +221,21 @@ def test_options_out_of_range_are_refused(option: str, value: object, message: s
 
 def test_options_of_variants_are_refused_with_a_baseline() -> None:
     with pytest.raises(InputError, match=r"model='svm', dropout=0\.5"):
-        FitConfig("remc/small", "run", model="svm", dropout=0.5)
+        FitConfig(dataset="remc/small", run_dir="run", model="svm", dropout=0.5)
+
+
+def test_folders_take_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = FitConfig(dataset="remc/small", run_dir="~/run", data_dir=Path("~/data"))
+    assert (config.run_dir, config.data_dir) == (
+        Path("/home/someone/run"),
+        Path("/home/someone/data"),
+    )
 
 
 def test_resume_and_overwrite_exclude_each_other() -> None:
     with pytest.raises(InputError, match="Received: both"):
-        FitConfig("remc/small", "run", resume=True, overwrite=True)
+        FitConfig(dataset="remc/small", run_dir="run", resume=True, overwrite=True)
 
 
 def test_the_paper_preset_and_what_is_given_beside_it(
@@ -226,10 +249,11 @@ def test_the_paper_preset_and_what_is_given_beside_it(
 
 
 def test_permuted_labels_leave_nothing_to_learn_and_the_test_genes_alone(
-    run_path: Path, data_dir: Path, tmp_path: Path
+    cnn_run_path: Path, data_dir: Path, tmp_path: Path
 ) -> None:
-    permuted = fit(small(data_dir, tmp_path / "permuted", permute_labels=True))
-    tables = [pd.read_csv(path / "predictions.csv") for path in (run_path, permuted.path)]
+    options = {"model": "logistic_regression", "permute_labels": True}
+    permuted = fit(small(data_dir, tmp_path / "permuted", **options))
+    tables = [pd.read_csv(path / "predictions.csv") for path in (cnn_run_path, permuted.path)]
     test, valid = (
         [t[t["split"] == s]["label"].tolist() for t in tables] for s in ("test", "valid")
     )

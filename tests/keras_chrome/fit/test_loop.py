@@ -34,9 +34,7 @@ def random_genes(num_genes: int) -> Genes:
 def test_a_step_is_that_of_the_whole_batch(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: cores)
     keras.utils.set_random_seed(0)
-    trainee = logit_model(
-        build_model("attentive_chrome", marks=MARKS, num_bins=6, bin_units=3, mark_units=2)
-    )
+    trainee = logit_model(build_model("lstm_attn", marks=MARKS, num_bins=6, bin_units=3))
     genes = random_genes(32)
     loss = keras.losses.BinaryCrossentropy(from_logits=True)
     with tf.GradientTape() as tape:

@@ -45,6 +45,10 @@ def make_run(
     )
     config = {
         "format_version": 1,
+        "model": {"variant": model, "marks": ["H3K4me3"]},
+        "versions": {},
+        "python": "3.12.0",
+        "git_revision": None,
         "options": {
             "dataset": f"remc/{epigenome}",
             "run_dir": str(path),
@@ -52,9 +56,16 @@ def make_run(
             "labels": labels,
             "seed": seed,
             "epochs": 30,
+            "split": "published",
             **options,
         },
-        "dataset": {"name": f"remc/{epigenome}", "fingerprint": fingerprint},
+        "dataset": {
+            "name": f"remc/{epigenome}",
+            "fingerprint": fingerprint,
+            "num_bins": 100,
+            "bin_bp": 100,
+            "flank_bp": 5000,
+        },
     }
     path.mkdir(parents=True)
     (path / "config.json").write_text(json.dumps(config))
@@ -124,7 +135,7 @@ def test_unfinished_and_imported_runs_are_named(runs: Path) -> None:
     (unfinished / "metrics.json").unlink()
     imported = make_run(runs / "imported", seed=8)
     config = json.loads((imported / "config.json").read_text())
-    del config["options"]["dataset"]
+    del config["dataset"]["name"]
     (imported / "config.json").write_text(json.dumps(config))
     board = leaderboard([runs])
     assert board.left_out == {
@@ -136,9 +147,9 @@ def test_unfinished_and_imported_runs_are_named(runs: Path) -> None:
         assert f"- {unfinished}: not finished" in text
 
 
-def test_runs_from_before_splits_are_of_the_published_split(tmp_path: Path) -> None:
-    make_run(tmp_path / "old", seed=0)
-    make_run(tmp_path / "new", seed=1, split="published", split_seed=3, num_folds=5, fold=0)
+def test_the_published_split_has_neither_seed_nor_folds(tmp_path: Path) -> None:
+    make_run(tmp_path / "a", seed=0)
+    make_run(tmp_path / "b", seed=1, split_seed=3, num_folds=4)
     models = leaderboard([tmp_path]).models
     assert models[["split", "num_runs"]].to_numpy().tolist() == [["published", 2]]
 

@@ -9,17 +9,19 @@ import pandas as pd
 import pytest
 
 from keras_chrome.errors import InputError
-from keras_chrome.fit import FitConfig
+from keras_chrome.fit import FitConfig, fit
 from keras_chrome.runs import open_run
-from keras_chrome.sweep.fit_bank import fit_bank, fits_bank, main
+from keras_chrome.sweep.config import fits_bank
+from keras_chrome.sweep.fit_bank import fit_bank, main
 
 
 def config(data_dir: Path, run_path: Path, **options: Any) -> FitConfig:
     return FitConfig(
         **{
             "dataset": "remc/small",
-            "data_dir": str(data_dir),
-            "run_dir": str(run_path),
+            "data_dir": data_dir,
+            "run_dir": run_path,
+            "model": "lstm",
             "epochs": 3,
             "learning_rate": 0.01,
             **options,
@@ -28,8 +30,9 @@ def config(data_dir: Path, run_path: Path, **options: Any) -> FitConfig:
 
 
 def test_runs_are_what_fit_makes_of_them_and_places_are_taken_anew(
-    data_dir: Path, run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    alone = fit(config(data_dir, tmp_path / "alone"))
     # Two places for four runs, of which one stops early and one fails.
     runs = {
         "as-alone": config(data_dir, tmp_path / "as-alone"),
@@ -42,7 +45,7 @@ def test_runs_are_what_fit_makes_of_them_and_places_are_taken_anew(
     assert "remc/none" in failures["missing"]
     assert not (tmp_path / "missing").exists()
 
-    alone, banked = open_run(run_path), open_run(tmp_path / "as-alone")
+    banked = open_run(tmp_path / "as-alone")
     for file in ("config.json", "splits.csv", "history.csv", "metrics.json", "predictions.csv"):
         assert (banked.path / file).is_file()
     histories = [pd.read_csv(run.path / "history.csv") for run in (alone, banked)]

@@ -1,6 +1,5 @@
 """Sweeps: broken off and gone on with, refused, failing in part."""
 
-import argparse
 import os
 import shutil
 import signal
@@ -15,17 +14,16 @@ import pandas as pd
 import pytest
 import tensorflow_datasets as tfds
 
-from keras_chrome.command_line import add_options
+from keras_chrome.command_line import parse
 from keras_chrome.errors import InputError
 from keras_chrome.fit import PRESETS, FitConfig
-from keras_chrome.models.registry import VARIANTS
 from keras_chrome.sweep import SweepConfig, sweep
 from keras_chrome.sweep.__main__ import _parse
 from keras_chrome.sweep.processes import _arguments
 from keras_chrome.sweep.runs import _locked
 from tfds_remc import RemcBuilder
 
-MODELS = ("logistic_regression", "attentive_chrome")
+MODELS = ("logistic_regression", "cnn_alpha_beta")
 FIRST, SECOND = (f"median/small/{model}/seed-0" for model in MODELS)
 
 
@@ -36,19 +34,25 @@ def small(data_dir: Path, out_dir: Path, **options: Any) -> SweepConfig:
             "datasets": ["remc/small"],
             "seeds": [0],
             "out_dir": str(out_dir),
-            "fit_options": {"data_dir": str(data_dir), "epochs": 2},
+            "fit_options": {"data_dir": str(data_dir), "epochs": 5},
             **options,
         }
     )
 
 
 def command(
-    out_dir: Path, data_dir: Path, models: Sequence[str], datasets: Sequence[str], jobs: int = 1
+    out_dir: Path,
+    data_dir: Path,
+    models: Sequence[str],
+    datasets: Sequence[str],
+    *,
+    jobs: int = 1,
+    epochs: int = 5,
 ) -> list[str]:
     return [
         *(sys.executable, "-m", "keras_chrome.sweep", "--models", *models, "--datasets", *datasets),
         *("--seeds", "0", "--out-dir", str(out_dir), "--data-dir", str(data_dir)),
-        *("--epochs", "2", "--jobs", str(jobs)),
+        *("--epochs", str(epochs), "--jobs", str(jobs)),
     ]
 
 
@@ -62,11 +66,9 @@ class Background:
                 arguments, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
             )
 
-    def wait_until(self, condition: Callable[[], object], timeout_s: float) -> None:
-        deadline = time.monotonic() + timeout_s
+    def wait_until(self, condition: Callable[[], object]) -> None:
         while not condition():
             assert self.process.poll() is None, self.output.read_text()
-            assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.02)
 
     def children(self) -> list[int]:
@@ -99,7 +101,7 @@ def _resumed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     out_dir = folder / "sweep"
     arguments = command(out_dir, data_dir, MODELS, ["remc/small"])
     broken = Background(arguments, folder / "output")
-    broken.wait_until((out_dir / "runs" / SECOND / "checkpoints" / "last.npz").exists, 240)
+    broken.wait_until((out_dir / "runs" / SECOND / "checkpoints" / "last.npz").exists)
     broken.kill_group()
     before = times(out_dir)
     assert {path.relative_to(out_dir / "runs" / FIRST).name for path in before} >= {"metrics.json"}
@@ -121,7 +123,7 @@ def test_a_killed_sweep_goes_on_with_the_run_it_was_in(
     out_dir, printed, is_first_untouched = _resumed
     assert is_first_untouched
     assert printed.startswith(f"runs: 2; finished before: 1\n[2/2] {SECOND}: test AUROC 0.")
-    assert "resuming after epoch 1" in (out_dir / "logs" / f"{SECOND}.log").read_text()
+    assert "resuming after epoch" in (out_dir / "logs" / f"{SECOND}.log").read_text()
     assert set(pd.read_csv(out_dir / "leaderboard.csv")["model"]) == set(MODELS)
     assert all(model in printed.partition("leaderboard")[0] for model in MODELS)
     assert (out_dir / "leaderboard.md").read_text()
@@ -151,7 +153,7 @@ def test_runs_with_other_options_are_refused(data_dir: Path, finished: Path) -> 
         fit_options={"data_dir": str(data_dir), "epochs": 3, "batch_size": 8},
     )
     before = times(finished)
-    match = r"epochs=3 \(was 2\) in 2 of them, batch_size=8 \(was 16\) in 2 of them.*--overwrite$"
+    match = r"epochs=3 \(was 5\) in 2 of them, batch_size=8 \(was 16\) in 2 of them.*--overwrite$"
     with pytest.raises(InputError, match=match):
         sweep(other)
     assert times(finished) == before
@@ -161,7 +163,7 @@ def test_runs_with_other_options_are_refused(data_dir: Path, finished: Path) -> 
 def test_overwriting_redoes_runs_with_other_options(
     data_dir: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = {"data_dir": str(data_dir), "transform": "none"}
+    options = {"data_dir": data_dir, "transform": "none"}
     sweep(small(data_dir, finished, models=MODELS[:1], overwrite=True, fit_options=options))
     assert f"[1/1] {FIRST}: test AUROC" in capsys.readouterr().out
     # The run is now the one asked for.
@@ -186,7 +188,14 @@ def test_a_run_that_fails_leaves_the_others(
 def test_a_bank_makes_recurrent_variants_in_one_process(
     data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = small(data_dir, tmp_path, models=["lstm", "logistic_regression"], seeds=[0, 1], bank=2)
+    config = small(
+        data_dir,
+        tmp_path,
+        models=["lstm", "logistic_regression"],
+        seeds=[0, 1],
+        bank=2,
+        fit_options={"data_dir": data_dir, "epochs": 2},
+    )
     board = sweep(config)
     assert board.models["num_runs"].sum() == 4
     assert sorted(p.name for p in (tmp_path / "logs").glob("*.log")) == ["bank-0.log"]
@@ -206,11 +215,11 @@ def test_a_crash_ends_one_run_and_a_kill_all(data_dir: Path, tmp_path: Path) -> 
     started = Background(
         command(out_dir, data_dir, MODELS, ["remc/small"], jobs=2), tmp_path / "output"
     )
-    started.wait_until(lambda: len(started.children()) == 2, 60)
+    started.wait_until(lambda: len(started.children()) == 2)
     with pytest.raises(InputError, match="Expected no other sweep at work"):
         sweep(small(data_dir, out_dir))
     os.kill(started.children()[0], signal.SIGKILL)
-    started.wait_until(lambda: "failed with SIGKILL" in started.output.read_text(), 60)
+    started.wait_until(lambda: "failed with SIGKILL" in started.output.read_text())
     assert len(started.children()) == 1
     started.process.terminate()
     assert started.process.wait(60) == 128 + signal.SIGTERM
@@ -225,7 +234,7 @@ def test_a_run_that_a_killed_sweep_left_behind_keeps_the_lock(
 ) -> None:
     out_dir = tmp_path / "sweep"
     started = Background(command(out_dir, data_dir, MODELS, ["remc/small"]), tmp_path / "output")
-    started.wait_until(started.children, 60)
+    started.wait_until(started.children)
     started.process.kill()
     started.process.wait()
     with pytest.raises(InputError, match="a run that it left behind"), _locked(out_dir):
@@ -273,9 +282,7 @@ def test_options_reach_fit() -> None:
         fold=2,
         resume=True,
     )
-    parser = argparse.ArgumentParser()
-    add_options(parser, FitConfig)
-    assert FitConfig(**vars(parser.parse_args(list(_arguments(config))))) == config
+    assert parse(FitConfig, list(_arguments(config)), prog="fit", description="") == config
 
 
 def parsed(*arguments: str) -> SweepConfig:
@@ -287,6 +294,13 @@ def test_options_of_fit_are_taken() -> None:
     config = parsed("--epochs", "2", "--labels", "median", "published", "--split", "random")
     assert config.labels == ("median", "published")
     assert config.fit_options == {"epochs": 2, "split": "random"}
+
+
+def test_out_is_another_name_of_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    config = _parse(["--models", "lstm", "--datasets", "remc/E012", "--out", "~/sweep"])
+    assert config.out_dir == Path("/home/someone/sweep")
+    assert config == SweepConfig(models=("lstm",), datasets=("remc/E012",), out_dir="~/sweep")
 
 
 def test_a_preset_gives_way_to_options() -> None:
@@ -324,28 +338,30 @@ def test_bad_options(options: Mapping[str, Any], message: str) -> None:
 @pytest.mark.real_data
 @pytest.mark.slow
 def test_a_sweep_killed_half_way_resumes_to_the_same_table(real_data: Path, tmp_path: Path) -> None:
-    datasets = ("demo", "Toy", "E123")
+    datasets = ("Toy", "E123")
     for name in datasets:
         RemcBuilder(config=name, data_dir=tmp_path).download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=real_data / "remc")
         )
-    arguments = [list(VARIANTS), [f"remc/{name}" for name in datasets]]
+    models = ("deep_chrome", "lstm")
+    arguments: Any = (models, [f"remc/{name}" for name in datasets])
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    subprocess.run(command(whole, tmp_path, *arguments, jobs=2), check=True)
+    subprocess.run(command(whole, tmp_path, *arguments, jobs=2, epochs=2), check=True)
 
-    sweep_to_break = Background(command(broken, tmp_path, *arguments), tmp_path / "output")
-    half = len(datasets) * len(VARIANTS) // 2
+    sweep_to_break = Background(
+        command(broken, tmp_path, *arguments, epochs=2), tmp_path / "output"
+    )
+    half = len(datasets) * len(models) // 2
     sweep_to_break.wait_until(
         lambda: (
             len(list(broken.rglob("metrics.json"))) >= half
             and len(list(broken.rglob("last.npz"))) > half
-        ),
-        3600,
+        )
     )
     sweep_to_break.kill_group()
     before = times(broken)
     assert len(list(broken.rglob("metrics.json"))) == half
-    subprocess.run(command(broken, tmp_path, *arguments, jobs=2), check=True)
+    subprocess.run(command(broken, tmp_path, *arguments, jobs=2, epochs=2), check=True)
     assert before.items() <= times(broken).items()
     for name in ("leaderboard.csv", "epigenomes.csv", "paired_tests.csv"):
         tables = (pd.read_csv(folder / name) for folder in (whole, broken))

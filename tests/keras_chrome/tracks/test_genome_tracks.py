@@ -200,8 +200,7 @@ def test_options_that_cannot_be(run_path: Path, options: dict[str, Any], message
 
 def test_marks_whose_files_would_be_one_are_refused(run_path: Path) -> None:
     study = open_study(run_path)
-    run = dataclasses.replace(
-        study.run, config={**study.run.config, "model": {"marks": ["H3.3", "H3_3"]}}
-    )
+    config = dataclasses.replace(study.run.config, marks=("H3.3", "H3_3"))
+    run = dataclasses.replace(study.run, config=config)
     with pytest.raises(InputError, match=r"marks=H3\.3, H3_3"):
         module._mark_columns(dataclasses.replace(study, run=run), ["H3.3", "H3_3"])
