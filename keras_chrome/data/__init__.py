@@ -4,9 +4,18 @@ from keras_chrome.data.dataset import (
     Dataset,
     Genes,
     check_classes,
+    epigenome_of,
     load_genes,
     open_dataset,
     read_columns,
 )
 
-__all__ = ["Dataset", "Genes", "check_classes", "load_genes", "open_dataset", "read_columns"]
+__all__ = [
+    "Dataset",
+    "Genes",
+    "check_classes",
+    "epigenome_of",
+    "load_genes",
+    "open_dataset",
+    "read_columns",
+]

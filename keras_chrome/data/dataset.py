@@ -41,6 +41,11 @@ class Dataset:
     flank_bp: int
     metadata: dict[str, Any]
 
+    @property
+    def epigenome(self) -> str:
+        """`E012` of `remc/E012`."""
+        return epigenome_of(self.name)
+
     def description(self) -> dict[str, Any]:
         """What a run keeps of its dataset, as JSON."""
         return {
@@ -107,6 +112,11 @@ class Genes:
 
 def _columns() -> list[str]:
     return [f.name for f in fields(Genes) if f.name not in ("split", "num_unlabelled")]
+
+
+def epigenome_of(dataset: str) -> str:
+    """`E012` of `remc/E012`, the name of a dataset."""
+    return dataset.rpartition("/")[2]
 
 
 def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:

@@ -29,6 +29,10 @@ def test_signal_follows_the_order_of_the_marks_asked_for(data_dir: Path) -> None
     assert some.signal.dtype == np.float32
 
 
+def test_a_dataset_names_its_epigenome(data_dir: Path) -> None:
+    assert open_dataset("remc/small", data_dir).epigenome == "small"
+
+
 def test_label_is_rpkm_above_the_median(data_dir: Path) -> None:
     dataset = open_dataset("remc/small", data_dir)
     genes = load_genes(dataset, "train")
