@@ -1,17 +1,19 @@
-"""A beta map in words."""
+"""A beta map in words and files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.tables import format_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def format_beta_map(table: pd.DataFrame) -> str:
-    """The genes as text."""
+def summary(table: pd.DataFrame) -> str:
+    """The genes, a line a run."""
     return format_table(
         [
             {
@@ -30,3 +32,16 @@ def format_beta_map(table: pd.DataFrame) -> str:
             for _, row in table.iterrows()
         ]
     )
+
+
+def write_beta_map(table: pd.DataFrame, stem: Path) -> list[Path]:
+    """Draw a map, as `stem`.png and `stem`.svg, and write its numbers, as `stem`.csv.
+
+    Returns:
+        The files.
+    """
+    from keras_chrome.beta_map.figure import draw_beta_map
+
+    write_figure(stem, draw_beta_map(table))
+    write_csv(stem.with_name(f"{stem.name}.csv"), table)
+    return [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]

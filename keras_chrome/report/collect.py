@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,10 @@ import pandas as pd
 from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.importance import compute_importance, methods_of
-from keras_chrome.models.prediction import Prediction, predict
+from keras_chrome.models.prediction import Prediction
 from keras_chrome.runs import Study, open_study
 from keras_chrome.runs.run import read_metrics
+from keras_chrome.runs.study import DataOptions
 from keras_chrome.statistics.metrics import classification_metrics
 
 
@@ -99,20 +100,12 @@ class CollectedRun:
         return tuple(dict.fromkeys((*self.study.run.marks, *measured)))
 
 
-def collect_runs(
-    run_dirs: Iterable[str | Path],
-    *,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
-) -> list[CollectedRun]:
+def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) -> list[CollectedRun]:
     """Collect what a report says of runs; a run that is named twice counts once.
 
     Args:
         run_dirs: Run directories.
-        dataset: A built dataset for all of them; each run's own if None.
-        data_dir: Where datasets were built; where each run found its own if None.
-        labels: Label rule; each run's own if None.
+        **data: For all runs, `dataset`, `data_dir`, `labels`, see `DataOptions`.
 
     Raises:
         InputError: If a run or a dataset is missing, they do not fit each other, a file is
@@ -124,10 +117,10 @@ def collect_runs(
         # Files first: they are read at once, and the model takes its time.
         history = _read_history(path / "history.csv")
         tables = {finding.name: _read_finding(path, finding) for finding in FINDINGS}
-        study = open_study(path, dataset=dataset, data_dir=data_dir, labels=labels)
+        study = open_study(path, split="test", **data)
         quality = _read_quality(study.dataset.path / "quality" / "quality.json")
         check_classes(study.genes, study.dataset, study.labels)
-        prediction = predict(study.model, study.genes.signal)
+        prediction = study.prediction()
         saliency, no_saliency = _saliency(study)
         collected.append(
             CollectedRun(

@@ -69,7 +69,7 @@ class Run:
         """Where training goes on from, if it was broken off."""
         return self.path / "checkpoints" / "last.npz"
 
-    def open_dataset(self, name: str | None = None, data_dir: str | None = None) -> Dataset:
+    def open_dataset(self, name: str | None = None, data_dir: str | Path | None = None) -> Dataset:
         """Open the dataset that the run was trained on, or another of the same shape.
 
         Args:

@@ -1,5 +1,8 @@
 """A mark that a model was not trained on, to hold its importance against."""
 
+from __future__ import annotations
+
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +11,11 @@ from keras_chrome.data import Dataset, read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.runs.study import Study
 from keras_chrome.vocabulary import SPLITS
+
+MARK = "H3K4me3"
+"""The mark that is held against another: it marks active promoters, and is trained on."""
+VALIDATION_MARK = "H3K27ac"
+"""The other: it marks active promoters, too, and enhancers."""
 
 
 class ValidationMark(NamedTuple):
@@ -28,7 +36,11 @@ class ValidationMark(NamedTuple):
 
 
 def read_validation_mark(
-    study: Study, mark: str, *, dataset: str | None = None, data_dir: str | None = None
+    study: Study,
+    mark: str,
+    *,
+    dataset: str | None = None,
+    data_dir: str | Path | None = None,
 ) -> ValidationMark:
     """Read a mark of the study's own dataset, or where that lacks it of another.
 

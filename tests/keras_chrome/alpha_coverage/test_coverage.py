@@ -14,7 +14,7 @@ from keras_chrome.alpha_coverage import alpha_coverage
 from keras_chrome.alpha_coverage import coverage as module
 from keras_chrome.alpha_coverage.__main__ import main
 from keras_chrome.alpha_coverage.coverage import coverage_tables
-from keras_chrome.alpha_coverage.output import format_coverage
+from keras_chrome.alpha_coverage.output import summary
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.models.prediction import Prediction
@@ -122,7 +122,7 @@ def test_genes_without_the_validation_mark_or_strand_are_counted(
         return dataclasses.replace(study, genes=genes)
 
     open_study = module.open_study
-    monkeypatch.setattr("keras_chrome.runs.validation_mark.read_validation_mark", read)
+    monkeypatch.setattr(module, "read_validation_mark", read)
     monkeypatch.setattr(module, "open_study", without_strands)
     answers()
     coverage = alpha_coverage(run_path)
@@ -130,7 +130,7 @@ def test_genes_without_the_validation_mark_or_strand_are_counted(
     assert (coverage.num_genes, coverage.num_without_signal) == (27, 14)
     assert coverage.num_unknown_strand == 20
     assert coverage.table["validation_sum"].tolist() == [27] * 20
-    text = format_coverage(coverage)
+    text = summary(coverage)
     assert "H3K27ac from remc/other\n14 more are left out: without H3K27ac" in text
     assert "20 of the 27 are of unknown strand" in text
 
@@ -152,7 +152,9 @@ def test_no_gene_and_no_alpha_are_refused(run_path: Path, answers: Callable[...,
     with pytest.raises(InputError, match=r"predicted ON.*50 genes, 0 of them.*50 with that signal"):
         alpha_coverage(run_path)
     answers(has_alpha=False)
-    with pytest.raises(InputError, match=r"over bins\. Received: model='attentive_chrome'$"):
+    with pytest.raises(
+        InputError, match=r"over bins\. Received: .*/run, model='attentive_chrome'$"
+    ):
         alpha_coverage(run_path)
 
 

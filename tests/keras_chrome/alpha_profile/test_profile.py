@@ -13,7 +13,7 @@ import pytest
 from keras_chrome.alpha_profile import alpha_profile
 from keras_chrome.alpha_profile import profile as module
 from keras_chrome.alpha_profile.__main__ import main
-from keras_chrome.alpha_profile.output import format_profile
+from keras_chrome.alpha_profile.output import summary
 from keras_chrome.alpha_profile.profile import profile_table
 from keras_chrome.errors import InputError
 from keras_chrome.models.prediction import Prediction
@@ -140,7 +140,7 @@ def test_genes_of_unknown_strand_are_counted(
     answers()
     profile = alpha_profile(run_path)
     assert profile.num_unknown_strand == 2
-    assert "2 of them are of unknown strand" in format_profile(profile)
+    assert "2 of them are of unknown strand" in summary(profile)
 
 
 def test_half_a_chance_is_on_and_no_gene_on_is_refused(
@@ -159,7 +159,9 @@ def test_models_without_beta_or_without_alpha(run_path: Path, answers: Callable[
     answers(has_beta=False)
     assert set(alpha_profile(run_path).table["quantity"]) == {"alpha", "signal"}
     answers(has_alpha=False)
-    with pytest.raises(InputError, match=r"over bins\. Received: model='attentive_chrome'$"):
+    with pytest.raises(
+        InputError, match=r"over bins\. Received: .*/run, model='attentive_chrome'$"
+    ):
         alpha_profile(run_path)
 
 
@@ -181,7 +183,7 @@ def test_writes_figure_and_numbers(
 def test_text_names_the_highest_bin() -> None:
     table = tiny_table()
     profile = module.AlphaProfile(table, "remc/tiny", "test", "attentive_chrome", 100, 2, 1, 0)
-    lines = format_profile(profile).splitlines()
+    lines = summary(profile).splitlines()
     assert lines[0].endswith("2 genes predicted ON, 1 OFF")
     assert not any("unknown strand" in line for line in lines)
     assert lines[3].split() == ["H3K4me3", "ON", "0.7000", "0", "0.2000", "0.1000-0.3000"]

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from keras_chrome.errors import InputError
 from keras_chrome.perturb import Perturbation, perturb, perturb_all_marks, perturb_signal
 from keras_chrome.perturb.__main__ import main
-from keras_chrome.perturb.output import format_matrix, format_perturbation
+from keras_chrome.perturb.output import summary
 from keras_chrome.runs import open_study
 
 REGION = {"num_bins": 20, "bin_bp": 500, "flank_bp": 5000}
@@ -195,7 +195,9 @@ def _row(matrix: pd.DataFrame, mark_a: str, mark_b: str, predicted: str) -> pd.S
 
 
 def test_an_unknown_mark_lists_the_known_ones(baseline_path: Path) -> None:
-    with pytest.raises(InputError, match=r"H3K27me3, .*H3K9me3\. Received: mark='H3K4'"):
+    with pytest.raises(
+        InputError, match=r"trained on \(H3K27me3, .*H3K9me3\)\. Received: mark='H3K4'"
+    ):
         perturb(baseline_path, Perturbation(mark="H3K4", scale=0))
     with pytest.raises(InputError, match="mark=None"):
         perturb(baseline_path, Perturbation(scale=0))
@@ -219,14 +221,17 @@ def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
         }
     )
     for directed in (
-        Perturbation(shift_bins=1),
-        Perturbation(scale=0, from_bp=0),
-        Perturbation(scale=0, from_bp=-500, to_bp=1000),
+        Perturbation(mark="H3K4me3", shift_bins=1),
+        Perturbation(mark="H3K4me3", scale=0, from_bp=0),
+        Perturbation(mark="H3K4me3", scale=0, from_bp=-500, to_bp=1000),
     ):
-        text = format_perturbation(table, directed)
+        text = summary(table, directed)
         assert "2 genes of unknown strand" in text
-    for undirected in (Perturbation(scale=0), Perturbation(scale=0, from_bp=-500, to_bp=500)):
-        text = format_perturbation(table, undirected)
+    for undirected in (
+        Perturbation(mark="H3K4me3", scale=0),
+        Perturbation(mark="H3K4me3", scale=0, from_bp=-500, to_bp=500),
+    ):
+        text = summary(table, undirected)
         assert "unknown strand" not in text
     assert "1 of 1 predicted low become high, 1 of 2 predicted high become low" in text
     up, down = text.split("\n\n")[1:]
@@ -286,7 +291,7 @@ def test_a_matrix_of_one_mark_has_no_pairs() -> None:
             for predicted in ("all", "high", "low")
         ]
     )
-    text = format_matrix(matrix, Perturbation(shift_bins=1))
+    text = summary(matrix, Perturbation(shift_bins=1))
     table, note = text.split("\n\n")
     assert len(table.splitlines()) == 3
     assert note.startswith("1 genes")

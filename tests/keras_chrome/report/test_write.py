@@ -268,5 +268,5 @@ def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     )
     main(["a", "b", "--out", "report.html", "--labels", "published"])
     options = {"dataset": None, "data_dir": None, "labels": "published"}
-    assert asked == [((["a", "b"], "report.html"), options)]
+    assert asked == [(((Path("a"), Path("b")), Path("report.html")), options)]
     assert capsys.readouterr().out == "report.html\n"

@@ -188,7 +188,7 @@ def test_methods_that_the_model_has_not_are_no_default(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"marks": ["H3K27ac"]}, r"marks that the model reads: H3K27me3.*marks=H3K27ac"),
+        ({"marks": ["H3K27ac"]}, r"a mark that .*/run was trained on \(H3K27me3.*mark='H3K27ac'$"),
         ({"methods": ["mark_occlusion"]}, r"tell bins apart: alpha.*methods=mark_occlusion"),
         ({"num_top": 0}, "num_top=0"),
     ],
