@@ -75,7 +75,8 @@ def importance_method(name: str) -> Callable[..., np.ndarray]:
     if name not in METHODS:
         raise InputError(f"Expected one of {sorted(METHODS)}. Received: method={name!r}")
     module, function = METHODS[name].function.split(":")
-    return getattr(import_module(module), function)
+    method: Callable[..., np.ndarray] = getattr(import_module(module), function)
+    return method
 
 
 def methods_of(model: Model, *, resolves_bins: bool = False) -> list[str]:

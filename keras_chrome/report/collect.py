@@ -189,7 +189,7 @@ def _read_finding(run: Path, finding: Finding) -> pd.DataFrame | None:
 def _read_csv(path: Path, columns: Sequence[str], remedy: str, **options: Any) -> pd.DataFrame:
     """Read columns of a CSV, in this order."""
     try:
-        table = pd.read_csv(path, **options)
+        table: pd.DataFrame = pd.read_csv(path, **options)
     except ValueError as error:
         raise InputError(
             f"Expected a table as CSV. Received: {path} ({' '.join(str(error).split())}); {remedy}"
@@ -206,7 +206,7 @@ def _read_quality(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        quality = json.loads(path.read_text())
+        quality: dict[str, Any] = json.loads(path.read_text())
         # Looked up here, so that a damaged file is told from a bug.
         for name in ("marks", "correlation", "num_genes", "flank_bp", "bin_bp", "warnings"):
             quality[name]
