@@ -19,21 +19,21 @@ from keras_chrome.runs import Study, open_run
 
 
 @pytest.fixture
-def other_run(run_path: Path) -> Path:
+def other_run(cnn_run_path: Path) -> Path:
     """A run on the same dataset with another, untrained, model of four marks."""
-    other = Path(shutil.copytree(run_path, run_path.parent / "other"))
+    other = Path(shutil.copytree(cnn_run_path, cnn_run_path.parent / "other"))
     run = open_run(other)
     run.config["model"]["marks"] = list(reversed(run.marks[1:]))
     (other / "config.json").write_text(json.dumps(run.config))
-    run.save_model(build_model("attentive_chrome", marks=run.marks, num_bins=20))
+    run.save_model(build_model("cnn_alpha_beta", marks=run.marks, num_bins=20))
     return other
 
 
-def test_what_a_run_says_of_genes_of_any_split(run_path: Path) -> None:
-    run = open_run(run_path)
+def test_what_a_run_says_of_genes_of_any_split(cnn_run_path: Path) -> None:
+    run = open_run(cnn_run_path)
     expected = {split: run.load_genes(split) for split in ("train", "test")}
     genes = [str(of_split.symbol[4]) for of_split in expected.values()]
-    table = beta_map([run_path], genes=[*genes, genes[0]])
+    table = beta_map([cnn_run_path], genes=[*genes, genes[0]])
     assert table["gene"].tolist() == genes
     assert table["split"].tolist() == ["train", "test"]
     assert table["epigenome"].tolist() == ["small", "small"]
@@ -48,10 +48,10 @@ def test_what_a_run_says_of_genes_of_any_split(run_path: Path) -> None:
         assert row["rpkm"] == pytest.approx(float(of_split.rpkm[4]))
 
 
-def test_marks_go_by_name(run_path: Path, other_run: Path) -> None:
-    genes = open_run(run_path).load_genes("test")
-    table = beta_map([other_run, run_path], genes=[str(genes.gene_id[0])])
-    assert table["epigenome"].tolist() == ["small (other)", "small (run)"]
+def test_marks_go_by_name(cnn_run_path: Path, other_run: Path) -> None:
+    genes = open_run(cnn_run_path).load_genes("test")
+    table = beta_map([other_run, cnn_run_path], genes=[str(genes.gene_id[0])])
+    assert table["epigenome"].tolist() == ["small (other)", "small (cnn-run)"]
     columns = [name for name in table.columns if name.startswith("beta_")]
     run = open_run(other_run)
     assert columns == [*(f"beta_{mark}" for mark in run.marks), "beta_H3K27me3"]
@@ -82,9 +82,9 @@ def test_orders() -> None:
 
 
 def test_a_dataset_without_symbols_is_asked_for_the_id(
-    run_path: Path, other_run: Path, monkeypatch: pytest.MonkeyPatch
+    cnn_run_path: Path, other_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    genes = open_run(run_path).load_genes("test")
+    genes = open_run(cnn_run_path).load_genes("test")
     symbol, gene_id = str(genes.symbol[5]), str(genes.gene_id[5])
 
     def without_symbols(path: Path, *, gene: str, **options: str | None) -> Study:
@@ -94,47 +94,47 @@ def test_a_dataset_without_symbols_is_asked_for_the_id(
 
     open_study = module.open_study
     monkeypatch.setattr(module, "open_study", without_symbols)
-    table = beta_map([other_run, run_path], genes=[symbol])
+    table = beta_map([other_run, cnn_run_path], genes=[symbol])
     assert table["gene_id"].tolist() == [gene_id] * 2
-    assert table["run"].tolist() == [str(other_run), str(run_path)]
+    assert table["run"].tolist() == [str(other_run), str(cnn_run_path)]
 
 
-def test_a_missing_gene_names_the_run_and_the_nearest(run_path: Path) -> None:
-    gene_id = str(open_run(run_path).load_genes("test").gene_id[0])
+def test_a_missing_gene_names_the_run_and_the_nearest(cnn_run_path: Path) -> None:
+    gene_id = str(open_run(cnn_run_path).load_genes("test").gene_id[0])
     with pytest.raises(
-        InputError, match=f"^{run_path}: Expected .*gene='{gene_id}9'; nearest: .*{gene_id}"
+        InputError, match=f"^{cnn_run_path}: Expected .*gene='{gene_id}9'; nearest: .*{gene_id}"
     ):
-        beta_map([run_path], genes=[f"{gene_id}9"])
+        beta_map([cnn_run_path], genes=[f"{gene_id}9"])
 
 
-def test_runs_that_do_not_fit_are_refused(run_path: Path, other_run: Path) -> None:
-    gene = str(open_run(run_path).load_genes("test").gene_id[0])
+def test_runs_that_do_not_fit_are_refused(cnn_run_path: Path, other_run: Path) -> None:
+    gene = str(open_run(cnn_run_path).load_genes("test").gene_id[0])
     with pytest.raises(InputError, match="each run once"):
-        beta_map([run_path, run_path.parent / "other" / ".." / "run"], genes=[gene])
+        beta_map([cnn_run_path, cnn_run_path.parent / "other" / ".." / "cnn-run"], genes=[gene])
     with pytest.raises(InputError, match=r"one of \('given', 'expression'\).*order='rpkm'"):
-        beta_map([run_path], genes=[gene], order="rpkm")
+        beta_map([cnn_run_path], genes=[gene], order="rpkm")
     run = open_run(other_run)
-    run.config["model"]["variant"] = "lstm_alpha"
+    run.config["model"]["variant"] = "cnn_attn"
     (other_run / "config.json").write_text(json.dumps(run.config))
-    run.save_model(build_model("lstm_alpha", marks=run.marks, num_bins=20))
+    run.save_model(build_model("cnn_attn", marks=run.marks, num_bins=20))
     with pytest.raises(
-        InputError, match=f"attention over marks. Received: {other_run}, model='lstm_alpha'"
+        InputError, match=f"attention over marks. Received: {other_run}, model='cnn_attn'"
     ):
-        beta_map([run_path, other_run], genes=[gene])
+        beta_map([cnn_run_path, other_run], genes=[gene])
 
 
 def test_writes_figure_and_numbers(
-    run_path: Path,
+    cnn_run_path: Path,
     other_run: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    gene = str(open_run(run_path).load_genes("test").gene_id[0])
+    gene = str(open_run(cnn_run_path).load_genes("test").gene_id[0])
     monkeypatch.chdir(tmp_path)
     for runs, stem in (
-        ([run_path], run_path / "figures" / f"beta_map-{gene}"),
-        ([run_path, other_run], Path(f"beta_map-{gene}")),
+        ([cnn_run_path], cnn_run_path / "figures" / f"beta_map-{gene}"),
+        ([cnn_run_path, other_run], Path(f"beta_map-{gene}")),
     ):
         main([*map(str, runs), "--gene", gene])
         printed = capsys.readouterr().out.splitlines()

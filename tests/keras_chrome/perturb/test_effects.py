@@ -87,8 +87,8 @@ def test_perturbed_signal_by_hand(perturbation: Perturbation, expected: list[flo
     np.testing.assert_array_equal(signal, whole)
 
 
-def test_downstream_is_to_the_left_of_genes_on_the_minus_strand(run_path: Path) -> None:
-    study = open_study(run_path)
+def test_downstream_is_to_the_left_of_genes_on_the_minus_strand(cnn_run_path: Path) -> None:
+    study = open_study(cnn_run_path)
     genes = study.genes
     is_minus = genes.strand == "-"
     assert 0 < is_minus.sum() < len(genes)
@@ -97,14 +97,14 @@ def test_downstream_is_to_the_left_of_genes_on_the_minus_strand(run_path: Path) 
     by_hand[~is_minus, 10:, 3] = 0
     by_hand[is_minus, :10, 3] = 0
     expected = study.model(by_hand)["probability"].numpy()
-    table = perturb(run_path, Perturbation(mark="H3K4me3", scale=0, from_bp=0))
+    table = perturb(cnn_run_path, Perturbation(mark="H3K4me3", scale=0, from_bp=0))
     found = table.set_index("gene_id")["probability_after"][genes.gene_id]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_rows_are_genes_before_and_after(run_path: Path) -> None:
-    study = open_study(run_path)
-    table = perturb(run_path, Perturbation(mark="H3K4me3", scale=3))
+def test_rows_are_genes_before_and_after(cnn_run_path: Path) -> None:
+    study = open_study(cnn_run_path)
+    table = perturb(cnn_run_path, Perturbation(mark="H3K4me3", scale=3))
     assert sorted(table["gene_id"]) == sorted(study.genes.gene_id)
     before = study.model(study.genes.signal)["probability"].numpy()
     by_id = table.set_index("gene_id").loc[study.genes.gene_id]
@@ -171,15 +171,15 @@ def test_a_matrix_agrees_with_its_genes_and_groups(baseline_path: Path) -> None:
         assert found["share_to_low"] == pytest.approx(to_low.mean())
 
 
-def test_a_pair_is_both_marks_at_once(run_path: Path) -> None:
-    study = open_study(run_path)
+def test_a_pair_is_both_marks_at_once(cnn_run_path: Path) -> None:
+    study = open_study(cnn_run_path)
     signals = [study.genes.signal.copy() for _ in range(4)]
     signals[1][..., 0] = signals[3][..., 0] = 0
     signals[2][..., 3] = signals[3][..., 3] = 0
     none, first, second, both = (
         logit(study.model(s)["probability"].numpy().astype(float)) for s in signals
     )
-    matrix = perturb_all_marks(run_path, Perturbation(scale=0))
+    matrix = perturb_all_marks(cnn_run_path, Perturbation(scale=0))
     found = _row(matrix, "H3K27me3", "H3K4me3", "all")
     assert found["logit_change"] == pytest.approx((both - none).mean(), abs=1e-4)
     interaction = (both - none) - (first - none) - (second - none)

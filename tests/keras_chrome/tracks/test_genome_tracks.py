@@ -51,33 +51,35 @@ def records(path: Path) -> list[tuple[str, int, int, float]]:
 
 
 def test_what_is_written_is_what_explain_says_of_the_nearest_gene(
-    run_path: Path, tmp_path: Path
+    cnn_run_path: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    write_tracks(tracks(run_path, methods=["alpha"], split="all"), out)
-    expected = explain(run_path, methods=["alpha"], split="all")
+    write_tracks(tracks(cnn_run_path, methods=["alpha"], split="all"), out)
+    expected = explain(cnn_run_path, methods=["alpha"], split="all")
     chrom, tss = expected["chrom"].values, expected["tss"].values
     for name in ("alpha", "signal"):
         for mark in expected["mark"].values:
             values = expected[name].sel(mark=mark).values
             found = records(out / f"{name}.{mark}.bw")
-            for c, start, end, value in found:
-                distance = np.where(chrom == c, abs((start + end) / 2 - tss), np.inf)
-                gene = int(distance.argmin())
-                bin_ = (start - (tss[gene] - BIN_BP * NUM_BINS // 2)) // BIN_BP
-                assert 0 < end - start <= BIN_BP
-                assert value == pytest.approx(values[gene, bin_], rel=1e-4, abs=1e-7)
+            c, start, end, value = (
+                np.array(column)[:, np.newaxis] for column in zip(*found, strict=True)
+            )
+            distance = np.where(chrom == c, abs((start + end) / 2 - tss), np.inf)
+            gene = distance.argmin(axis=1)
+            bin_ = (start[:, 0] - (tss[gene] - BIN_BP * NUM_BINS // 2)) // BIN_BP
+            assert ((end - start > 0) & (end - start <= BIN_BP)).all()
+            np.testing.assert_allclose(value[:, 0], values[gene, bin_], rtol=1e-4)
             assert len(found) > 0.9 * values.size
 
 
 def test_bins_along_transcription_are_turned_and_those_of_unknown_strand_left_out(
-    run_path: Path, tmp_path: Path, change: Change
+    cnn_run_path: Path, tmp_path: Path, change: Change
 ) -> None:
-    genes = open_study(run_path).genes
+    genes = open_study(cnn_run_path).genes
     strand = genes.strand.copy()
     strand[0] = ""
     change(strand=strand, oriented=np.full(len(genes), True))
-    of_genes = tracks(run_path, methods=["alpha"])
+    of_genes = tracks(cnn_run_path, methods=["alpha"])
     assert of_genes.left_out[STRAND_UNKNOWN] == 1
     assert of_genes.num_genes == len(genes) - 1
     write_tracks(of_genes, tmp_path / "out")
@@ -101,15 +103,15 @@ def test_bins_along_transcription_are_turned_and_those_of_unknown_strand_left_ou
 
 
 def test_the_command_writes_what_hub_and_session_name(
-    run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cnn_run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
     marks = ["--marks", "H3K4me3", "H3K27me3"]
-    main([str(run_path), *marks, "--top", "2", "--email", "me@example.org", "--out", str(out)])
+    main([str(cnn_run_path), *marks, "--top", "2", "--email", "me@example.org", "--out", str(out)])
     printed = capsys.readouterr().out.splitlines()
     assert printed[-1] == str(out)
     assert printed[-2] == "8 bigWig files, 11 others"
-    assert re.match(r"attentive_chrome on remc/small, test genes: 50 genes at 50 TSSs", printed[0])
+    assert re.match(r"cnn_alpha_beta on remc/small, test genes: 50 genes at 50 TSSs", printed[0])
     groups = ("signal", "alpha", "saliency", "occlusion")
     data = {f"{g}.{m}.bw" for g in groups for m in ("H3K4me3", "H3K27me3")}
     bins = {f"{g}.top_bins.{suffix}" for g in groups[1:] for suffix in ("bed", "bb")}
@@ -127,14 +129,14 @@ def test_the_command_writes_what_hub_and_session_name(
     assert session.attrib["genome"] == "simulated.chrom.sizes"
 
 
-def test_top_bins_are_the_largest_of_each_gene_and_mark(run_path: Path) -> None:
-    of_genes = tracks(run_path, methods=["alpha"], num_top=2)
-    importance = explain(run_path, methods=["alpha"])["alpha"].values
+def test_top_bins_are_the_largest_of_each_gene_and_mark(cnn_run_path: Path) -> None:
+    of_genes = tracks(cnn_run_path, methods=["alpha"], num_top=2)
+    importance = explain(cnn_run_path, methods=["alpha"])["alpha"].values
     bins = of_genes.top_bins["alpha"]
     first = bins[bins["rank"] == 1]
     assert len(first) == (abs(importance).max(axis=2) > 0).sum()
     for gene_id, of_gene in first.groupby("gene_id"):
-        row = list(open_study(run_path).genes.gene_id).index(gene_id)
+        row = list(open_study(cnn_run_path).genes.gene_id).index(gene_id)
         highest = dict(zip(MARKS, abs(importance[row]).max(axis=1), strict=True))
         for mark, value in zip(of_gene["mark"], of_gene["importance"], strict=True):
             assert abs(value) == pytest.approx(highest[mark], rel=1e-3)
@@ -142,32 +144,32 @@ def test_top_bins_are_the_largest_of_each_gene_and_mark(run_path: Path) -> None:
 
 
 def test_genes_without_coordinates_are_counted(
-    run_path: Path, tmp_path: Path, change: Change, capsys: pytest.CaptureFixture[str]
+    cnn_run_path: Path, tmp_path: Path, change: Change, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    genes = open_study(run_path).genes
+    genes = open_study(cnn_run_path).genes
     tss = genes.tss.copy()
     tss[:3] = -1
     change(tss=tss)
-    main([str(run_path), "--methods", "alpha", "--out", str(tmp_path / "out")])
+    main([str(cnn_run_path), "--methods", "alpha", "--out", str(tmp_path / "out")])
     assert f"genes left out: 3 {WITHOUT_COORDINATES}\n" in capsys.readouterr().out
     change(chrom=np.full(len(genes), ""))
     with pytest.raises(InputError, match="50 regions without coordinates asked for tracks"):
-        main([str(run_path), "--methods", "alpha", "--out", str(tmp_path / "none")])
+        main([str(cnn_run_path), "--methods", "alpha", "--out", str(tmp_path / "none")])
     assert not (tmp_path / "none").exists()
 
 
 def test_sizes_and_genome_of_a_dataset_that_does_not_know_them(
-    run_path: Path, tmp_path: Path, change: Change
+    cnn_run_path: Path, tmp_path: Path, change: Change
 ) -> None:
-    sizes = open_study(run_path).dataset.metadata["chromosome_sizes"]
+    sizes = open_study(cnn_run_path).dataset.metadata["chromosome_sizes"]
     change({"chromosome_sizes": None, "genome": "unknown"})
     with pytest.raises(InputError, match=r"chromosome sizes.*remc/small.*--chrom-sizes"):
-        tracks(run_path)
+        tracks(cnn_run_path)
     file = tmp_path / "own.chrom.sizes"
     file.write_text("".join(f"{chrom}\t{size + 7}\n" for chrom, size in sizes.items()))
     with pytest.raises(InputError, match="genome='unknown'; name it with --genome"):
-        tracks(run_path, chrom_sizes=file)
-    of_genes = tracks(run_path, chrom_sizes=file, genome="hg19", methods=["alpha"])
+        tracks(cnn_run_path, chrom_sizes=file)
+    of_genes = tracks(cnn_run_path, chrom_sizes=file, genome="hg19", methods=["alpha"])
     assert of_genes.genome == "hg19"
     assert all(size == sizes[chrom] + 7 for chrom, size in of_genes.chrom_sizes.items())
     write_tracks(of_genes, tmp_path / "out")
@@ -179,27 +181,27 @@ def test_sizes_and_genome_of_a_dataset_that_does_not_know_them(
 
 
 def test_methods_that_the_model_has_not_are_no_default(
-    run_path: Path, monkeypatch: pytest.MonkeyPatch
+    cnn_run_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "methods_of", lambda *_, **__: ["alpha_beta", "alpha"])
-    assert list(tracks(run_path).values) == ["signal", "alpha"]
+    assert list(tracks(cnn_run_path).values) == ["signal", "alpha"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"marks": ["H3K27ac"]}, r"a mark that .*/run was trained on \(H3K27me3.*mark='H3K27ac'$"),
+        ({"marks": ["H3K27ac"]}, r"a mark that .*run was trained on \(H3K27me3.*mark='H3K27ac'$"),
         ({"methods": ["mark_occlusion"]}, r"tell bins apart: alpha.*methods=mark_occlusion"),
         ({"num_top": 0}, "num_top=0"),
     ],
 )
-def test_options_that_cannot_be(run_path: Path, options: dict[str, Any], message: str) -> None:
+def test_options_that_cannot_be(cnn_run_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        tracks(run_path, **options)
+        tracks(cnn_run_path, **options)
 
 
-def test_marks_whose_files_would_be_one_are_refused(run_path: Path) -> None:
-    study = open_study(run_path)
+def test_marks_whose_files_would_be_one_are_refused(cnn_run_path: Path) -> None:
+    study = open_study(cnn_run_path)
     run = dataclasses.replace(
         study.run, config={**study.run.config, "model": {"marks": ["H3.3", "H3_3"]}}
     )
