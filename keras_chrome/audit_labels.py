@@ -259,15 +259,10 @@ def summary(audit: LabelAudit) -> str:
     return "\n\n".join(paragraphs)
 
 
-def write_audit(audit: LabelAudit, directory: str | Path) -> list[Path]:
-    """Write `audit.csv`, a row a rule, and `genes.csv`.
-
-    Returns:
-        The files.
-    """
-    tables = {"audit": audit.rules, "genes": audit.genes}
-    files = [Path(directory).expanduser() / f"{name}.csv" for name in tables]
-    for path, table in zip(files, tables.values(), strict=True):
+def write_audit(audit: LabelAudit, directory: Path) -> list[Path]:
+    """Write `audit.csv`, a row a rule, and `genes.csv`."""
+    files = [directory / "audit.csv", directory / "genes.csv"]
+    for path, table in zip(files, (audit.rules, audit.genes), strict=True):
         write_csv(path, table)
     return files
 

@@ -50,9 +50,7 @@ def explain(
     signal = study.genes.signal
     names = methods_of(study.model) if methods is None else list(dict.fromkeys(methods))
     background = study.background()
-    variables: dict[str, tuple[Any, ...]] = {
-        "probability": ("gene", study.prediction().probability)
-    }
+    variables: dict[str, tuple[Any, ...]] = {"probability": ("gene", study.prediction.probability)}
     for name in names:
         importance = compute_importance(name, study.model, signal, background=background)
         attributes: dict[str, Any] = {"is_signed": int(METHODS[name].is_signed)}

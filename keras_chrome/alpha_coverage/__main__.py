@@ -1,7 +1,5 @@
 """`python -m keras_chrome.alpha_coverage RUN --mark H3K4me3 --validation-mark H3K27ac`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

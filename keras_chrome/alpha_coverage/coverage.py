@@ -103,7 +103,7 @@ def alpha_coverage(
         study, validation_mark, dataset=validation_dataset, data_dir=genes.get("data_dir")
     )
     alpha = study.attention("alpha")
-    is_on = (study.genes.label == 1) & study.predicted_on()
+    is_on = (study.genes.label == 1) & study.is_on
     chosen = is_on & validation.has_signal
     if not chosen.any():
         raise InputError(

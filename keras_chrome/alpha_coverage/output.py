@@ -30,11 +30,7 @@ def summary(coverage: AlphaCoverage) -> str:
 
 
 def write_alpha_coverage(coverage: AlphaCoverage, stem: Path) -> list[Path]:
-    """Draw a coverage, as `stem`.png and `stem`.svg, and write its numbers as CSV.
-
-    Returns:
-        The files.
-    """
+    """Draw a coverage and write its numbers: `stem`.png, .svg, .csv and -correlations.csv."""
     from keras_chrome.alpha_coverage.figure import draw_alpha_coverage
 
     suffixes = (".png", ".svg", ".csv", "-correlations.csv")

@@ -1,7 +1,5 @@
 """`python -m keras_chrome.alpha_profile RUN`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -36,13 +36,10 @@ def summary(profile: AlphaProfile) -> str:
 
 
 def write_alpha_profile(profile: AlphaProfile, stem: Path) -> list[Path]:
-    """Draw a profile, as `stem`.png and `stem`.svg, and write its numbers, as `stem`.csv.
-
-    Returns:
-        The files.
-    """
+    """Draw a profile and write its numbers: `stem`.png, `stem`.svg and `stem`.csv."""
     from keras_chrome.alpha_profile.figure import draw_alpha_profile
 
+    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]
     write_figure(stem, draw_alpha_profile(profile))
-    write_csv(stem.with_name(f"{stem.name}.csv"), profile.table)
-    return [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]
+    write_csv(files[2], profile.table)
+    return files

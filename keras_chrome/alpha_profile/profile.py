@@ -77,8 +77,8 @@ def alpha_profile(
         >>> alpha_profile("runs/E012").table
     """
     study = open_study(run_dir, **genes)
-    alpha, prediction = study.attention("alpha"), study.prediction()
-    is_on = study.predicted_on()
+    alpha, prediction = study.attention("alpha"), study.prediction
+    is_on = study.is_on
     if not is_on.any():
         raise InputError(
             f"Expected genes predicted ON, with a probability of at least {ON_PROBABILITY}, in "

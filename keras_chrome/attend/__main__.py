@@ -1,7 +1,5 @@
 """`python -m keras_chrome.attend RUN`, or with `--plot PAX5` one gene as a picture."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

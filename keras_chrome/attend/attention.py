@@ -35,6 +35,6 @@ def attend(run_dir: str | Path, **genes: Unpack[GeneOptions]) -> xr.Dataset:
     study = open_study(run_dir, **genes)
     # No variant has beta alone.
     attention: dict[str, Any] = {"alpha": (("gene", "mark", "bin"), study.attention("alpha"))}
-    if (beta := study.prediction().beta) is not None:
+    if (beta := study.prediction.beta) is not None:
         attention["beta"] = (("gene", "mark"), beta)
-    return study.to_xarray({**attention, "probability": ("gene", study.prediction().probability)})
+    return study.to_xarray({**attention, "probability": ("gene", study.prediction.probability)})

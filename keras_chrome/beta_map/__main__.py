@@ -1,7 +1,5 @@
 """`python -m keras_chrome.beta_map RUN RUN ... --gene PAX5`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -35,13 +35,10 @@ def summary(table: pd.DataFrame) -> str:
 
 
 def write_beta_map(table: pd.DataFrame, stem: Path) -> list[Path]:
-    """Draw a map, as `stem`.png and `stem`.svg, and write its numbers, as `stem`.csv.
-
-    Returns:
-        The files.
-    """
+    """Draw a map and write its numbers: `stem`.png, `stem`.svg and `stem`.csv."""
     from keras_chrome.beta_map.figure import draw_beta_map
 
+    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]
     write_figure(stem, draw_beta_map(table))
-    write_csv(stem.with_name(f"{stem.name}.csv"), table)
-    return [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]
+    write_csv(files[2], table)
+    return files

@@ -151,6 +151,6 @@ def _answer(study: Study) -> dict[str, Any]:
         "label_rule": study.labels,
         "label": int(genes.label[0]),
         "rpkm": float(genes.rpkm[0]),
-        "probability": float(study.prediction().probability[0]),
+        "probability": float(study.prediction.probability[0]),
         **{f"beta_{m}": float(b) for m, b in zip(study.run.marks, beta, strict=True)},
     }

@@ -1,7 +1,5 @@
 """`python -m keras_chrome.perturb RUN --mark H3K27me3 --scale 0`, or without `--mark` all marks."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

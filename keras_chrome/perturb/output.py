@@ -17,16 +17,12 @@ _NUM_SHOWN = 5
 
 
 def summary(effects: pd.DataFrame, perturbation: Perturbation) -> str:
-    """What `perturb` or, without a mark, `perturb_all_marks` returns, in words."""
+    """What `perturb`, or without a mark `perturb_all_marks`, returns, in words."""
     return (_of_marks if perturbation.mark is None else _of_genes)(effects, perturbation)
 
 
 def write_perturbation(effects: pd.DataFrame, perturbation: Perturbation, stem: Path) -> Path:
-    """Write what `perturb` or, without a mark, `perturb_all_marks` returns, and draw the latter.
-
-    Returns:
-        `stem`.csv.
-    """
+    """Write what they return as `stem`.csv, and draw it if every mark was changed."""
     if perturbation.mark is None:
         from keras_chrome.perturb.figure import draw_perturbation
 

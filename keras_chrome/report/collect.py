@@ -120,7 +120,7 @@ def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) ->
         study = open_study(path, split="test", **data)
         quality = _read_quality(study.dataset.path / "quality" / "quality.json")
         check_classes(study.genes, study.dataset, study.labels)
-        prediction = study.prediction()
+        prediction = study.prediction
         saliency, no_saliency = _saliency(study)
         collected.append(
             CollectedRun(

@@ -121,12 +121,9 @@ class Study:
             )
         return self.run.marks.index(name)
 
+    @cached_property
     def prediction(self) -> Prediction:
         """What the model says of the genes; it is asked once."""
-        return self._prediction
-
-    @cached_property
-    def _prediction(self) -> Prediction:
         from keras_chrome.models.prediction import Prediction, predict
 
         if len(self.genes) > 1:
@@ -141,7 +138,7 @@ class Study:
         Raises:
             InputError: If the variant has none.
         """
-        values: np.ndarray | None = getattr(self.prediction(), name)
+        values: np.ndarray | None = getattr(self.prediction, name)
         if values is None:
             raise InputError(
                 "Expected a variant with attention over "
@@ -150,9 +147,10 @@ class Study:
             )
         return values
 
-    def predicted_on(self) -> np.ndarray:
+    @property
+    def is_on(self) -> np.ndarray:
         """Whether each gene is predicted ON, bool `(genes,)`."""
-        return self.prediction().probability >= ON_PROBABILITY
+        return self.prediction.probability >= ON_PROBABILITY
 
     @property
     def bin_start_bp(self) -> np.ndarray:

@@ -20,7 +20,6 @@ from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import Study, open_study
 from keras_chrome.tracks.group import safe_name
 from keras_chrome.tracks.layout import bin_bounds, lay_out, placeable
-from keras_chrome.tracks.top_bins import top_bins
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +96,8 @@ def tracks(
     Example:
         >>> write_tracks(tracks("runs/E012", methods=["saliency"]), "tracks")
     """
+    from keras_chrome.tracks.top_bins import top_bins
+
     if num_top < 1:
         raise InputError(f"Expected at least one top bin of a gene. Received: num_top={num_top}")
     study = open_study(run_dir, **genes)

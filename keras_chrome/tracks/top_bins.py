@@ -1,16 +1,11 @@
 """The bins of each gene and mark that matter most."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from keras_chrome.data import Genes
+from keras_chrome.data import Genes
 
 
 def top_bins(
@@ -41,8 +36,6 @@ def top_bins(
         bins of the table have no more importance, 1000 for the largest. A few bins matter far more
         than all others, so a score in proportion would be 0 for most.
     """
-    import pandas as pd
-
     size = np.where((end > start)[..., np.newaxis], abs(importance), 0)
     order = np.argsort(-size, axis=1, kind="stable")[:, :num_top]
     top_size = np.take_along_axis(size, order, axis=1)

@@ -25,14 +25,14 @@ def test_a_mark_has_a_place_or_is_refused(study: Study) -> None:
 
 
 def test_the_model_is_asked_once(study: Study) -> None:
-    prediction = study.prediction()
-    assert study.prediction() is prediction
+    prediction = study.prediction
+    assert study.prediction is prediction
     assert study.attention("beta") is prediction.beta
     expected = study.model(study.genes.signal)
     np.testing.assert_allclose(prediction.alpha, expected["alpha"], atol=1e-6)
     is_on = expected["probability"].numpy() >= 0.5
     assert 0 < is_on.sum() < len(is_on)
-    np.testing.assert_array_equal(study.predicted_on(), is_on)
+    np.testing.assert_array_equal(study.is_on, is_on)
 
 
 def test_one_gene_is_answered_as_among_others(study: Study) -> None:
