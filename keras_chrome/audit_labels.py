@@ -8,15 +8,15 @@ As a command: `python -m keras_chrome.audit_labels --dataset remc/E003`.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.data import open_dataset, read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import write_csv
@@ -46,7 +46,8 @@ class Rule(NamedTuple):
     is_high: np.ndarray
 
 
-class LabelAudit(NamedTuple):
+@dataclass(frozen=True)
+class LabelAudit:
     """Published labels against the rules that may have made them.
 
     Attributes:
@@ -224,7 +225,7 @@ def _agreement(rule: Rule, published: np.ndarray, split: np.ndarray) -> dict[str
     }
 
 
-def format_audit(audit: LabelAudit) -> str:
+def summary(audit: LabelAudit) -> str:
     """An audit as tables and words."""
     genes, differing = audit.genes, audit.differing_genes()
     num_high = int(differing["label_published"].sum())
@@ -258,26 +259,37 @@ def format_audit(audit: LabelAudit) -> str:
     return "\n\n".join(paragraphs)
 
 
+def write_audit(audit: LabelAudit, directory: Path) -> list[Path]:
+    """Write `audit.csv`, a row a rule, and `genes.csv`."""
+    files = [directory / "audit.csv", directory / "genes.csv"]
+    for path, table in zip(files, (audit.rules, audit.genes), strict=True):
+        write_csv(path, table)
+    return files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of the command."""
+
+    dataset: str = option("built dataset, such as remc/E003")
+    data_dir: Path | None = option("where datasets were built (default: TFDS's own)", default=None)
+    out: Path | None = option("directory for audit.csv, a row a rule, and genes.csv", default=None)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    given = parse(
+        Options,
+        argv,
         prog="python -m keras_chrome.audit_labels",
         description="Compare a dataset's published labels with the rules that may have made them.",
     )
-    parser.add_argument("--dataset", required=True, help="built dataset, such as remc/E003")
-    parser.add_argument("--data-dir", help="where datasets were built (default: TFDS's own)")
-    parser.add_argument("--out", help="directory for audit.csv, a row a rule, and genes.csv")
-    given = parser.parse_args(argv)
     import_tensorflow_quietly()
     audit = audit_labels(given.dataset, given.data_dir)
-    print(format_audit(audit))
+    print(summary(audit))
     if given.out:
-        print()
-        for name, table in (("audit", audit.rules), ("genes", audit.genes)):
-            path = Path(given.out) / f"{name}.csv"
-            write_csv(path, table)
-            print(path)
+        print("", *write_audit(audit, given.out), sep="\n")
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

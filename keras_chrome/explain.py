@@ -6,41 +6,33 @@ NetCDF file.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from keras_chrome.command_line import import_tensorflow_quietly, run_command
+from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import open_study
 from keras_chrome.runs.files import write_netcdf
-from keras_chrome.runs.study import add_study_options, study_options
+from keras_chrome.runs.study import GeneArguments
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from keras_chrome.runs.study import GeneOptions
+
 
 def explain(
-    run_dir: str | Path,
-    *,
-    methods: Sequence[str] | None = None,
-    split: str | None = None,
-    gene: str | None = None,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
+    run_dir: str | Path, *, methods: Sequence[str] | None = None, **genes: Unpack[GeneOptions]
 ) -> xr.Dataset:
     """Compute the importance of every bin of genes, by several methods with their defaults.
 
     Args:
         run_dir: A run directory.
         methods: Names in `keras_chrome.importance.METHODS`; all that the model has if None.
-        split: `train`, `valid`, `test` or `all`; `test` if None, and with a gene any.
-        gene: This one only: Ensembl id or symbol.
-        dataset: A built dataset; the run's own if None. It must have the run's bins.
-        data_dir: Where datasets were built; where the run found its own if None.
-        labels: Label rule; the run's own if None. Genes without such a label are left out.
+        **genes: Which genes: `split`, `gene`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
         A variable (gene, mark, bin) a method, `probability` (gene), and what `Study.to_xarray`
@@ -54,17 +46,11 @@ def explain(
     Example:
         >>> explain("runs/E012", methods=["saliency"], gene="PAX5")["saliency"]
     """
-    from keras_chrome.models.prediction import predict
-
-    study = open_study(
-        run_dir, split=split, gene=gene, dataset=dataset, data_dir=data_dir, labels=labels
-    )
+    study = open_study(run_dir, **genes)
     signal = study.genes.signal
     names = methods_of(study.model) if methods is None else list(dict.fromkeys(methods))
     background = study.background()
-    variables: dict[str, tuple[Any, ...]] = {
-        "probability": ("gene", predict(study.model, signal).probability)
-    }
+    variables: dict[str, tuple[Any, ...]] = {"probability": ("gene", study.prediction.probability)}
     for name in names:
         importance = compute_importance(name, study.model, signal, background=background)
         attributes: dict[str, Any] = {"is_signed": int(METHODS[name].is_signed)}
@@ -78,35 +64,40 @@ def explain(
     return study.to_xarray(variables)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options(GeneArguments):
+    """Options of the command."""
+
+    run: Path = option("run directory", positional=True)
+    methods: tuple[str, ...] | None = option(
+        f"any of {', '.join(METHODS)} (default: all that the model has)",
+        default=None,
+        choices=METHODS,
+        metavar="METHOD",
+    )
+    gene: str | None = option("one gene of any split: Ensembl id or symbol", default=None)
+    out: Path | None = option("file to write (default: RUN/importance-SPLIT.nc)", default=None)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    given = parse(
+        Options,
+        argv,
         prog="python -m keras_chrome.explain",
         description="Compute which bins of which marks a run's predictions rest on, for every "
         "gene of a split or for one gene, and write them as NetCDF.",
     )
-    parser.add_argument("run", help="run directory")
-    parser.add_argument(
-        "--methods",
-        nargs="+",
-        choices=METHODS,
-        metavar="METHOD",
-        help=f"any of {', '.join(METHODS)} (default: all that the model has)",
-    )
-    parser.add_argument("--gene", help="one gene of any split: Ensembl id or symbol")
-    add_study_options(parser)
-    parser.add_argument("--out", help="file to write (default: RUN/importance-SPLIT.nc)")
-    given = parser.parse_args(argv)
     import_tensorflow_quietly()
-    importance = explain(given.run, methods=given.methods, gene=given.gene, **study_options(given))
+    importance = explain(given.run, methods=given.methods, **given.gene_options(given.gene))
     for name, values in importance.items():
         if (error := values.attrs.get("completeness_error")) is not None:
             print(f"{name}: the sums are off by {100 * error:.2f} % of the change in logit")
     name = given.gene or importance.attrs["split"]
-    path = Path(given.out) if given.out else Path(given.run) / f"importance-{name}.nc"
+    path = given.out or given.run / f"importance-{name}.nc"
     write_netcdf(path, importance)
     print(path)
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

@@ -14,6 +14,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let XLA compile without optimizing, which takes half the time and is most of a quick test.
+
+    The slow tests run what a user runs.
+    """
+    if config.option.markexpr == "not slow":
+        os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real REMC data that KERAS_CHROME_REAL_DATA names, or a skip with the reason."""

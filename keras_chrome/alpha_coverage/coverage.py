@@ -8,22 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from keras_chrome.data.orientation import along_transcription
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_study
-from keras_chrome.runs.study import ON_PROBABILITY
-from keras_chrome.runs.validation_mark import read_validation_mark
+from keras_chrome.runs.validation_mark import MARK, VALIDATION_MARK, read_validation_mark
 from keras_chrome.statistics.bootstrap import interval95, mean_profiles
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MARK = "H3K4me3"
-VALIDATION_MARK = "H3K27ac"
+    from keras_chrome.runs.study import GeneOptions
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,8 @@ def alpha_coverage(
     mark: str = MARK,
     validation_mark: str = VALIDATION_MARK,
     validation_dataset: str | None = None,
-    split: str | None = None,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
     seed: int = 0,
+    **genes: Unpack[GeneOptions],
 ) -> AlphaCoverage:
     """Average alpha of a mark, and a validation mark, over expressed genes predicted ON.
 
@@ -85,12 +80,9 @@ def alpha_coverage(
         mark: A mark that it was trained on.
         validation_mark: A mark that it was not trained on.
         validation_dataset: A built dataset that holds it, if the run's own does not.
-        split: `train`, `valid`, `test` or `all`; `test` if None.
-        dataset: A built dataset; the run's own if None. It must have the run's bins.
-        data_dir: Where datasets were built; where the run found its own if None.
-        labels: Label rule, which says what is expressed; the run's own if None. Genes without such
-            a label are left out.
         seed: Seeds the bootstrap.
+        **genes: Which genes: `split`, `dataset`, `data_dir`, `labels`, which says what is
+            expressed, see `GeneOptions`.
 
     Raises:
         InputError: If the run or a dataset is missing, they do not fit each other, the variant has
@@ -103,35 +95,24 @@ def alpha_coverage(
     Example:
         >>> alpha_coverage("runs/E116").correlations
     """
-    from keras_chrome.models.prediction import predict
-
-    study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
-    run, genes = study.run, study.genes
-    if mark not in run.marks:
-        raise InputError(
-            f"Expected a mark that {run.path} was trained on ({', '.join(run.marks)}). Received: "
-            f"mark={mark!r}"
-        )
+    study = open_study(run_dir, **genes)
+    column = study.mark(mark)
     validation = read_validation_mark(
-        study, validation_mark, dataset=validation_dataset, data_dir=data_dir
+        study, validation_mark, dataset=validation_dataset, data_dir=genes.get("data_dir")
     )
-    prediction = predict(study.model, genes.signal)
-    if prediction.alpha is None:
-        raise InputError(
-            f"Expected a variant with attention over bins. Received: model={run.model_name!r}"
-        )
-    is_on = (genes.label == 1) & (prediction.probability >= ON_PROBABILITY)
+    alpha = study.attention("alpha")
+    is_on = (study.genes.label == 1) & study.is_on
     chosen = is_on & validation.has_signal
     if not chosen.any():
         raise InputError(
             f"Expected expressed genes predicted ON, with signal of {validation_mark}, in split "
-            f"{genes.split!r} of {study.dataset.name}. Received: {len(genes)} genes, "
+            f"{study.genes.split!r} of {study.dataset.name}. Received: {len(is_on)} genes, "
             f"{is_on.sum()} of them expressed and predicted ON, {validation.has_signal.sum()} with "
             "that signal; try --split all"
         )
-    on_genes, column = genes.subset(genes.split, chosen), run.marks.index(mark)
+    on_genes = study.genes.subset(study.genes.split, chosen)
     table, correlations = coverage_tables(
-        alpha=along_transcription(prediction.alpha[chosen, column], on_genes),
+        alpha=along_transcription(alpha[chosen, column], on_genes),
         signal=along_transcription(on_genes.signal[:, :, column], on_genes),
         validation=along_transcription(validation.signal[chosen], on_genes),
         bin_start_bp=study.bin_start_bp,
@@ -144,12 +125,12 @@ def alpha_coverage(
         validation_mark=validation_mark,
         validation_dataset=validation.dataset,
         dataset=study.dataset.name,
-        split=genes.split,
-        model=run.model_name,
+        split=on_genes.split,
+        model=study.run.model_name,
         bin_bp=study.dataset.bin_bp,
         num_genes=len(on_genes),
         num_without_signal=int((is_on & ~validation.has_signal).sum()),
-        num_unknown_strand=int(((on_genes.strand == "") & ~on_genes.oriented).sum()),
+        num_unknown_strand=int((~on_genes.has_direction).sum()),
     )
 
 

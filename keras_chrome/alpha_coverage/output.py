@@ -1,10 +1,13 @@
-"""An alpha coverage in words."""
+"""An alpha coverage in words and files."""
+
+from pathlib import Path
 
 from keras_chrome.alpha_coverage.coverage import AlphaCoverage
+from keras_chrome.runs.files import write_csv, write_figure
 
 
-def format_coverage(coverage: AlphaCoverage) -> str:
-    """What was averaged, and the correlations, as text."""
+def summary(coverage: AlphaCoverage) -> str:
+    """What was averaged, and the correlations."""
     lines = [
         f"{coverage.dataset}, {coverage.split} split, {coverage.model}: {coverage.num_genes} genes "
         f"expressed and predicted ON, {coverage.validation_mark} from {coverage.validation_dataset}"
@@ -24,3 +27,15 @@ def format_coverage(coverage: AlphaCoverage) -> str:
             f"{row['r']:.3f}, 95 % interval {row['low']:.3f} to {row['high']:.3f}"
         )
     return "\n".join(lines)
+
+
+def write_alpha_coverage(coverage: AlphaCoverage, stem: Path) -> list[Path]:
+    """Draw a coverage and write its numbers: `stem`.png, .svg, .csv and -correlations.csv."""
+    from keras_chrome.alpha_coverage.figure import draw_alpha_coverage
+
+    suffixes = (".png", ".svg", ".csv", "-correlations.csv")
+    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in suffixes]
+    write_figure(stem, draw_alpha_coverage(coverage))
+    write_csv(files[2], coverage.table)
+    write_csv(files[3], coverage.correlations.rename_axis("profile").reset_index())
+    return files

@@ -1,41 +1,42 @@
 """`python -m keras_chrome.alpha_profile RUN`."""
 
-import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from keras_chrome.alpha_profile.output import format_profile
+from keras_chrome.alpha_profile.output import summary, write_alpha_profile
 from keras_chrome.alpha_profile.profile import alpha_profile
-from keras_chrome.command_line import import_tensorflow_quietly, run_command
-from keras_chrome.runs.files import write_csv, write_figure
-from keras_chrome.runs.study import add_study_options, study_options
+from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.errors import InputError
+from keras_chrome.runs.study import GeneArguments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(GeneArguments):
+    """Options of the command."""
+
+    run: Path = option("run directory, of a variant with attention over bins", positional=True)
+    seed: int = option("seed of the bootstrap", default=0)
+    out: Path | None = option(
+        "stem of the files to write (default: RUN/figures/alpha_profile)", default=None
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
+    given = parse(
+        Options,
+        argv,
         prog="python -m keras_chrome.alpha_profile",
         description="Draw the attention of a run over bins and marks, averaged over the genes "
         "predicted ON and OFF, in the direction of transcription.",
     )
-    parser.add_argument("run", help="run directory, of a variant with attention over bins")
-    add_study_options(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default: 0)")
-    parser.add_argument(
-        "--out", help="stem of the files to write (default: RUN/figures/alpha_profile)"
-    )
-    given = parser.parse_args(argv)
     import_tensorflow_quietly()
-    profile = alpha_profile(given.run, seed=given.seed, **study_options(given))
-    print(format_profile(profile))
-
-    from keras_chrome.alpha_profile.figure import draw_alpha_profile
-
-    stem = Path(given.out) if given.out else Path(given.run) / "figures" / "alpha_profile"
-    write_figure(stem, draw_alpha_profile(profile))
-    write_csv(stem.with_name(f"{stem.name}.csv"), profile.table)
-    print(*(f"{stem}{suffix}" for suffix in (".png", ".svg", ".csv")), sep="\n")
+    profile = alpha_profile(given.run, seed=given.seed, **given.gene_options())
+    print(summary(profile))
+    stem = given.out or given.run / "figures" / "alpha_profile"
+    print(*write_alpha_profile(profile, stem), sep="\n")
 
 
 if __name__ == "__main__":
-    run_command(main)
+    run_command(main, InputError)

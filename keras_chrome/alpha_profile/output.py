@@ -1,11 +1,14 @@
-"""An alpha profile in words."""
+"""An alpha profile in words and files."""
+
+from pathlib import Path
 
 from keras_chrome.alpha_profile.profile import AlphaProfile
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.tables import format_table
 
 
-def format_profile(profile: AlphaProfile) -> str:
-    """What was averaged, where alpha is highest, and beta, as text."""
+def summary(profile: AlphaProfile) -> str:
+    """What was averaged, where alpha is highest, and beta."""
     lines = [
         f"{profile.dataset}, {profile.split} split, {profile.model}: {profile.num_on} genes "
         f"predicted ON, {profile.num_off} OFF"
@@ -30,3 +33,13 @@ def format_profile(profile: AlphaProfile) -> str:
             row["95 % interval"] = (beta["low"].item(), beta["high"].item())
         rows.append(row)
     return "\n".join([*lines, "", format_table(rows), ""])
+
+
+def write_alpha_profile(profile: AlphaProfile, stem: Path) -> list[Path]:
+    """Draw a profile and write its numbers: `stem`.png, `stem`.svg and `stem`.csv."""
+    from keras_chrome.alpha_profile.figure import draw_alpha_profile
+
+    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]
+    write_figure(stem, draw_alpha_profile(profile))
+    write_csv(files[2], profile.table)
+    return files

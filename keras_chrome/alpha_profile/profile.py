@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from keras_chrome.statistics.bootstrap import mean_profiles
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from keras_chrome.runs.study import GeneOptions
 
 
 @dataclass(frozen=True)
@@ -53,23 +55,14 @@ class AlphaProfile:
 
 
 def alpha_profile(
-    run_dir: str | Path,
-    *,
-    split: str | None = None,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
-    seed: int = 0,
+    run_dir: str | Path, *, seed: int = 0, **genes: Unpack[GeneOptions]
 ) -> AlphaProfile:
     """Average alpha, beta and the signal over genes predicted ON (probability >= 0.5) and OFF.
 
     Args:
         run_dir: A run directory, of a variant with attention over bins.
-        split: `train`, `valid`, `test` or `all`; `test` if None.
-        dataset: A built dataset; the run's own if None. It must have the run's bins.
-        data_dir: Where datasets were built; where the run found its own if None.
-        labels: Label rule; the run's own if None. Genes without such a label are left out.
         seed: Seeds the bootstrap.
+        **genes: Which genes: `split`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Raises:
         InputError: If the run or the dataset is missing, they do not fit each other, the variant
@@ -81,26 +74,19 @@ def alpha_profile(
     Example:
         >>> alpha_profile("runs/E012").table
     """
-    from keras_chrome.models.prediction import predict
-
-    study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
-    genes = study.genes
-    prediction = predict(study.model, genes.signal)
-    if prediction.alpha is None:
-        raise InputError(
-            f"Expected a variant with attention over bins. Received: model={study.run.model_name!r}"
-        )
-    is_on = prediction.probability >= ON_PROBABILITY
+    study = open_study(run_dir, **genes)
+    alpha, prediction = study.attention("alpha"), study.prediction
+    is_on = study.is_on
     if not is_on.any():
         raise InputError(
             f"Expected genes predicted ON, with a probability of at least {ON_PROBABILITY}, in "
-            f"split {genes.split!r} of {study.dataset.name}. Received: none of {len(genes)}, the "
-            f"highest probability is {prediction.probability.max():.3f}"
+            f"split {study.genes.split!r} of {study.dataset.name}. Received: none of "
+            f"{len(is_on)}, the highest probability is {prediction.probability.max():.3f}"
         )
     return AlphaProfile(
         table=profile_table(
-            alpha=along_transcription(prediction.alpha, genes, bin_axis=2),
-            signal=along_transcription(genes.signal, genes).swapaxes(1, 2),
+            alpha=along_transcription(alpha, study.genes, bin_axis=2),
+            signal=along_transcription(study.genes.signal, study.genes).swapaxes(1, 2),
             beta=prediction.beta,
             is_on=is_on,
             marks=study.run.marks,
@@ -108,12 +94,12 @@ def alpha_profile(
             seed=seed,
         ),
         dataset=study.dataset.name,
-        split=genes.split,
+        split=study.genes.split,
         model=study.run.model_name,
         bin_bp=study.dataset.bin_bp,
         num_on=int(is_on.sum()),
         num_off=int((~is_on).sum()),
-        num_unknown_strand=int(((genes.strand == "") & ~genes.oriented).sum()),
+        num_unknown_strand=int((~study.genes.has_direction).sum()),
     )
 
 

@@ -1,17 +1,19 @@
-"""A beta map in words."""
+"""A beta map in words and files."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.tables import format_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def format_beta_map(table: pd.DataFrame) -> str:
-    """The genes as text."""
+def summary(table: pd.DataFrame) -> str:
+    """The genes, a line a run."""
     return format_table(
         [
             {
@@ -30,3 +32,13 @@ def format_beta_map(table: pd.DataFrame) -> str:
             for _, row in table.iterrows()
         ]
     )
+
+
+def write_beta_map(table: pd.DataFrame, stem: Path) -> list[Path]:
+    """Draw a map and write its numbers: `stem`.png, `stem`.svg and `stem`.csv."""
+    from keras_chrome.beta_map.figure import draw_beta_map
+
+    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]
+    write_figure(stem, draw_beta_map(table))
+    write_csv(files[2], table)
+    return files

@@ -7,15 +7,17 @@ PNG and SVG, and its numbers as CSV.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run, Study, open_run, open_study
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from keras_chrome.runs.study import DataOptions
 
 GENE = "PAX5"
 ORDERS = ("given", "expression")
@@ -27,9 +29,7 @@ def beta_map(
     genes: Sequence[str] = (GENE,),
     order: str = "given",
     split: str | None = None,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
+    **data: Unpack[DataOptions],
 ) -> pd.DataFrame:
     """Read out beta of genes, whatever their split, in each of several runs.
 
@@ -39,9 +39,7 @@ def beta_map(
             a symbol has in another.
         order: Order of the epigenomes: `given`, or by `expression` of the gene, highest first.
         split: `train`, `valid`, `test` or `all`; any if None, which prefers test.
-        dataset: A built dataset for all runs; each run's own if None.
-        data_dir: Where datasets were built; where each run found its own if None.
-        labels: Label rule; each run's own if None.
+        **data: For all runs, `dataset`, `data_dir`, `labels`, see `DataOptions`.
 
     Returns:
         A row a gene and run: `gene`, as asked for; `gene_id`, `symbol`, `chrom`, `tss`;
@@ -69,11 +67,10 @@ def beta_map(
         raise InputError(
             f"Expected each run once. Received: {', '.join(str(run.path) for run in runs)}"
         )
-    options = {"split": split, "dataset": dataset, "data_dir": data_dir, "labels": labels}
     rows = []
     for gene in dict.fromkeys(genes):
-        studies = _find(gene, runs, options)
-        names = epigenome_names([(study.dataset.name, study.run.path) for study in studies])
+        studies = _find(gene, runs, split, data)
+        names = epigenome_names([(study.dataset.epigenome, study.run.path) for study in studies])
         rows += [
             {"gene": gene, "epigenome": name, **_answer(study)}
             for name, study in zip(names, studies, strict=True)
@@ -85,18 +82,20 @@ def epigenome_names(runs: Sequence[tuple[str, Path]]) -> list[str]:
     """Name epigenomes by their datasets, as far as that tells them apart.
 
     Args:
-        runs: The dataset's name, and the run directory, of each.
+        runs: The dataset's epigenome, and the run directory, of each.
 
     Returns:
-        The dataset's name without `remc/`; followed by the run directory's name where several runs
-        have the dataset, or by its whole path where several have that name, too.
+        The epigenome; followed by the run directory's name where several runs have it, or by its
+        whole path where several have that name, too.
     """
-    names = [dataset.removeprefix("remc/") for dataset, _ in runs]
+    names = [epigenome for epigenome, _ in runs]
     for tails in ([path.name for _, path in runs], [str(path) for _, path in runs]):
         is_shared = [names.count(name) > 1 for name in names]
         names = [
-            f"{dataset.removeprefix('remc/')} ({tail})" if shared else name
-            for name, shared, tail, (dataset, _) in zip(names, is_shared, tails, runs, strict=True)
+            f"{epigenome} ({tail})" if shared else name
+            for name, shared, tail, (epigenome, _) in zip(
+                names, is_shared, tails, runs, strict=True
+            )
         ]
     return names
 
@@ -122,20 +121,20 @@ def ordered(table: pd.DataFrame, order: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _find(gene: str, runs: Sequence[Run], options: Mapping[str, Any]) -> list[Study]:
+def _find(gene: str, runs: Sequence[Run], split: str | None, data: DataOptions) -> list[Study]:
     """The gene in each run."""
     found: dict[Path, Study] = {}
     missed: dict[Path, InputError] = {}
     for run in runs:
         try:
-            found[run.path] = open_study(run.path, gene=gene, **options)
+            found[run.path] = open_study(run.path, gene=gene, split=split, **data)
         except InputError as error:
             missed[run.path] = error
     ids = sorted({str(study.genes.gene_id[0]) for study in found.values()})
     for path, miss in missed.items():
         if len(ids) == 1:
             with contextlib.suppress(InputError):
-                found[path] = open_study(path, gene=ids[0], **options)
+                found[path] = open_study(path, gene=ids[0], split=split, **data)
         if path not in found:
             raise InputError(f"{path}: {miss}")
     return [found[run.path] for run in runs]
@@ -143,23 +142,15 @@ def _find(gene: str, runs: Sequence[Run], options: Mapping[str, Any]) -> list[St
 
 def _answer(study: Study) -> dict[str, Any]:
     """What a run says of its one gene, and what is known of it."""
-    import keras
-
-    run, genes = study.run, study.genes
-    if not (isinstance(study.model, keras.Model) and "beta" in study.model.output):
-        raise InputError(
-            f"Expected variants with attention over marks. Received: {run.path}, "
-            f"model={run.model_name!r}"
-        )
-    # One gene is not worth compiling for.
-    answers = {name: v[0].numpy() for name, v in study.model(genes.signal, training=False).items()}
+    genes = study.genes
+    (beta,) = study.attention("beta")
     return {
         **{name: getattr(genes, name)[0] for name in ("gene_id", "symbol", "chrom", "tss")},
-        "run": str(run.path),
+        "run": str(study.run.path),
         "split": genes.split,
         "label_rule": study.labels,
         "label": int(genes.label[0]),
         "rpkm": float(genes.rpkm[0]),
-        "probability": float(answers["probability"]),
-        **{f"beta_{m}": float(b) for m, b in zip(run.marks, answers["beta"], strict=True)},
+        "probability": float(study.prediction.probability[0]),
+        **{f"beta_{m}": float(b) for m, b in zip(study.run.marks, beta, strict=True)},
     }

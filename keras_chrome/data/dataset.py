@@ -104,6 +104,11 @@ class Genes:
     def __len__(self) -> int:
         return len(self.label)
 
+    @property
+    def has_direction(self) -> np.ndarray:
+        """Whether it is known which way the bins run, bool `(genes,)`."""
+        return (self.strand != "") | self.oriented
+
     def subset(self, split: str, selected: np.ndarray) -> "Genes":
         """The genes at positions, or where a boolean array is true, as a split of that name."""
         columns = {name: getattr(self, name)[selected] for name in _columns()}

@@ -1,4 +1,4 @@
-"""Attention over bins as importance."""
+"""Attention as importance: over bins, or over bins times over marks."""
 
 import keras
 import numpy as np
@@ -26,11 +26,33 @@ def alpha(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np.ndar
 
     Reference: Singh et al., Attend and Predict, NeurIPS 2017, equation 2.
     """
-    (weights,) = attention(model, signal, batch_size, "alpha")
+    (weights,) = _attention(model, signal, batch_size, "alpha")
     return np.swapaxes(weights, 1, 2)
 
 
-def attention(model: Model, signal: np.ndarray, batch_size: int, *names: str) -> list[np.ndarray]:
+def alpha_beta(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np.ndarray:
+    """How much of the gene embedding is looked for in each bin of each mark.
+
+    Unlike alpha, which gives every mark the same sum, it tells marks apart.
+
+    Args:
+        model: From `keras_chrome.load_model`, of a variant with attention over bins and marks.
+        signal: float32 `(genes, bins, marks)`, as measured.
+        batch_size: Genes a batch; the result does not depend on it.
+
+    Returns:
+        alpha x beta, float32 `(genes, bins, marks)`, which sums to one over a gene.
+
+    Raises:
+        InputError: If the model lacks either attention.
+
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, equations 2 and 4.
+    """
+    of_bins, of_marks = _attention(model, signal, batch_size, "alpha", "beta")
+    return np.swapaxes(of_bins * of_marks[:, :, np.newaxis], 1, 2)
+
+
+def _attention(model: Model, signal: np.ndarray, batch_size: int, *names: str) -> list[np.ndarray]:
     """The attention of those names, `alpha` `(genes, marks, bins)` or `beta` `(genes, marks)`.
 
     Raises:

@@ -21,8 +21,8 @@ def answers_in_batches(
 ) -> Iterator[dict[str, np.ndarray]]:
     """Apply a function of a batch to all genes, once for each version of their signal.
 
-    It is compiled once, and runs as `keras_chrome.prediction` runs a model. A terminal sees a
-    progress bar.
+    It is compiled once, and runs as `keras_chrome.models.prediction` runs a model. A terminal sees
+    a progress bar.
 
     Args:
         function: A Keras model that answers a dict, or what is called like one.

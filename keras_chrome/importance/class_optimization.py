@@ -114,7 +114,7 @@ def optimize_class(model: Model, *, recipe: str | Recipe = "smooth") -> np.ndarr
     shape = compiled.inputs[0].shape[1:]
     start = np.random.default_rng(recipe.seed).random((1, *shape), np.float32)
     # Its defaults shake and turn the signal as if it were a picture.
-    (optimized,) = visualizer(
+    optimized: np.ndarray = visualizer(
         _SCORES[recipe.score],
         start,
         input_range=(0.0, recipe.highest),
@@ -122,7 +122,7 @@ def optimize_class(model: Model, *, recipe: str | Recipe = "smooth") -> np.ndarr
         regularizers=[L2(recipe.l2), TotalVariation(recipe.total_variation)],
         steps=recipe.steps,
         optimizer=keras.optimizers.RMSprop(recipe.learning_rate, rho=0.99),
-    ).numpy()
+    ).numpy()[0]
     return optimized
 
 

@@ -31,4 +31,5 @@ def gradient_x_input(model: Model, signal: np.ndarray, *, batch_size: int = 512)
     (answers,) = answers_in_batches(
         logit_gradient(model), [signal], batch_size=batch_size, title="gradient_x_input"
     )
-    return signal * answers["gradient"]
+    product: np.ndarray = signal * answers["gradient"]
+    return product

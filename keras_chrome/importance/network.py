@@ -81,4 +81,4 @@ def to_transformed_gradient(
 
 
 def _takes_log(model: keras.Model) -> bool:
-    return model.get_layer("signal_transform").transform == "log1p"
+    return bool(model.get_layer("signal_transform").transform == "log1p")

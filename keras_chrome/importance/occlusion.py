@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from typing import Literal
 
-import keras
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from keras_chrome.errors import InputError
-from keras_chrome.importance.batches import answers_in_batches
-from keras_chrome.importance.network import Model, logit_answer
+from keras_chrome.importance.network import Model
+from keras_chrome.importance.scores import model_scores
 
 
 def occlusion(
@@ -43,9 +41,9 @@ def occlusion(
         batch_size: Genes a batch; the result does not depend on it.
 
     Returns:
-        float32 `(genes, bins, marks)`: how much the logit falls, or of another model than a network
-        the probability, when the bin's window is occluded; the mean over its windows if they
-        overlap. Negative where the signal speaks for low expression.
+        float32 `(genes, bins, marks)`: how much the logit falls when the bin's window is occluded;
+        the mean over its windows if they overlap. Negative where the signal speaks for low
+        expression. What is the logit of a baseline, `Scores` says.
 
     Raises:
         InputError: If the windows do not fit the region or leave bins out.
@@ -74,12 +72,18 @@ def occlusion(
             occluded[place] = fill[place[-1]]
             yield occluded
 
-    scores = _scores(model, versions(), 1 + len(places), batch_size)
-    whole = next(scores)
+    scores = model_scores(
+        model,
+        versions(),
+        num_versions=1 + len(places),
+        title="occlusion",
+        batch_size=batch_size,
+    )
+    whole = next(scores).logit
     fall = np.zeros(signal.shape, np.float32)
     times = np.zeros((num_bins, num_marks), np.float32)
     for place, score in zip(places, scores, strict=True):
-        fall[place] += (whole - score)[:, np.newaxis, np.newaxis]
+        fall[place] += (whole - score.logit)[:, np.newaxis, np.newaxis]
         times[place[1:]] += 1
     return fall / times
 
@@ -97,21 +101,3 @@ def mark_occlusion(
         float32 `(genes, bins, marks)`, the same in all bins of a mark.
     """
     return occlusion(model, signal, window_bins=signal.shape[1], value=value, batch_size=batch_size)
-
-
-def _scores(
-    model: Model, versions: Iterator[np.ndarray], num_versions: int, batch_size: int
-) -> Iterator[np.ndarray]:
-    """The logits `(genes,)` of each version, or the probabilities of another model."""
-    if not isinstance(model, keras.Model):
-        for version in tqdm(versions, "occlusion", num_versions, disable=None):
-            yield np.asarray(model(version)["probability"])
-        return
-    for answers in answers_in_batches(
-        logit_answer(model),
-        versions,
-        num_versions=num_versions,
-        batch_size=batch_size,
-        title="occlusion",
-    ):
-        yield answers["logit"][:, 0]

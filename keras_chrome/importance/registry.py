@@ -39,7 +39,7 @@ class Method(NamedTuple):
 _HERE = "keras_chrome.importance"
 METHODS = {
     "alpha": Method(f"{_HERE}.alpha:alpha", False, attention=("alpha",)),
-    "alpha_beta": Method(f"{_HERE}.alpha_beta:alpha_beta", False, attention=("alpha", "beta")),
+    "alpha_beta": Method(f"{_HERE}.alpha:alpha_beta", False, attention=("alpha", "beta")),
     "saliency": Method(f"{_HERE}.saliency:saliency", False),
     "smooth_grad": Method(f"{_HERE}.smooth_grad:smooth_grad", False),
     "class_optimization": Method(f"{_HERE}.class_optimization:class_optimization", False),
@@ -75,7 +75,8 @@ def importance_method(name: str) -> Callable[..., np.ndarray]:
     if name not in METHODS:
         raise InputError(f"Expected one of {sorted(METHODS)}. Received: method={name!r}")
     module, function = METHODS[name].function.split(":")
-    return getattr(import_module(module), function)
+    method: Callable[..., np.ndarray] = getattr(import_module(module), function)
+    return method
 
 
 def methods_of(model: Model, *, resolves_bins: bool = False) -> list[str]:

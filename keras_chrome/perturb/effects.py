@@ -7,9 +7,9 @@ without `--mark` a matrix of all marks and pairs of marks.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -22,35 +22,12 @@ from keras_chrome.runs.study import ON_PROBABILITY
 if TYPE_CHECKING:
     import pandas as pd
 
-    from keras_chrome.data import Genes
-    from keras_chrome.importance.network import Model
-
-# A forest of some hundred trees says 0 and 1, of which there are no log-odds.
-_MOST_CERTAIN = 0.999
-
-
-class Scores(NamedTuple):
-    """What a model says of genes, before it is turned into a call.
-
-    Attributes:
-        probability: float64 `(genes,)`, of high expression.
-        logit: float64 `(genes,)`: a network's own; of a baseline, which has none, the log-odds of
-            its probability clipped to [0.001, 0.999].
-    """
-
-    probability: np.ndarray
-    logit: np.ndarray
+    from keras_chrome.importance.scores import Scores
+    from keras_chrome.runs.study import GeneOptions
 
 
 def perturb(
-    run_dir: str | Path,
-    perturbation: Perturbation,
-    *,
-    split: str | None = None,
-    gene: str | None = None,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
+    run_dir: str | Path, perturbation: Perturbation, **genes: Unpack[GeneOptions]
 ) -> pd.DataFrame:
     """Predict genes before and after a mark is changed.
 
@@ -63,11 +40,7 @@ def perturb(
     Args:
         run_dir: A run directory, of a network or a baseline.
         perturbation: What is done to which mark.
-        split: `train`, `valid`, `test` or `all`; `test` if None, and with a gene any.
-        gene: This one only: Ensembl id or symbol.
-        dataset: A built dataset; the run's own if None. It must have the run's bins.
-        data_dir: Where datasets were built; where the run found its own if None.
-        labels: Label rule; the run's own if None. Genes without such a label are left out.
+        **genes: Which genes: `split`, `gene`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
         A row a gene, the largest change of probability first: `gene_id`, `symbol`, `chrom`,
@@ -85,45 +58,33 @@ def perturb(
     """
     import pandas as pd
 
-    study = open_study(
-        run_dir, split=split, gene=gene, dataset=dataset, data_dir=data_dir, labels=labels
-    )
-    mark = _mark_position(study, perturbation.mark)
+    study = open_study(run_dir, **genes)
+    mark = study.mark(perturbation.mark)
     before, after = _scores(study, [(), (mark,)], perturbation)
-    genes = study.genes
+    columns = ("gene_id", "symbol", "chrom", "tss", "strand", "label", "rpkm")
     table = pd.DataFrame(
         {
-            **{name: getattr(genes, name) for name in ("gene_id", "symbol", "chrom", "tss")},
-            **{name: getattr(genes, name) for name in ("strand", "label", "rpkm")},
+            **{name: getattr(study.genes, name) for name in columns},
             "probability_before": before.probability,
             "probability_after": after.probability,
             "change": after.probability - before.probability,
             "logit_change": after.logit - before.logit,
             "is_flipped": _is_high(after) != _is_high(before),
-            "has_direction": _has_direction(genes),
+            "has_direction": study.genes.has_direction,
         }
     )
     return table.sort_values("change", key=abs, ascending=False, kind="stable", ignore_index=True)
 
 
 def perturb_all_marks(
-    run_dir: str | Path,
-    perturbation: Perturbation,
-    *,
-    split: str | None = None,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
+    run_dir: str | Path, perturbation: Perturbation, **genes: Unpack[GeneOptions]
 ) -> pd.DataFrame:
     """Do the same to each mark, and to each pair of marks at once.
 
     Args:
         run_dir: A run directory, of a network or a baseline.
         perturbation: What is done, without a mark.
-        split: As in `perturb`, as are the others.
-        dataset: Likewise.
-        data_dir: Likewise.
-        labels: Likewise.
+        **genes: As in `perturb`.
 
     Returns:
         A row for `mark_a`, `mark_b` (the same where a mark is changed alone) and `predicted`, the
@@ -142,7 +103,7 @@ def perturb_all_marks(
         raise InputError(
             f"Expected no mark: every mark is taken. Received: mark={perturbation.mark!r}"
         )
-    study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
+    study = open_study(run_dir, **genes)
     names = study.run.marks
     # Each mark alone comes first, so that the pairs find what it did.
     single = [(m,) for m in range(len(names))]
@@ -150,7 +111,7 @@ def perturb_all_marks(
     scores = _scores(study, [(), *changed], perturbation)
     before = next(scores)
     was_high = _is_high(before)
-    has_direction = _has_direction(study.genes)
+    has_direction = study.genes.has_direction
     groups = {"all": np.ones_like(was_high), "high": was_high, "low": ~was_high}
     alone: dict[int, np.ndarray] = {}
     rows: list[dict[str, Any]] = []
@@ -188,6 +149,8 @@ def _scores(
     study: Study, changed: Sequence[tuple[int, ...]], perturbation: Perturbation
 ) -> Iterator[Scores]:
     """What the model says of the genes, for each set of marks that is changed at once."""
+    from keras_chrome.importance.scores import model_scores
+
     dataset, genes = study.dataset, study.genes
     bins = perturbation.bins(
         num_bins=dataset.num_bins, bin_bp=dataset.bin_bp, flank_bp=dataset.flank_bp
@@ -202,45 +165,8 @@ def _scores(
             # The same genes are turned once more, and so back.
             yield along_transcription(perturbed, genes)
 
-    return _model_scores(study.model, versions(), len(changed))
-
-
-def _model_scores(
-    model: Model, versions: Iterable[np.ndarray], num_versions: int
-) -> Iterator[Scores]:
-    import keras
-    from scipy.special import expit, logit
-    from tqdm import tqdm
-
-    from keras_chrome.importance.batches import answers_in_batches
-    from keras_chrome.importance.network import logit_answer
-
-    if not isinstance(model, keras.Model):
-        for version in tqdm(versions, "perturb", num_versions, disable=None):
-            probability = np.asarray(model(version)["probability"], np.float64)
-            yield Scores(probability, logit(np.clip(probability, 1 - _MOST_CERTAIN, _MOST_CERTAIN)))
-        return
-    for answers in answers_in_batches(
-        logit_answer(model),
-        versions,
-        num_versions=num_versions,
-        batch_size=512,
-        title="perturb",
-    ):
-        logits = answers["logit"][:, 0].astype(np.float64)
-        yield Scores(expit(logits), logits)
-
-
-def _mark_position(study: Study, mark: str | None) -> int:
-    marks = study.run.marks
-    if mark not in marks:
-        raise InputError(f"Expected one of the run's marks, {', '.join(marks)}. Received: {mark=}")
-    return marks.index(mark)
+    return model_scores(study.model, versions(), num_versions=len(changed), title="perturb")
 
 
 def _is_high(scores: Scores) -> np.ndarray:
     return scores.probability >= ON_PROBABILITY
-
-
-def _has_direction(genes: Genes) -> np.ndarray:
-    return (genes.strand != "") | genes.oriented

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_chrome.perturb.perturbation import Perturbation
+from keras_chrome.runs.files import write_csv, write_figure
 from keras_chrome.runs.study import ON_PROBABILITY
 from keras_chrome.tables import format_table
 
@@ -14,8 +16,24 @@ if TYPE_CHECKING:
 _NUM_SHOWN = 5
 
 
-def format_perturbation(table: pd.DataFrame, perturbation: Perturbation) -> str:
-    """What `perturb` returns as words, and the genes that change most either way."""
+def summary(effects: pd.DataFrame, perturbation: Perturbation) -> str:
+    """What `perturb`, or without a mark `perturb_all_marks`, returns, in words."""
+    return (_of_marks if perturbation.mark is None else _of_genes)(effects, perturbation)
+
+
+def write_perturbation(effects: pd.DataFrame, perturbation: Perturbation, stem: Path) -> Path:
+    """Write what they return as `stem`.csv, and draw it if every mark was changed."""
+    if perturbation.mark is None:
+        from keras_chrome.perturb.figure import draw_perturbation
+
+        write_figure(stem, draw_perturbation(effects))
+    path = stem.with_name(f"{stem.name}.csv")
+    write_csv(path, effects)
+    return path
+
+
+def _of_genes(table: pd.DataFrame, perturbation: Perturbation) -> str:
+    """All genes in words, and those that change most either way."""
     was_high = table["probability_before"] >= ON_PROBABILITY
     num_flipped = [int(table["is_flipped"][group].sum()) for group in (~was_high, was_high)]
     paragraphs = [
@@ -47,8 +65,8 @@ def _shown(gene: pd.Series, title: str) -> dict[str, Any]:
     }
 
 
-def format_matrix(matrix: pd.DataFrame, perturbation: Perturbation) -> str:
-    """What `perturb_all_marks` returns: the single marks, and the pairs that interact most."""
+def _of_marks(matrix: pd.DataFrame, perturbation: Perturbation) -> str:
+    """The single marks, and the pairs that interact most."""
     of_groups = matrix[matrix["predicted"] != "all"]
     is_single = of_groups["mark_a"] == of_groups["mark_b"]
     strongest = of_groups[~is_single].sort_values("interaction", key=abs, ascending=False)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,10 @@ import pandas as pd
 from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.importance import compute_importance, methods_of
-from keras_chrome.models.prediction import Prediction, predict
+from keras_chrome.models.prediction import Prediction
 from keras_chrome.runs import Study, open_study
 from keras_chrome.runs.run import read_metrics
+from keras_chrome.runs.study import DataOptions
 from keras_chrome.statistics.metrics import classification_metrics
 
 
@@ -99,20 +100,12 @@ class CollectedRun:
         return tuple(dict.fromkeys((*self.study.run.marks, *measured)))
 
 
-def collect_runs(
-    run_dirs: Iterable[str | Path],
-    *,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
-) -> list[CollectedRun]:
+def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) -> list[CollectedRun]:
     """Collect what a report says of runs; a run that is named twice counts once.
 
     Args:
         run_dirs: Run directories.
-        dataset: A built dataset for all of them; each run's own if None.
-        data_dir: Where datasets were built; where each run found its own if None.
-        labels: Label rule; each run's own if None.
+        **data: For all runs, `dataset`, `data_dir`, `labels`, see `DataOptions`.
 
     Raises:
         InputError: If a run or a dataset is missing, they do not fit each other, a file is
@@ -124,10 +117,10 @@ def collect_runs(
         # Files first: they are read at once, and the model takes its time.
         history = _read_history(path / "history.csv")
         tables = {finding.name: _read_finding(path, finding) for finding in FINDINGS}
-        study = open_study(path, dataset=dataset, data_dir=data_dir, labels=labels)
+        study = open_study(path, split="test", **data)
         quality = _read_quality(study.dataset.path / "quality" / "quality.json")
         check_classes(study.genes, study.dataset, study.labels)
-        prediction = predict(study.model, study.genes.signal)
+        prediction = study.prediction
         saliency, no_saliency = _saliency(study)
         collected.append(
             CollectedRun(
@@ -196,7 +189,7 @@ def _read_finding(run: Path, finding: Finding) -> pd.DataFrame | None:
 def _read_csv(path: Path, columns: Sequence[str], remedy: str, **options: Any) -> pd.DataFrame:
     """Read columns of a CSV, in this order."""
     try:
-        table = pd.read_csv(path, **options)
+        table: pd.DataFrame = pd.read_csv(path, **options)
     except ValueError as error:
         raise InputError(
             f"Expected a table as CSV. Received: {path} ({' '.join(str(error).split())}); {remedy}"
@@ -213,7 +206,7 @@ def _read_quality(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        quality = json.loads(path.read_text())
+        quality: dict[str, Any] = json.loads(path.read_text())
         # Looked up here, so that a damaged file is told from a bug.
         for name in ("marks", "correlation", "num_genes", "flank_bp", "bin_bp", "warnings"):
             quality[name]

@@ -32,4 +32,4 @@ def _thinned(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
     """Points in order, without those that round to the one before."""
     points = np.round(np.stack([x, y], axis=1), _DECIMALS)
     is_new = np.append(True, (np.diff(points, axis=0) != 0).any(axis=1))
-    return points[is_new].tolist()
+    return list(points[is_new].tolist())

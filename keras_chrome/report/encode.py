@@ -100,7 +100,8 @@ def _pack(layer: Mapping[str, Any], values: np.ndarray) -> bytes:
     by_mark = values.swapaxes(0, 1).astype(np.float64)
     if layer["kind"] == "steps":
         steps = np.rint(by_mark * layer["divisor"]).astype(np.uint16)
-        return (steps & 255).astype(np.uint8).tobytes() + (steps >> 8).astype(np.uint8).tobytes()
+        low, high = ((steps >> bits).astype(np.uint8) for bits in (0, 8))
+        return bytes(low.tobytes() + high.tobytes())
     # The float32 that the page will know, so that rounding counts from there.
     lowest = np.minimum(values.min(axis=2), 0).astype("<f4")
     highest = values.max(axis=2).astype("<f4")
@@ -109,7 +110,7 @@ def _pack(layer: Mapping[str, Any], values: np.ndarray) -> bytes:
     scaled = np.rint(255 * (by_mark - offset) / np.where(span > 0, span, 1))
     levels = scaled.clip(0, 255).astype(np.uint8)
     differences = np.diff(levels, axis=2, prepend=np.uint8(0))
-    return lowest.tobytes() + highest.tobytes() + differences.tobytes()
+    return b"".join(part.tobytes() for part in (lowest, highest, differences))
 
 
 def _compress(content: bytes) -> str:

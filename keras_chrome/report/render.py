@@ -4,6 +4,7 @@ import base64
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from keras_chrome import __version__
 from keras_chrome.report.calibration import calibration_bins, expected_calibration_error
 from keras_chrome.report.collect import FINDINGS, CollectedRun, Finding
 from keras_chrome.report.curves import precision_recall_points, roc_points
@@ -56,7 +56,7 @@ def render_page(runs: Sequence[CollectedRun]) -> str:
     shown = [_shown_run(run, place, marks) for place, run in enumerate(runs)]
     return environment.from_string((here / "page.html").read_text()).render(
         title=f"{', '.join(run.name for run in runs)} - keras-chrome report",
-        version=__version__,
+        version=version("keras-chrome"),
         style=Markup(style),
         style_hash=_hash(style),
         script=Markup(script),

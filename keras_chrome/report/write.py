@@ -4,20 +4,19 @@ As a command: `python -m keras_chrome.report RUN --out report.html`. The page is
 needs no network.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 from keras_chrome.runs.files import atomic_path
 
+if TYPE_CHECKING:
+    from keras_chrome.runs.study import DataOptions
 
-def report(
-    run_dirs: Iterable[str | Path],
-    out: str | Path,
-    *,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
-) -> None:
+
+def report(run_dirs: Iterable[str | Path], out: str | Path, **data: Unpack[DataOptions]) -> None:
     """Write a report on runs as one HTML file.
 
     It shows the quality of the data, learning curves, ROC and precision-recall curves,
@@ -28,9 +27,7 @@ def report(
     Args:
         run_dirs: Run directories; the page switches between them.
         out: The file to write.
-        dataset: A built dataset for all of them; each run's own if None.
-        data_dir: Where datasets were built; where each run found its own if None.
-        labels: Label rule; each run's own if None.
+        **data: For all runs, `dataset`, `data_dir`, `labels`, see `DataOptions`.
 
     Raises:
         InputError: If a run or a dataset is missing, they do not fit each other, or a file is
@@ -42,6 +39,6 @@ def report(
     from keras_chrome.report.collect import collect_runs
     from keras_chrome.report.render import render_page
 
-    page = render_page(collect_runs(run_dirs, dataset=dataset, data_dir=data_dir, labels=labels))
-    with atomic_path(Path(out)) as temporary:
+    page = render_page(collect_runs(run_dirs, **data))
+    with atomic_path(Path(out).expanduser()) as temporary:
         temporary.write_text(page, encoding="utf-8")

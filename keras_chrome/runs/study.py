@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
+from keras_chrome.command_line import option
 from keras_chrome.data.gene_lookup import gene_position, unknown_gene
+from keras_chrome.errors import InputError
 from keras_chrome.runs.run import Run, open_run
 from keras_chrome.vocabulary import LABELS, SPLITS
 
@@ -20,12 +23,71 @@ if TYPE_CHECKING:
 
     from keras_chrome.baselines import Baseline
     from keras_chrome.data import Dataset, Genes
+    from keras_chrome.models.prediction import Prediction
 
 ON_PROBABILITY = 0.5
 """From this probability of high expression on, a gene counts as predicted ON."""
 
 # A gene is looked for in this order: one that no model has seen says most.
 _SPLITS_BY_INTEREST = tuple(reversed(SPLITS))
+
+
+class DataOptions(TypedDict, total=False):
+    """Which data a run is asked about; what is None is as in training.
+
+    Attributes:
+        dataset: A built dataset; the run's own if None. It must have the run's bins.
+        data_dir: Where datasets were built; where the run found its own if None.
+        labels: Label rule; the run's own if None. Genes without such a label are left out.
+    """
+
+    dataset: str | None
+    data_dir: str | Path | None
+    labels: str | None
+
+
+class GeneOptions(DataOptions, total=False):
+    """Which genes a run is asked about: the keyword arguments of all functions that ask.
+
+    Attributes:
+        split: `train`, `valid`, `test` or `all`; `test` if None, and with a gene any.
+        gene: This one only: Ensembl id or symbol.
+    """
+
+    split: str | None
+    gene: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataArguments:
+    """`DataOptions` as options of a command, whose own class inherits them."""
+
+    dataset: str | None = option(
+        "built dataset (default: the run's own)", default=None, group="genes"
+    )
+    data_dir: Path | None = option(
+        "where datasets were built (default: as in training)", default=None, group="genes"
+    )
+    labels: str | None = option(
+        "label rule (default: the run's own)", default=None, group="genes", choices=LABELS
+    )
+
+    def data_options(self) -> DataOptions:
+        """What was given, as arguments of the functions that ask."""
+        return {"dataset": self.dataset, "data_dir": self.data_dir, "labels": self.labels}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneArguments(DataArguments):
+    """`GeneOptions` as options of a command, but for a gene, which not every command takes."""
+
+    split: str | None = option(
+        "genes (default: test)", default=None, group="genes", choices=(*SPLITS, "all")
+    )
+
+    def gene_options(self, gene: str | None = None) -> GeneOptions:
+        """What was given, and a gene, as arguments of the functions that ask."""
+        return {**self.data_options(), "split": self.split, "gene": gene}
 
 
 @dataclass(frozen=True)
@@ -45,6 +107,50 @@ class Study:
     labels: str
     genes: Genes
     model: keras.Model | Baseline
+
+    def mark(self, name: str | None) -> int:
+        """The position of a mark on the last axis of the signal.
+
+        Raises:
+            InputError: If the model was not trained on it.
+        """
+        if name not in self.run.marks:
+            raise InputError(
+                f"Expected a mark that {self.run.path} was trained on "
+                f"({', '.join(self.run.marks)}). Received: mark={name!r}"
+            )
+        return self.run.marks.index(name)
+
+    @cached_property
+    def prediction(self) -> Prediction:
+        """What the model says of the genes; it is asked once."""
+        from keras_chrome.models.prediction import Prediction, predict
+
+        if len(self.genes) > 1:
+            return predict(self.model, self.genes.signal)
+        # One gene is not worth compiling for.
+        answers = self.model(self.genes.signal)
+        return Prediction(**{name: np.asarray(values) for name, values in answers.items()})
+
+    def attention(self, name: Literal["alpha", "beta"]) -> np.ndarray:
+        """The attention of the genes, as `Prediction` has it.
+
+        Raises:
+            InputError: If the variant has none.
+        """
+        values: np.ndarray | None = getattr(self.prediction, name)
+        if values is None:
+            raise InputError(
+                "Expected a variant with attention over "
+                f"{'bins' if name == 'alpha' else 'marks'}. Received: {self.run.path}, "
+                f"model={self.run.model_name!r}"
+            )
+        return values
+
+    @property
+    def is_on(self) -> np.ndarray:
+        """Whether each gene is predicted ON, bool `(genes,)`."""
+        return self.prediction.probability >= ON_PROBABILITY
 
     @property
     def bin_start_bp(self) -> np.ndarray:
@@ -85,8 +191,6 @@ class Study:
         """
         import xarray as xr
 
-        from keras_chrome import __version__
-
         genes = self.genes
         bin_attributes = {"units": "bp", "long_name": "bin start relative to the TSS"}
         return xr.Dataset(
@@ -110,7 +214,7 @@ class Study:
                 "label_rule": self.labels,
                 "variant": self.run.model_name,
                 "bin_bp": self.dataset.bin_bp,
-                "source": f"keras-chrome {__version__}",
+                "source": f"keras-chrome {version('keras-chrome')}",
             },
         )
 
@@ -126,13 +230,8 @@ def open_study(
 ) -> Study:
     """Load a run's model and genes.
 
-    Args:
-        run_dir: A run directory.
-        split: `train`, `valid`, `test` or `all`; `test` if None, and with a gene any.
-        gene: This one only: Ensembl id or symbol.
-        dataset: A built dataset; the run's own if None. It must have the run's bins.
-        data_dir: Where datasets were built; where the run found its own if None.
-        labels: Label rule; the run's own if None. Genes without such a label are left out.
+    The genes are those of `GeneOptions`. Here its names are spelled out, so that an unknown one is
+    refused.
 
     Raises:
         InputError: If the run, the dataset or the gene is missing, or they do not fit each other.
@@ -161,18 +260,3 @@ def _one_gene(run: Run, dataset: Dataset, labels: str, gene: str, splits: Sequen
         np.concatenate([g.symbol for g in looked_through]),
         f"{dataset.name}, {'split ' if len(splits) == 1 else 'splits '}{', '.join(splits)}",
     )
-
-
-def add_study_options(parser: argparse.ArgumentParser, *, splits: bool = True) -> None:
-    """Add the options by which commands name the genes; `study_options` reads them."""
-    if splits:
-        parser.add_argument("--split", choices=(*SPLITS, "all"), help="genes (default: test)")
-    parser.add_argument("--dataset", help="built dataset (default: the run's own)")
-    parser.add_argument("--data-dir", help="where datasets were built (default: as in training)")
-    parser.add_argument("--labels", choices=LABELS, help="label rule (default: the run's own)")
-
-
-def study_options(given: argparse.Namespace) -> dict[str, Any]:
-    """What `add_study_options` added, as arguments of `open_study`."""
-    names = ("split", "dataset", "data_dir", "labels")
-    return {name: getattr(given, name) for name in names if hasattr(given, name)}

@@ -1,7 +1,5 @@
 """A mark that a model was not trained on, to hold its importance against."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,11 +34,7 @@ class ValidationMark(NamedTuple):
 
 
 def read_validation_mark(
-    study: Study,
-    mark: str,
-    *,
-    dataset: str | None = None,
-    data_dir: str | Path | None = None,
+    study: Study, mark: str, *, dataset: str | None = None, data_dir: str | Path | None = None
 ) -> ValidationMark:
     """Read a mark of the study's own dataset, or where that lacks it of another.
 

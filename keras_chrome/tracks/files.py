@@ -57,7 +57,7 @@ def read_chrom_sizes(path: str | Path) -> dict[str, int]:
     Raises:
         InputError: If a line is something else, a name stands twice, or there is none.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     sizes: dict[str, int] = {}
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         if not line.strip() or line.startswith("#"):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -24,11 +24,12 @@ from keras_chrome.tracks.layout import bin_bounds, lay_out, placeable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from keras_chrome.runs.study import GeneOptions
     from keras_chrome.tracks.layout import GenomeLayout
 
 DEFAULT_METHODS = ("alpha", "saliency", "occlusion")
 SIGNAL = "signal"
-_TRACK_METHODS = [name for name, method in METHODS.items() if method.resolves_bins]
+TRACK_METHODS = tuple(name for name, method in METHODS.items() if method.resolves_bins)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Tracks:
         marks: Names of the marks.
         layout: Where the values lie.
         values: float32 `(pieces, marks)` by method, after `signal`, the signal as measured.
-        top_bins: By method, a table of `keras_chrome.top_bins.top_bins`.
+        top_bins: By method, a table of `keras_chrome.tracks.top_bins.top_bins`.
         num_genes: How many genes they are of.
         left_out: How many genes were left out, by reason.
     """
@@ -70,10 +71,7 @@ def tracks(
     num_top: int = 3,
     chrom_sizes: str | Path | None = None,
     genome: str | None = None,
-    split: str | None = None,
-    dataset: str | None = None,
-    data_dir: str | None = None,
-    labels: str | None = None,
+    **genes: Unpack[GeneOptions],
 ) -> Tracks:
     """Compute the importance of every bin of genes and lay it along the genome.
 
@@ -85,10 +83,7 @@ def tracks(
         num_top: How many top bins to keep of a gene and mark.
         chrom_sizes: A file of chromosome sizes; those in the dataset's metadata if None.
         genome: Name of the assembly; the dataset's if None.
-        split: `train`, `valid`, `test` or `all`; `test` if None.
-        dataset: A built dataset; the run's own if None. It must have the run's bins.
-        data_dir: Where datasets were built; where the run found its own if None.
-        labels: Label rule; the run's own if None. Genes without such a label are left out.
+        **genes: Which genes: `split`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
         The tracks; see `GenomeLayout` for what becomes of overlapping gene regions.
@@ -105,41 +100,40 @@ def tracks(
 
     if num_top < 1:
         raise InputError(f"Expected at least one top bin of a gene. Received: num_top={num_top}")
-    study = open_study(run_dir, split=split, dataset=dataset, data_dir=data_dir, labels=labels)
+    study = open_study(run_dir, **genes)
     marks = tuple(study.run.marks if marks is None else dict.fromkeys(marks))
     names = _chosen_methods(study, methods)
     columns = _mark_columns(study, marks)
     sizes = _chrom_sizes(study, chrom_sizes)
     genome = _genome(study, genome)
 
-    genes = study.genes
-    is_placed, left_out = placeable(genes, sizes)
-    left_out[f"without {study.labels} label"] = genes.num_unlabelled
-    genes = genes.subset(genes.split, is_placed)
-    sizes = {chrom: sizes[chrom] for chrom in sorted(set(genes.chrom.tolist()))}
+    is_placed, left_out = placeable(study.genes, sizes)
+    left_out[f"without {study.labels} label"] = study.genes.num_unlabelled
+    placed = study.genes.subset(study.genes.split, is_placed)
+    sizes = {chrom: sizes[chrom] for chrom in sorted(set(placed.chrom.tolist()))}
     bins = {"num_bins": study.dataset.num_bins, "bin_bp": study.dataset.bin_bp}
-    layout = lay_out(genes.chrom, genes.tss, sizes, **bins)
-    start, end = bin_bounds(genes.chrom, genes.tss, sizes, **bins)
+    layout = lay_out(placed.chrom, placed.tss, sizes, **bins)
+    start, end = bin_bounds(placed.chrom, placed.tss, sizes, **bins)
 
-    values = {SIGNAL: layout.values(along_genome(genes.signal, genes)[..., columns])}
+    values = {SIGNAL: layout.values(along_genome(placed.signal, placed)[..., columns])}
     of_methods = {}
     background = study.background()
     for name in names:
-        importance = compute_importance(name, study.model, genes.signal, background=background)
-        importance = along_genome(importance, genes)[..., columns]
+        importance = compute_importance(name, study.model, placed.signal, background=background)
+        importance = along_genome(importance, placed)[..., columns]
         values[name] = layout.values(importance)
-        of_methods[name] = top_bins(importance, genes, marks, start, end, num_top=num_top)
+        of_methods[name] = top_bins(importance, placed, marks, start, end, num_top=num_top)
     return Tracks(
-        name=study.dataset.name.split("/")[-1],
+        name=study.dataset.epigenome,
         model_name=study.run.model_name,
-        label=f"{study.dataset.name}, {genes.split} genes",
+        label=f"{study.dataset.name}, {placed.split} genes",
         genome=genome,
         chrom_sizes=sizes,
         marks=marks,
         layout=layout,
         values=values,
         top_bins=of_methods,
-        num_genes=len(genes),
+        num_genes=len(placed),
         left_out=left_out,
     )
 
@@ -148,26 +142,22 @@ def _chosen_methods(study: Study, methods: Sequence[str] | None) -> list[str]:
     if methods is None:
         has = methods_of(study.model, resolves_bins=True)
         return [name for name in DEFAULT_METHODS if name in has]
-    if unknown := [name for name in methods if name not in _TRACK_METHODS]:
+    if unknown := [name for name in methods if name not in TRACK_METHODS]:
         raise InputError(
-            f"Expected methods that tell bins apart: {', '.join(_TRACK_METHODS)}. Received: "
+            f"Expected methods that tell bins apart: {', '.join(TRACK_METHODS)}. Received: "
             f"methods={', '.join(unknown)}"
         )
     return list(dict.fromkeys(methods))
 
 
 def _mark_columns(study: Study, marks: Sequence[str]) -> list[int]:
-    if unknown := [mark for mark in marks if mark not in study.run.marks]:
-        raise InputError(
-            f"Expected marks that the model reads: {', '.join(study.run.marks)}. Received: "
-            f"marks={', '.join(unknown)}"
-        )
+    columns = [study.mark(mark) for mark in marks]
     if len({safe_name(mark) for mark in marks}) < len(marks):
         raise InputError(
             "Expected marks whose names differ in letters and digits. Received: "
             f"marks={', '.join(marks)}; write them one at a time with --marks"
         )
-    return [study.run.marks.index(mark) for mark in marks]
+    return columns
 
 
 def _chrom_sizes(study: Study, path: str | Path | None) -> dict[str, int]:

@@ -60,7 +60,8 @@ class GenomeLayout:
         total = np.add.reduceat(values[order], first, axis=0, dtype=np.float64)
         num_genes = np.bincount(self.site_of_gene, minlength=len(sites))
         mean = (total / num_genes[:, np.newaxis, np.newaxis]).astype(np.float32)
-        return mean[self.site, self.bin]
+        of_pieces: np.ndarray = mean[self.site, self.bin]
+        return of_pieces
 
 
 def placeable(genes: Genes, chrom_sizes: Mapping[str, int]) -> tuple[np.ndarray, dict[str, int]]:

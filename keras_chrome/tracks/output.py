@@ -1,19 +1,32 @@
-"""The files of tracks: bigWig, BED, a UCSC hub, an IGV session."""
+"""Tracks in words and files: bigWig, BED, a UCSC hub, an IGV session."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from keras_chrome.importance import METHODS
 from keras_chrome.runs.files import atomic_path
 from keras_chrome.tracks.genome_tracks import Tracks
 from keras_chrome.tracks.group import Track, TrackGroup, safe_name
 
-if TYPE_CHECKING:
-    from keras_chrome.tracks.group import TrackGroup
-
 _SIMULATED = "simulated"
+
+
+def summary(of_genes: Tracks) -> str:
+    """What the tracks are of, what was left out, and how many top bins there are."""
+    layout = of_genes.layout
+    num_sites = int(layout.site_of_gene.max()) + 1
+    return "\n".join(
+        [
+            f"{_title(of_genes)}: {of_genes.num_genes:,} genes at {num_sites:,} TSSs of "
+            f"{of_genes.genome}",
+            *(f"genes left out: {n:,} {reason}" for reason, n in of_genes.left_out.items() if n),
+            f"{len(layout):,} bins written of each mark, {layout.num_cut:,} of them cut; "
+            f"{layout.num_hidden:,} left out that nearer genes cover or that lie beyond a "
+            "chromosome's ends",
+            *(f"{method}: {len(bins):,} top bins" for method, bins in of_genes.top_bins.items()),
+        ]
+    )
 
 
 def write_tracks(
@@ -37,7 +50,7 @@ def write_tracks(
     from keras_chrome.tracks.hub import genomes_text, hub_text, track_db_text
     from keras_chrome.tracks.igv_session import igv_session_text
 
-    directory = Path(directory)
+    directory = Path(directory).expanduser()
     groups = _track_groups(of_genes)
     layout, sizes = of_genes.layout, of_genes.chrom_sizes
     sizes_file = f"{of_genes.genome}.chrom.sizes"
@@ -58,7 +71,7 @@ def write_tracks(
     texts = {
         "trackDb.txt": track_db_text(groups),
         "genomes.txt": genomes_text(of_genes.genome),
-        "hub.txt": hub_text(safe_name(of_genes.name), title(of_genes), email),
+        "hub.txt": hub_text(safe_name(of_genes.name), _title(of_genes), email),
         "igv_session.xml": igv_session_text(igv_genome, locus, groups),
     }
     for name, text in texts.items():
@@ -73,7 +86,7 @@ def _track_groups(of_genes: Tracks) -> list[TrackGroup]:
     for name, values in of_genes.values.items():
         is_method = name in of_genes.top_bins
         label = (
-            f"{name.replace('_', ' ')}, {title(of_genes)}"
+            f"{name.replace('_', ' ')}, {_title(of_genes)}"
             if is_method
             else f"measured signal, {of_genes.label}"
         )
@@ -101,6 +114,6 @@ def _track_groups(of_genes: Tracks) -> list[TrackGroup]:
     return groups
 
 
-def title(of_genes: Tracks) -> str:
+def _title(of_genes: Tracks) -> str:
     """What the tracks are of, in words."""
     return f"{of_genes.model_name} on {of_genes.label}"

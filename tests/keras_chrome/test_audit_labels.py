@@ -17,8 +17,8 @@ from keras_chrome.audit_labels import (
     best_threshold,
     candidate_rules,
     decimal_rpkm,
-    format_audit,
     main,
+    summary,
 )
 from keras_chrome.errors import InputError
 
@@ -194,7 +194,7 @@ def test_split_without_genes_has_no_rate(audit: LabelAudit) -> None:
 
 def test_labels_that_need_no_correction(audit: LabelAudit) -> None:
     right = audit.genes.assign(label_published=audit.genes["numeric"])
-    printed = format_audit(audit_genes(right, dataset="remc/hand", median_rpkm=3.5))
+    printed = summary(audit_genes(right, dataset="remc/hand", median_rpkm=3.5))
     assert printed.endswith("Every gene is labelled as by rpkm > median, as numbers.")
 
 

@@ -14,7 +14,7 @@ from keras_chrome.alpha_coverage import alpha_coverage
 from keras_chrome.alpha_coverage import coverage as module
 from keras_chrome.alpha_coverage.__main__ import main
 from keras_chrome.alpha_coverage.coverage import coverage_tables
-from keras_chrome.alpha_coverage.output import format_coverage
+from keras_chrome.alpha_coverage.output import summary
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.models.prediction import Prediction
@@ -74,10 +74,10 @@ def test_a_constant_correlates_with_nothing() -> None:
 
 
 def test_genes_are_expressed_predicted_on_and_run_along_transcription(
-    run_path: Path, data_dir: Path
+    cnn_run_path: Path, data_dir: Path
 ) -> None:
-    coverage = alpha_coverage(run_path, mark="H3K4me1", split="all")
-    run = open_run(run_path)
+    coverage = alpha_coverage(cnn_run_path, mark="H3K4me1", split="all")
+    run = open_run(cnn_run_path)
     genes = run.load_genes("all")
     answers = {name: v.numpy() for name, v in run.load_model()(genes.signal).items()}
     validation = load_genes(open_dataset("remc/small", data_dir), marks=("H3K27ac",)).signal[..., 0]
@@ -104,7 +104,7 @@ def test_genes_are_expressed_predicted_on_and_run_along_transcription(
 
 
 def test_genes_without_the_validation_mark_or_strand_are_counted(
-    run_path: Path, answers: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    cnn_run_path: Path, answers: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read(study: Study, mark: str, **_: Any) -> ValidationMark:
         signal = np.ones(study.genes.signal.shape[:2], np.float32)
@@ -122,52 +122,52 @@ def test_genes_without_the_validation_mark_or_strand_are_counted(
         return dataclasses.replace(study, genes=genes)
 
     open_study = module.open_study
-    monkeypatch.setattr("keras_chrome.runs.validation_mark.read_validation_mark", read)
+    monkeypatch.setattr(module, "read_validation_mark", read)
     monkeypatch.setattr(module, "open_study", without_strands)
     answers()
-    coverage = alpha_coverage(run_path)
+    coverage = alpha_coverage(cnn_run_path)
     # Of 50 genes, 41 are expressed; every third of them has no signal, and 30 have no strand.
     assert (coverage.num_genes, coverage.num_without_signal) == (27, 14)
     assert coverage.num_unknown_strand == 20
     assert coverage.table["validation_sum"].tolist() == [27] * 20
-    text = format_coverage(coverage)
+    text = summary(coverage)
     assert "H3K27ac from remc/other\n14 more are left out: without H3K27ac" in text
     assert "20 of the 27 are of unknown strand" in text
 
 
-def test_what_was_trained_on_does_not_validate(run_path: Path) -> None:
+def test_what_was_trained_on_does_not_validate(cnn_run_path: Path) -> None:
     with pytest.raises(InputError, match=r"not trained on.*validation_mark='H3K4me1'"):
-        alpha_coverage(run_path, validation_mark="H3K4me1")
+        alpha_coverage(cnn_run_path, validation_mark="H3K4me1")
 
 
-def test_unknown_marks_are_refused(run_path: Path) -> None:
+def test_unknown_marks_are_refused(cnn_run_path: Path) -> None:
     with pytest.raises(InputError, match=r"was trained on .*H3K4me3.*mark='H3K27ac'$"):
-        alpha_coverage(run_path, mark="H3K27ac")
+        alpha_coverage(cnn_run_path, mark="H3K27ac")
     with pytest.raises(InputError, match="validation_mark='H3K9ac'"):
-        alpha_coverage(run_path, validation_mark="H3K9ac")
+        alpha_coverage(cnn_run_path, validation_mark="H3K9ac")
 
 
-def test_no_gene_and_no_alpha_are_refused(run_path: Path, answers: Callable[..., None]) -> None:
+def test_no_gene_and_no_alpha_are_refused(cnn_run_path: Path, answers: Callable[..., None]) -> None:
     answers(probability=0.499)
     with pytest.raises(InputError, match=r"predicted ON.*50 genes, 0 of them.*50 with that signal"):
-        alpha_coverage(run_path)
+        alpha_coverage(cnn_run_path)
     answers(has_alpha=False)
-    with pytest.raises(InputError, match=r"over bins\. Received: model='attentive_chrome'$"):
-        alpha_coverage(run_path)
+    with pytest.raises(InputError, match=r"over bins\. Received: .*run, model='cnn_alpha_beta'$"):
+        alpha_coverage(cnn_run_path)
 
 
 def test_writes_figure_and_numbers(
-    run_path: Path, answers: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    cnn_run_path: Path, answers: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers()
-    main([str(run_path), "--mark", "H3K4me1"])
-    stem = run_path / "figures" / "alpha_coverage-H3K4me1"
+    main([str(cnn_run_path), "--mark", "H3K4me1"])
+    stem = cnn_run_path / "figures" / "alpha_coverage-H3K4me1"
     suffixes = (".png", ".svg", ".csv", "-correlations.csv")
     printed = capsys.readouterr().out.splitlines()
     assert printed[-4:] == [f"{stem}{suffix}" for suffix in suffixes]
     assert min(matplotlib.image.imread(f"{stem}.png").shape[:2]) > 800
     assert "<svg" in Path(f"{stem}.svg").read_text()
-    coverage = alpha_coverage(run_path, mark="H3K4me1")
+    coverage = alpha_coverage(cnn_run_path, mark="H3K4me1")
     pd.testing.assert_frame_equal(pd.read_csv(f"{stem}.csv"), coverage.table)
     correlations = pd.read_csv(f"{stem}-correlations.csv", index_col="profile")
     assert correlations.loc["alpha", "r"] == pytest.approx(coverage.correlations.loc["alpha", "r"])

@@ -13,7 +13,7 @@ import pytest
 from keras_chrome.alpha_profile import alpha_profile
 from keras_chrome.alpha_profile import profile as module
 from keras_chrome.alpha_profile.__main__ import main
-from keras_chrome.alpha_profile.output import format_profile
+from keras_chrome.alpha_profile.output import summary
 from keras_chrome.alpha_profile.profile import profile_table
 from keras_chrome.errors import InputError
 from keras_chrome.models.prediction import Prediction
@@ -99,9 +99,9 @@ def test_intervals_are_those_of_the_mean() -> None:
     assert row["high"] - row["mean"] == pytest.approx(half_width, rel=0.15)
 
 
-def test_genes_are_split_by_prediction_and_run_along_transcription(run_path: Path) -> None:
-    profile = alpha_profile(run_path)
-    run = open_run(run_path)
+def test_genes_are_split_by_prediction_and_run_along_transcription(cnn_run_path: Path) -> None:
+    profile = alpha_profile(cnn_run_path)
+    run = open_run(cnn_run_path)
     genes = run.load_genes("test")
     answers = {name: v.numpy() for name, v in run.load_model()(genes.signal).items()}
     answers["signal"] = genes.signal.swapaxes(1, 2)
@@ -123,7 +123,7 @@ def test_genes_are_split_by_prediction_and_run_along_transcription(run_path: Pat
 
 
 def test_genes_of_unknown_strand_are_counted(
-    run_path: Path, answers: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    cnn_run_path: Path, answers: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def without_strands(*args: Any, **options: Any) -> Study:
         study = open_study(*args, **options)
@@ -138,50 +138,52 @@ def test_genes_of_unknown_strand_are_counted(
     open_study = module.open_study
     monkeypatch.setattr(module, "open_study", without_strands)
     answers()
-    profile = alpha_profile(run_path)
+    profile = alpha_profile(cnn_run_path)
     assert profile.num_unknown_strand == 2
-    assert "2 of them are of unknown strand" in format_profile(profile)
+    assert "2 of them are of unknown strand" in summary(profile)
 
 
 def test_half_a_chance_is_on_and_no_gene_on_is_refused(
-    run_path: Path, answers: Callable[..., None]
+    cnn_run_path: Path, answers: Callable[..., None]
 ) -> None:
     answers(probability=0.5)
-    profile = alpha_profile(run_path)
+    profile = alpha_profile(cnn_run_path)
     assert (profile.num_on, profile.num_off) == (50, 0)
     assert set(profile.table["prediction"]) == {"ON"}
     answers(probability=0.499)
     with pytest.raises(InputError, match=r"predicted ON.*Received: none of 50, .* is 0\.499$"):
-        alpha_profile(run_path)
+        alpha_profile(cnn_run_path)
 
 
-def test_models_without_beta_or_without_alpha(run_path: Path, answers: Callable[..., None]) -> None:
+def test_models_without_beta_or_without_alpha(
+    cnn_run_path: Path, answers: Callable[..., None]
+) -> None:
     answers(has_beta=False)
-    assert set(alpha_profile(run_path).table["quantity"]) == {"alpha", "signal"}
+    assert set(alpha_profile(cnn_run_path).table["quantity"]) == {"alpha", "signal"}
     answers(has_alpha=False)
-    with pytest.raises(InputError, match=r"over bins\. Received: model='attentive_chrome'$"):
-        alpha_profile(run_path)
+    with pytest.raises(InputError, match=r"over bins\. Received: .*run, model='cnn_alpha_beta'$"):
+        alpha_profile(cnn_run_path)
 
 
 def test_writes_figure_and_numbers(
-    run_path: Path, answers: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    cnn_run_path: Path, answers: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers()
-    main([str(run_path), "--split", "valid"])
+    main([str(cnn_run_path), "--split", "valid"])
     printed = capsys.readouterr().out.splitlines()
-    stem = run_path / "figures" / "alpha_profile"
+    stem = cnn_run_path / "figures" / "alpha_profile"
     assert printed[-3:] == [f"{stem}{suffix}" for suffix in (".png", ".svg", ".csv")]
-    assert printed[0].startswith("remc/small, valid split, attentive_chrome: ")
+    assert printed[0].startswith("remc/small, valid split, cnn_alpha_beta: ")
     assert min(matplotlib.image.imread(f"{stem}.png").shape[:2]) > 800
     assert "<svg" in Path(f"{stem}.svg").read_text()
     written = pd.read_csv(f"{stem}.csv").astype({"bin_start_bp": "Int64"})
-    pd.testing.assert_frame_equal(written, alpha_profile(run_path, split="valid").table)
+    pd.testing.assert_frame_equal(written, alpha_profile(cnn_run_path, split="valid").table)
 
 
 def test_text_names_the_highest_bin() -> None:
     table = tiny_table()
     profile = module.AlphaProfile(table, "remc/tiny", "test", "attentive_chrome", 100, 2, 1, 0)
-    lines = format_profile(profile).splitlines()
+    lines = summary(profile).splitlines()
     assert lines[0].endswith("2 genes predicted ON, 1 OFF")
     assert not any("unknown strand" in line for line in lines)
     assert lines[3].split() == ["H3K4me3", "ON", "0.7000", "0", "0.2000", "0.1000-0.3000"]

@@ -20,13 +20,19 @@ from keras_chrome.runs import Study, open_run
 
 
 @pytest.fixture
+def run_path(cnn_run_path: Path) -> Path:
+    """A run of a network that compiles in no time."""
+    return cnn_run_path
+
+
+@pytest.fixture
 def other_run(run_path: Path) -> Path:
     """A run on the same dataset with another, untrained, model of four marks."""
     other = Path(shutil.copytree(run_path, run_path.parent / "other"))
     marks = open_run(other).marks[:0:-1]
     _edit_model(other, marks=marks)
     run = open_run(other)
-    run.save_model(build_model("attentive_chrome", marks=run.marks, num_bins=20))
+    run.save_model(build_model("cnn_alpha_beta", marks=run.marks, num_bins=20))
     return other
 
 
@@ -58,7 +64,7 @@ def test_what_a_run_says_of_genes_of_any_split(run_path: Path) -> None:
 def test_marks_go_by_name(run_path: Path, other_run: Path) -> None:
     genes = open_run(run_path).load_genes("test")
     table = beta_map([other_run, run_path], genes=[str(genes.gene_id[0])])
-    assert table["epigenome"].tolist() == ["small (other)", "small (run)"]
+    assert table["epigenome"].tolist() == ["small (other)", "small (cnn-run)"]
     columns = [name for name in table.columns if name.startswith("beta_")]
     run = open_run(other_run)
     assert columns == [*(f"beta_{mark}" for mark in run.marks), "beta_H3K27me3"]
@@ -117,7 +123,7 @@ def test_a_missing_gene_names_the_run_and_the_nearest(run_path: Path) -> None:
 def test_runs_that_do_not_fit_are_refused(run_path: Path, other_run: Path) -> None:
     gene = str(open_run(run_path).load_genes("test").gene_id[0])
     with pytest.raises(InputError, match="each run once"):
-        beta_map([run_path, run_path.parent / "other" / ".." / "run"], genes=[gene])
+        beta_map([run_path, run_path.parent / "other" / ".." / "cnn-run"], genes=[gene])
     with pytest.raises(InputError, match=r"one of \('given', 'expression'\).*order='rpkm'"):
         beta_map([run_path], genes=[gene], order="rpkm")
     _edit_model(other_run, variant="lstm_alpha")

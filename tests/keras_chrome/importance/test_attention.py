@@ -3,8 +3,7 @@
 import keras
 import numpy as np
 
-from keras_chrome.importance.alpha import alpha
-from keras_chrome.importance.alpha_beta import alpha_beta
+from keras_chrome.importance.alpha import alpha, alpha_beta
 
 
 def test_alpha_is_the_models_and_sums_to_one_over_bins(

@@ -19,7 +19,7 @@ from keras_chrome.models import logit_model
 
 
 def test_raises_the_logit_less_its_penalties(model: keras.Model, signal: np.ndarray) -> None:
-    recipe = Recipe(steps=200)
+    recipe = Recipe(steps=100)
 
     def goal(genes: np.ndarray) -> np.ndarray:
         penalty = L2(recipe.l2)(genes) + TotalVariation(recipe.total_variation)(genes)
@@ -37,7 +37,7 @@ def test_finds_the_optimum_of_a_linear_model(
     linear_model: keras.Model, linear_weights: np.ndarray
 ) -> None:
     # The logit less l2 x |signal|^2 is highest at weights / (2 x l2), no signal being negative.
-    recipe = Recipe(l2=0.1, total_variation=0.0, learning_rate=0.02, steps=400)
+    recipe = Recipe(l2=0.1, total_variation=0.0, learning_rate=0.05, steps=100)
     optimized = optimize_class(linear_model, recipe=recipe)
     np.testing.assert_allclose(optimized, np.maximum(linear_weights, 0) / 0.2, atol=0.05)
 
@@ -48,7 +48,7 @@ def test_total_variation_lowers_the_highest_bins_of_a_ramp(
 ) -> None:
     # Without it the marks rise to 3.5 and 4. What lowers the last bin's step lowers the sum by
     # 0.2 a unit, and no other bin: by 0.2 / (2 x l2) = 1 in each mark.
-    recipe = Recipe(l2=0.1, total_variation=total_variation, learning_rate=0.02, steps=400)
+    recipe = Recipe(l2=0.1, total_variation=total_variation, learning_rate=0.05, steps=100)
     optimized = optimize_class(linear_model, recipe=recipe)
     assert np.abs(np.diff(optimized, axis=0)).sum() == pytest.approx(variation, abs=0.15)
 

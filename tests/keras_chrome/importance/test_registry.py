@@ -6,6 +6,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from scipy.special import logit
 
 from keras_chrome.baselines import Baseline, build_baseline
 from keras_chrome.errors import InputError
@@ -74,9 +75,12 @@ def test_a_baseline_can_be_occluded(method: str, baseline: Baseline, signal: np.
         emptied[:, 5, 1] = 0
     else:
         emptied[:, :, 1] = 0
-    fall = baseline(signal)["probability"] - baseline(emptied)["probability"]
-    assert np.abs(fall).max() > 0.01
-    np.testing.assert_allclose(importance[:, 5, 1], fall, atol=1e-6)
+    before, after = (
+        logit(np.clip(baseline(s)["probability"].astype(float), 0.001, 0.999))
+        for s in (signal, emptied)
+    )
+    assert np.abs(before - after).max() > 0.01
+    np.testing.assert_allclose(importance[:, 5, 1], before - after, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from keras_chrome.errors import InputError
 from keras_chrome.perturb import Perturbation, perturb, perturb_all_marks, perturb_signal
 from keras_chrome.perturb.__main__ import main
-from keras_chrome.perturb.output import format_matrix, format_perturbation
+from keras_chrome.perturb.output import summary
 from keras_chrome.runs import open_study
 
 REGION = {"num_bins": 20, "bin_bp": 500, "flank_bp": 5000}
@@ -87,8 +87,8 @@ def test_perturbed_signal_by_hand(perturbation: Perturbation, expected: list[flo
     np.testing.assert_array_equal(signal, whole)
 
 
-def test_downstream_is_to_the_left_of_genes_on_the_minus_strand(run_path: Path) -> None:
-    study = open_study(run_path)
+def test_downstream_is_to_the_left_of_genes_on_the_minus_strand(cnn_run_path: Path) -> None:
+    study = open_study(cnn_run_path)
     genes = study.genes
     is_minus = genes.strand == "-"
     assert 0 < is_minus.sum() < len(genes)
@@ -97,14 +97,14 @@ def test_downstream_is_to_the_left_of_genes_on_the_minus_strand(run_path: Path) 
     by_hand[~is_minus, 10:, 3] = 0
     by_hand[is_minus, :10, 3] = 0
     expected = study.model(by_hand)["probability"].numpy()
-    table = perturb(run_path, Perturbation(mark="H3K4me3", scale=0, from_bp=0))
+    table = perturb(cnn_run_path, Perturbation(mark="H3K4me3", scale=0, from_bp=0))
     found = table.set_index("gene_id")["probability_after"][genes.gene_id]
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_rows_are_genes_before_and_after(run_path: Path) -> None:
-    study = open_study(run_path)
-    table = perturb(run_path, Perturbation(mark="H3K4me3", scale=3))
+def test_rows_are_genes_before_and_after(cnn_run_path: Path) -> None:
+    study = open_study(cnn_run_path)
+    table = perturb(cnn_run_path, Perturbation(mark="H3K4me3", scale=3))
     assert sorted(table["gene_id"]) == sorted(study.genes.gene_id)
     before = study.model(study.genes.signal)["probability"].numpy()
     by_id = table.set_index("gene_id").loc[study.genes.gene_id]
@@ -171,15 +171,15 @@ def test_a_matrix_agrees_with_its_genes_and_groups(baseline_path: Path) -> None:
         assert found["share_to_low"] == pytest.approx(to_low.mean())
 
 
-def test_a_pair_is_both_marks_at_once(run_path: Path) -> None:
-    study = open_study(run_path)
+def test_a_pair_is_both_marks_at_once(cnn_run_path: Path) -> None:
+    study = open_study(cnn_run_path)
     signals = [study.genes.signal.copy() for _ in range(4)]
     signals[1][..., 0] = signals[3][..., 0] = 0
     signals[2][..., 3] = signals[3][..., 3] = 0
     none, first, second, both = (
         logit(study.model(s)["probability"].numpy().astype(float)) for s in signals
     )
-    matrix = perturb_all_marks(run_path, Perturbation(scale=0))
+    matrix = perturb_all_marks(cnn_run_path, Perturbation(scale=0))
     found = _row(matrix, "H3K27me3", "H3K4me3", "all")
     assert found["logit_change"] == pytest.approx((both - none).mean(), abs=1e-4)
     interaction = (both - none) - (first - none) - (second - none)
@@ -195,7 +195,9 @@ def _row(matrix: pd.DataFrame, mark_a: str, mark_b: str, predicted: str) -> pd.S
 
 
 def test_an_unknown_mark_lists_the_known_ones(baseline_path: Path) -> None:
-    with pytest.raises(InputError, match=r"H3K27me3, .*H3K9me3\. Received: mark='H3K4'"):
+    with pytest.raises(
+        InputError, match=r"trained on \(H3K27me3, .*H3K9me3\)\. Received: mark='H3K4'"
+    ):
         perturb(baseline_path, Perturbation(mark="H3K4", scale=0))
     with pytest.raises(InputError, match="mark=None"):
         perturb(baseline_path, Perturbation(scale=0))
@@ -219,14 +221,17 @@ def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
         }
     )
     for directed in (
-        Perturbation(shift_bins=1),
-        Perturbation(scale=0, from_bp=0),
-        Perturbation(scale=0, from_bp=-500, to_bp=1000),
+        Perturbation(mark="H3K4me3", shift_bins=1),
+        Perturbation(mark="H3K4me3", scale=0, from_bp=0),
+        Perturbation(mark="H3K4me3", scale=0, from_bp=-500, to_bp=1000),
     ):
-        text = format_perturbation(table, directed)
+        text = summary(table, directed)
         assert "2 genes of unknown strand" in text
-    for undirected in (Perturbation(scale=0), Perturbation(scale=0, from_bp=-500, to_bp=500)):
-        text = format_perturbation(table, undirected)
+    for undirected in (
+        Perturbation(mark="H3K4me3", scale=0),
+        Perturbation(mark="H3K4me3", scale=0, from_bp=-500, to_bp=500),
+    ):
+        text = summary(table, undirected)
         assert "unknown strand" not in text
     assert "1 of 1 predicted low become high, 1 of 2 predicted high become low" in text
     up, down = text.split("\n\n")[1:]
@@ -286,7 +291,7 @@ def test_a_matrix_of_one_mark_has_no_pairs() -> None:
             for predicted in ("all", "high", "low")
         ]
     )
-    text = format_matrix(matrix, Perturbation(shift_bins=1))
+    text = summary(matrix, Perturbation(shift_bins=1))
     table, note = text.split("\n\n")
     assert len(table.splitlines()) == 3
     assert note.startswith("1 genes")

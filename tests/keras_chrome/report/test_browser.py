@@ -19,10 +19,10 @@ PHONE = {"width": 375, "height": 812, "deviceScaleFactor": 2, "mobile": True}
 
 
 @pytest.fixture(scope="module")
-def runs(_trained: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def runs(_trained_cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two runs on the same genes; the second was compared with H3K27ac."""
     path = tmp_path_factory.mktemp("compared")
-    runs = [Path(shutil.copytree(_trained, path / name)) for name in ("one", "two")]
+    runs = [Path(shutil.copytree(_trained_cnn, path / name)) for name in ("one", "two")]
     finding = FINDINGS[0]
     (runs[1] / finding.name).mkdir()
     (runs[1] / finding.name / f"{finding.name}.csv").write_text(

@@ -16,7 +16,6 @@ import pytest
 
 from keras_chrome.data import open_dataset, read_columns
 from keras_chrome.errors import InputError
-from keras_chrome.fit import FitConfig, fit
 from keras_chrome.report import report
 from keras_chrome.report.__main__ import main
 from keras_chrome.report.collect import FINDINGS, _names, _saliency
@@ -100,21 +99,29 @@ def with_quality(data_dir: Path, to: Path, **changes: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def hostile_run(_trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hostile_run(_trained_cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with findings, whose name and methods would like to be markup."""
     path = tmp_path_factory.mktemp("hostile") / "run<img src=x onerror=alert(1)>"
-    shutil.copytree(_trained, path)
+    shutil.copytree(_trained_cnn, path)
     with_findings(path, method=HOSTILE)
     return path
 
 
 @pytest.fixture(scope="module")
-def page(hostile_run: Path, data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Page:
+def page(
+    hostile_run: Path,
+    _fitted_baseline: Path,
+    data_dir: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Page:
     """A report on that run, named twice, and on a baseline, whose dataset has its quality."""
     path = tmp_path_factory.mktemp("report")
     data = with_quality(data_dir, path / "data", warnings=[f"look at {HOSTILE}"])
-    options: dict[str, Any] = {"dataset": "remc/small", "data_dir": str(data)}
-    fit(FitConfig(**options, run_dir=str(path / "baseline"), model="logistic_regression"))
+    shutil.copytree(_fitted_baseline, path / "baseline")
+    file = path / "baseline" / "config.json"
+    config = json.loads(file.read_text())
+    config["options"]["data_dir"] = str(data)
+    file.write_text(json.dumps(config))
     again = hostile_run / ".." / hostile_run.name
     report([hostile_run, path / "baseline", again], path / "report.html")
     return Page((path / "report.html").read_text())
@@ -220,13 +227,13 @@ def test_a_baseline_lacks_attention_saliency_and_epochs(page: Page) -> None:
 
 
 def test_without_the_extra_there_is_no_saliency(
-    run_path: Path, monkeypatch: pytest.MonkeyPatch
+    cnn_run_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: Any, **__: Any) -> None:
         raise ModuleNotFoundError("No module named 'tf_keras_vis'", name="tf_keras_vis.saliency")
 
     monkeypatch.setattr("keras_chrome.report.collect.compute_importance", fails)
-    saliency, reason = _saliency(open_study(run_path))
+    saliency, reason = _saliency(open_study(cnn_run_path))
     assert saliency is None
     assert reason.endswith("pip install 'keras-chrome[explain]'")
 
@@ -246,18 +253,18 @@ def test_runs_of_one_name_are_told_apart() -> None:
         ("history.csv", "", r"Expected a table as CSV.*history\.csv \(No columns.*\); train"),
     ],
 )
-def test_damaged_files_are_named(run_path: Path, file: str, content: str, message: str) -> None:
-    (run_path / file).parent.mkdir(exist_ok=True)
-    (run_path / file).write_text(content)
+def test_damaged_files_are_named(cnn_run_path: Path, file: str, content: str, message: str) -> None:
+    (cnn_run_path / file).parent.mkdir(exist_ok=True)
+    (cnn_run_path / file).write_text(content)
     with pytest.raises(InputError, match=message):
-        report([run_path], run_path / "report.html")
-    assert not (run_path / "report.html").exists()
+        report([cnn_run_path], cnn_run_path / "report.html")
+    assert not (cnn_run_path / "report.html").exists()
 
 
-def test_damaged_quality_is_named(run_path: Path, data_dir: Path, tmp_path: Path) -> None:
+def test_damaged_quality_is_named(cnn_run_path: Path, data_dir: Path, tmp_path: Path) -> None:
     data = with_quality(data_dir, tmp_path / "data", marks=[{"mark": "H3K4me3"}])
     with pytest.raises(InputError, match=r"Received: .*quality\.json \(KeyError: 'mean_signal'\)"):
-        report([run_path], tmp_path / "report.html", data_dir=str(data))
+        report([cnn_run_path], tmp_path / "report.html", data_dir=str(data))
 
 
 def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,5 +275,5 @@ def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     )
     main(["a", "b", "--out", "report.html", "--labels", "published"])
     options = {"dataset": None, "data_dir": None, "labels": "published"}
-    assert asked == [((["a", "b"], "report.html"), options)]
+    assert asked == [(((Path("a"), Path("b")), Path("report.html")), options)]
     assert capsys.readouterr().out == "report.html\n"

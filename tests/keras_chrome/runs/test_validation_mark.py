@@ -13,8 +13,8 @@ from keras_chrome.runs.validation_mark import read_validation_mark
 
 
 @pytest.fixture
-def study(run_path: Path) -> Study:
-    return open_study(run_path, split="test")
+def study(cnn_run_path: Path) -> Study:
+    return open_study(cnn_run_path, split="test")
 
 
 def without_the_mark(study: Study) -> Study:

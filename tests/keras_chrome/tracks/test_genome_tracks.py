@@ -26,6 +26,12 @@ Change = Callable[..., None]
 
 
 @pytest.fixture
+def run_path(cnn_run_path: Path) -> Path:
+    """A run of a network that compiles in no time."""
+    return cnn_run_path
+
+
+@pytest.fixture
 def change(monkeypatch: pytest.MonkeyPatch) -> Change:
     """Changes genes, or the dataset's metadata, behind a run's back."""
 

@@ -1,0 +1,62 @@
+"""What any model says of versions of genes, on one scale."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from scipy.special import expit, logit
+from tqdm import tqdm
+
+from keras_chrome.importance.batches import answers_in_batches
+from keras_chrome.importance.network import Model, logit_answer
+
+# A forest of some hundred trees says 0 and 1, of which there are no log-odds.
+_MOST_CERTAIN = 0.999
+
+
+class Scores(NamedTuple):
+    """What a model says of genes, before it is turned into a call.
+
+    Attributes:
+        probability: float64 `(genes,)`, of high expression.
+        logit: float64 `(genes,)`: a network's own; of another model, which has none, the log-odds
+            of its probability clipped to [0.001, 0.999].
+    """
+
+    probability: np.ndarray
+    logit: np.ndarray
+
+
+def model_scores(
+    model: Model,
+    versions: Iterable[np.ndarray],
+    *,
+    num_versions: int,
+    title: str,
+    batch_size: int = 512,
+) -> Iterator[Scores]:
+    """Score all genes, once for each version of their signal.
+
+    Args:
+        model: From `keras_chrome.load_model`, a network or a baseline; or any function from
+            signal to a dict with `probability` `(genes,)`.
+        versions: As of `answers_in_batches`, as are the others.
+        num_versions: Likewise.
+        title: Likewise.
+        batch_size: Likewise; a baseline answers all genes at once.
+    """
+    if isinstance(model, keras.Model):
+        for answers in answers_in_batches(
+            logit_answer(model),
+            versions,
+            num_versions=num_versions,
+            batch_size=batch_size,
+            title=title,
+        ):
+            logits = answers["logit"][:, 0].astype(np.float64)
+            yield Scores(expit(logits), logits)
+        return
+    for version in tqdm(versions, title, num_versions, disable=None):
+        probability = np.asarray(model(version)["probability"], np.float64)
+        yield Scores(probability, logit(np.clip(probability, 1 - _MOST_CERTAIN, _MOST_CERTAIN)))
