@@ -187,9 +187,7 @@ def run_command(
         main: The command.
         *mistakes: What it raises where the user can mend something.
     """
-    from keras_chrome.errors import InputError  # TRANSITIONAL
-
-    expected: tuple[type[Exception], ...] = (*mistakes, OSError, InputError)
+    expected: tuple[type[Exception], ...] = (*mistakes, OSError)
     try:
         code = main(None)
     except expected as error:
@@ -231,51 +229,3 @@ def import_tensorflow_quietly() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-
-
-# TRANSITIONAL: goes once every command uses `parse`.
-def add_options(
-    parser: argparse.ArgumentParser, config_class: type, *, leave_out: Collection[str] = ()
-) -> None:
-    """Add an option for each field of a dataclass made with `option`, but for some.
-
-    Options that are not given leave no attribute behind, so that the dataclass stays the one
-    place that holds the defaults.
-    """
-    hints = typing.get_type_hints(config_class)
-    for field in dataclasses.fields(config_class):
-        if field.name in leave_out:
-            continue
-        metadata = dict(field.metadata)
-        if "help" not in metadata:
-            continue
-        help_text = metadata.pop("help")
-        for ours in ("positional", "aliases", "group"):
-            metadata.pop(ours)
-        kind, is_many = _scalar_type(hints[field.name])
-        if kind is bool:
-            metadata["action"] = argparse.BooleanOptionalAction
-        else:
-            metadata["type"] = kind
-        if is_many:
-            metadata["nargs"] = "+"
-        required = field.default is dataclasses.MISSING
-        if not required and field.default is not None:
-            default: Any = field.default
-            help_text += f" (default: {' '.join(map(str, default)) if is_many else default})"
-        parser.add_argument(
-            "--" + field.name.replace("_", "-"),
-            default=argparse.SUPPRESS,
-            required=required,
-            help=help_text,
-            **metadata,
-        )
-
-
-def _scalar_type(hint: Any) -> tuple[type, bool]:
-    """The type of an option's values, and whether it takes several."""
-    if typing.get_origin(hint) is types.UnionType:
-        (hint,) = (a for a in typing.get_args(hint) if a is not types.NoneType)
-    if typing.get_origin(hint) is tuple:
-        return typing.get_args(hint)[0], True
-    return hint, False

@@ -107,7 +107,7 @@ class Genes:
     @property
     def has_direction(self) -> np.ndarray:
         """Whether it is known which way the bins run, bool `(genes,)`."""
-        return (self.strand != "") | self.oriented
+        return np.asarray((self.strand != "") | self.oriented)
 
     def subset(self, split: str, selected: np.ndarray) -> "Genes":
         """The genes at positions, or where a boolean array is true, as a split of that name."""
