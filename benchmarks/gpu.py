@@ -1,8 +1,8 @@
 """Training attentive_chrome in each precision on whatever device is there, a GPU for choice.
 
-With KERAS_BACKEND=jax it needs Keras and JAX alone, and PyTorch for the reference. Every side trains
-in a process of its own, an epoch when told to, so that all take turns on the same device; genes,
-their order and the learning rate are the same for all, and lie on the device beforehand:
+With KERAS_BACKEND=jax it needs Keras and JAX alone, and PyTorch for the reference. Every side
+trains in a process of its own, an epoch when told to, so that all take turns on the same device;
+genes, their order and the learning rate are the same for all, and lie on the device beforehand:
 
 - fused: the project's recurrence; on TensorFlow with the training step of `fit`.
 - stock: the same with one `keras.layers.LSTM` a mark and direction, which is cuDNN on a GPU.
