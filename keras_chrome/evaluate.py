@@ -18,8 +18,8 @@ from keras_chrome.errors import InputError
 from keras_chrome.runs import open_run
 from keras_chrome.runs.files import write_csv, write_json
 from keras_chrome.runs.run import read_metrics
+from keras_chrome.runs.study import DataArguments
 from keras_chrome.tables import format_table
-from keras_chrome.vocabulary import LABELS
 
 if TYPE_CHECKING:
     from keras_chrome.data import Genes
@@ -115,15 +115,10 @@ def summary(metrics: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(DataArguments):
     """Options of the command."""
 
     run: Path = option("run directory", positional=True)
-    dataset: str | None = option("built dataset (default: the run's own)", default=None)
-    data_dir: Path | None = option(
-        "where datasets were built (default: as in training)", default=None
-    )
-    labels: str | None = option("label rule (default: the run's own)", default=None, choices=LABELS)
     out: Path | None = option(
         "directory for the results (default: the run directory)", default=None
     )
@@ -138,13 +133,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Measure how well a run predicts the validation and test genes.",
     )
     import_tensorflow_quietly()
-    metrics = evaluate(
-        given.run,
-        dataset=given.dataset,
-        data_dir=given.data_dir,
-        labels=given.labels,
-        out=given.out,
-    )
+    metrics = evaluate(given.run, out=given.out, **given.data_options())
     print(summary(metrics))
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keras_chrome.alpha_coverage.coverage import AlphaCoverage
-from keras_chrome.runs.files import write_csv, write_figure
+from keras_chrome.runs.files import write_outputs
 
 
 def summary(coverage: AlphaCoverage) -> str:
@@ -33,9 +33,9 @@ def write_alpha_coverage(coverage: AlphaCoverage, stem: Path) -> list[Path]:
     """Draw a coverage and write its numbers: `stem`.png, .svg, .csv and -correlations.csv."""
     from keras_chrome.alpha_coverage.figure import draw_alpha_coverage
 
-    suffixes = (".png", ".svg", ".csv", "-correlations.csv")
-    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in suffixes]
-    write_figure(stem, draw_alpha_coverage(coverage))
-    write_csv(files[2], coverage.table)
-    write_csv(files[3], coverage.correlations.rename_axis("profile").reset_index())
-    return files
+    correlations = coverage.correlations.rename_axis("profile").reset_index()
+    return write_outputs(
+        stem.parent,
+        figures={stem.name: draw_alpha_coverage(coverage)},
+        tables={stem.name: coverage.table, f"{stem.name}-correlations": correlations},
+    )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keras_chrome.alpha_profile.profile import AlphaProfile
-from keras_chrome.runs.files import write_csv, write_figure
+from keras_chrome.runs.files import write_outputs
 from keras_chrome.tables import format_table
 
 
@@ -39,7 +39,5 @@ def write_alpha_profile(profile: AlphaProfile, stem: Path) -> list[Path]:
     """Draw a profile and write its numbers: `stem`.png, `stem`.svg and `stem`.csv."""
     from keras_chrome.alpha_profile.figure import draw_alpha_profile
 
-    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]
-    write_figure(stem, draw_alpha_profile(profile))
-    write_csv(files[2], profile.table)
-    return files
+    figures, tables = {stem.name: draw_alpha_profile(profile)}, {stem.name: profile.table}
+    return write_outputs(stem.parent, figures=figures, tables=tables)

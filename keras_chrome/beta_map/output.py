@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_chrome.runs.files import write_csv, write_figure
+from keras_chrome.runs.files import write_outputs
 from keras_chrome.tables import format_table
 
 if TYPE_CHECKING:
@@ -38,7 +38,5 @@ def write_beta_map(table: pd.DataFrame, stem: Path) -> list[Path]:
     """Draw a map and write its numbers: `stem`.png, `stem`.svg and `stem`.csv."""
     from keras_chrome.beta_map.figure import draw_beta_map
 
-    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg", ".csv")]
-    write_figure(stem, draw_beta_map(table))
-    write_csv(files[2], table)
-    return files
+    figures, tables = {stem.name: draw_beta_map(table)}, {stem.name: table}
+    return write_outputs(stem.parent, figures=figures, tables=tables)

@@ -18,7 +18,6 @@ from keras_chrome.data.orientation import along_transcription
 from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import open_study
-from keras_chrome.runs.study import ON_PROBABILITY
 from keras_chrome.runs.validation_mark import MARK, VALIDATION_MARK, read_validation_mark
 from keras_chrome.statistics.bootstrap import (
     interval95,
@@ -162,16 +161,12 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
         data_dir=config.data_dir,
         labels=config.labels,
     )
-    if config.mark not in study.run.marks:
-        raise InputError(
-            f"Expected a mark of {study.run.path} ({', '.join(study.run.marks)}). Received: "
-            f"mark={config.mark!r}"
-        )
+    column = study.mark(config.mark)
     validation = read_validation_mark(
         study, config.validation_mark, dataset=config.validation_dataset, data_dir=config.data_dir
     )
     study, coverage = _genes_on(study, validation, config)
-    genes, column = study.genes, study.run.marks.index(config.mark)
+    genes = study.genes
     background = study.background()
 
     def profile(values: np.ndarray) -> np.ndarray:
@@ -183,9 +178,8 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
     for method in config.methods or methods_of(study.model, resolves_bins=True):
         values = compute_importance(method, study.model, genes.signal, background=background)
         importance[method] = profile(values[:, :, column])
-    epigenome = study.dataset.name.removeprefix("remc/")
     return [
-        Row(str(run_dir), epigenome, study.run.model_name, method, *correlation)
+        Row(str(run_dir), study.dataset.epigenome, study.run.model_name, method, *correlation)
         for method, values in importance.items()
         for correlation in correlations(
             values, profile(coverage), signal=signal, distance_bp=distance, seed=config.seed
@@ -197,9 +191,7 @@ def _genes_on(
     study: Study, validation: ValidationMark, config: CompareConfig
 ) -> tuple[Study, np.ndarray]:
     """The genes to compare, and the signal of the validation mark there."""
-    from keras_chrome.models.prediction import predict
-
-    is_on = predict(study.model, study.genes.signal).probability >= ON_PROBABILITY
+    is_on = study.is_on
     rows = np.flatnonzero(is_on & validation.has_signal)
     if not len(rows):
         raise InputError(

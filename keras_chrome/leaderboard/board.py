@@ -82,7 +82,14 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
     """
     import pandas as pd
 
-    from keras_chrome.leaderboard import models as comparison
+    from keras_chrome.leaderboard.models import (
+        EpigenomeRow,
+        ModelRow,
+        PairedTestRow,
+        epigenome_rows,
+        model_rows,
+        paired_test_rows,
+    )
 
     runs, left_out = find_finished_runs(paths)
     check_belong_together(runs)
@@ -92,9 +99,9 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
             epigenome: _measure(of_epigenome)
             for epigenome, of_epigenome in _grouped(of_group, lambda run: run.epigenome).items()
         }
-        of_epigenomes = comparison.epigenome_rows(measurements)
-        of_models = comparison.model_rows(of_epigenomes, reference)
-        of_tests = comparison.paired_test_rows(measurements, [row.model for row in of_models])
+        of_epigenomes = epigenome_rows(measurements)
+        of_models = model_rows(of_epigenomes, reference)
+        of_tests = paired_test_rows(measurements, [row.model for row in of_models])
         models += [(*group, *row) for row in of_models]
         epigenomes += [(*group, *row) for row in of_epigenomes]
         tests += [(*group, *row) for row in of_tests]
@@ -104,9 +111,9 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
         return pd.DataFrame(rows, columns=columns).astype(types)
 
     return Leaderboard(
-        table(comparison.ModelRow, models, num_improved="Int64"),
-        table(comparison.EpigenomeRow, epigenomes),
-        table(comparison.PairedTestRow, tests, num_genes="Int64"),
+        table(ModelRow, models, num_improved="Int64"),
+        table(EpigenomeRow, epigenomes),
+        table(PairedTestRow, tests, num_genes="Int64"),
         left_out,
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_chrome.perturb.perturbation import Perturbation
-from keras_chrome.runs.files import write_csv, write_figure
+from keras_chrome.runs.files import write_outputs
 from keras_chrome.runs.study import ON_PROBABILITY
 from keras_chrome.tables import format_table
 
@@ -23,13 +23,12 @@ def summary(effects: pd.DataFrame, perturbation: Perturbation) -> str:
 
 def write_perturbation(effects: pd.DataFrame, perturbation: Perturbation, stem: Path) -> Path:
     """Write what they return as `stem`.csv, and draw it if every mark was changed."""
+    figures = {}
     if perturbation.mark is None:
         from keras_chrome.perturb.figure import draw_perturbation
 
-        write_figure(stem, draw_perturbation(effects))
-    path = stem.with_name(f"{stem.name}.csv")
-    write_csv(path, effects)
-    return path
+        figures[stem.name] = draw_perturbation(effects)
+    return write_outputs(stem.parent, figures=figures, tables={stem.name: effects})[-1]
 
 
 def _of_genes(table: pd.DataFrame, perturbation: Perturbation) -> str:
