@@ -76,7 +76,7 @@ def test_marks_go_by_name(run_path: Path, other_run: Path) -> None:
 
 def test_names_are_as_short_as_they_can_be() -> None:
     runs = {"a/one": "E003", "a/two": "E116", "b/two": "E116", "a/three": "E123", "four": "E123"}
-    named = epigenome_names([(f"remc/{name}", Path(path)) for path, name in runs.items()])
+    named = epigenome_names([(name, Path(path)) for path, name in runs.items()])
     assert named == ["E003", "E116 (a/two)", "E116 (b/two)", "E123 (three)", "E123 (four)"]
 
 

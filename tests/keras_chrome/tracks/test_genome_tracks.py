@@ -67,12 +67,14 @@ def test_what_is_written_is_what_explain_says_of_the_nearest_gene(
         for mark in expected["mark"].values:
             values = expected[name].sel(mark=mark).values
             found = records(out / f"{name}.{mark}.bw")
-            for c, start, end, value in found:
-                distance = np.where(chrom == c, abs((start + end) / 2 - tss), np.inf)
-                gene = int(distance.argmin())
-                bin_ = (start - (tss[gene] - BIN_BP * NUM_BINS // 2)) // BIN_BP
-                assert 0 < end - start <= BIN_BP
-                assert value == pytest.approx(values[gene, bin_], rel=1e-4, abs=1e-7)
+            c, start, end, value = (
+                np.array(column)[:, np.newaxis] for column in zip(*found, strict=True)
+            )
+            distance = np.where(chrom == c, abs((start + end) / 2 - tss), np.inf)
+            gene = distance.argmin(axis=1)
+            bin_ = (start[:, 0] - (tss[gene] - BIN_BP * NUM_BINS // 2)) // BIN_BP
+            assert ((end - start > 0) & (end - start <= BIN_BP)).all()
+            np.testing.assert_allclose(value[:, 0], values[gene, bin_], rtol=1e-4)
             assert len(found) > 0.9 * values.size
 
 
@@ -115,7 +117,7 @@ def test_the_command_writes_what_hub_and_session_name(
     printed = capsys.readouterr().out.splitlines()
     assert printed[-1] == str(out)
     assert printed[-2] == "8 bigWig files, 11 others"
-    assert re.match(r"attentive_chrome on remc/small, test genes: 50 genes at 50 TSSs", printed[0])
+    assert re.match(r"cnn_alpha_beta on remc/small, test genes: 50 genes at 50 TSSs", printed[0])
     groups = ("signal", "alpha", "saliency", "occlusion")
     data = {f"{g}.{m}.bw" for g in groups for m in ("H3K4me3", "H3K27me3")}
     bins = {f"{g}.top_bins.{suffix}" for g in groups[1:] for suffix in ("bed", "bb")}
@@ -194,7 +196,7 @@ def test_methods_that_the_model_has_not_are_no_default(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"marks": ["H3K27ac"]}, r"marks that the model reads: H3K27me3.*marks=H3K27ac"),
+        ({"marks": ["H3K27ac"]}, r"a mark that .*run was trained on \(H3K27me3.*mark='H3K27ac'$"),
         ({"methods": ["mark_occlusion"]}, r"tell bins apart: alpha.*methods=mark_occlusion"),
         ({"num_top": 0}, "num_top=0"),
     ],
