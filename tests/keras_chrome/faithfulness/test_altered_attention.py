@@ -78,4 +78,7 @@ def test_no_altered_attention_is_the_model(model, copy, signal: np.ndarray) -> N
         alter(copy, ["beta"], seed=seed)
         assert np.abs(copy(signal)["probability"] - model(signal)["probability"]).max() > 1e-4
         alter(copy, [], seed=seed)
-        np.testing.assert_allclose(copy(signal)["probability"], model(signal)["probability"])
+        # The copy attends in operations of its own, which round in their own order.
+        np.testing.assert_allclose(
+            copy(signal)["probability"], model(signal)["probability"], rtol=1e-6
+        )
