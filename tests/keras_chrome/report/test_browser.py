@@ -233,7 +233,8 @@ def test_dark_mode_by_system_and_by_choice(reader: Reader) -> None:
     assert reader.ask(background) == rgb(LIGHT_THEME.paper)
     reader.emulate(prefers_color_scheme="dark")
     assert reader.ask(background) == rgb(DARK_THEME.paper)
-    assert reader.find("#theme").get_attribute("aria-pressed") == "true"
+    # The page hears of the system's change after its colours have changed.
+    reader.wait("document.querySelector('#theme').getAttribute('aria-pressed') === 'true'")
     reader.find("#theme").click()
     assert reader.ask(background) == rgb(LIGHT_THEME.paper)
 
