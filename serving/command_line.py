@@ -85,7 +85,8 @@ def parse_given(
     Those not given are not in it, so that the dataclasses stay the one place that holds defaults.
 
     Args:
-        *options_classes: Dataclasses; fields that were not made with `option` are no options.
+        *options_classes: Dataclasses; fields that were not made with `option` are no options, and a
+            name that stands in several is the first one's.
         argv: As in `parse`.
         prog: As in `parse`.
         description: As in `parse`.
@@ -96,11 +97,13 @@ def parse_given(
     """
     parser = _Parser(prog=prog, description=description)
     groups: dict[str, argparse._ArgumentGroup] = {}
+    taken = set(leave_out)
     for options_class in options_classes:
         hints = typing.get_type_hints(options_class)
         for field in dataclasses.fields(options_class):
-            if "help" not in field.metadata or field.name in leave_out:
+            if "help" not in field.metadata or field.name in taken:
                 continue
+            taken.add(field.name)
             names, argument = _argument(field, hints[field.name])
             target: argparse._ActionsContainer = parser
             if heading := field.metadata["group"]:

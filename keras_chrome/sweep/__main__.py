@@ -8,18 +8,8 @@ from collections.abc import Sequence
 from keras_chrome.command_line import parse_given, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.fit.config import PRESETS, FitConfig, PresetOption
-from keras_chrome.sweep.config import FIT_OPTIONS, SweepConfig
+from keras_chrome.sweep.config import FIT_OPTIONS, SET_BY_SWEEP, SweepConfig
 from keras_chrome.sweep.runs import sweep
-
-# The options of `fit` but for those that a sweep sets itself.
-_FitOptions = dataclasses.make_dataclass(
-    "_FitOptions",
-    [
-        (f.name, f.type, dataclasses.field(default=f.default, metadata=f.metadata))
-        for f in dataclasses.fields(FitConfig)
-        if f.name in FIT_OPTIONS
-    ],
-)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,11 +22,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _parse(argv: Sequence[str] | None) -> SweepConfig:
     given = parse_given(
-        *(SweepConfig, PresetOption, _FitOptions),
+        *(SweepConfig, PresetOption, FitConfig),
         argv=argv,
         prog="python -m keras_chrome.sweep",
         description="Train models x datasets x label rules x seeds, and rank the models. The same "
         "command again goes on where it was broken off.",
+        leave_out=SET_BY_SWEEP - {field.name for field in dataclasses.fields(SweepConfig)},
     )
     fit_options = dict(PRESETS.get(given.pop("preset", None), {}))
     if "labels" in fit_options:

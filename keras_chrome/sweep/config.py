@@ -17,8 +17,8 @@ RUN_NAME = "{labels}/{epigenome}/{model}/seed-{seed}"
 """What a run is called below `runs/` and `logs/` of a sweep's folder."""
 
 # The options of `fit` that a sweep sets itself; all others are the same in every run.
-_SET_BY_SWEEP = ("dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite")
-FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - set(_SET_BY_SWEEP)
+SET_BY_SWEEP = {"dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite"}
+FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - SET_BY_SWEEP
 
 
 @dataclass(frozen=True)
