@@ -40,7 +40,8 @@ def option(
     """A dataclass field that is also an option of a command.
 
     What a user types follows from the field's type: several values for a tuple, `--no-NAME` too
-    for a bool, one of its words for a Literal, and a `~` that is expanded for a Path.
+    for a bool, one of its words for a Literal, in any spelling that `as_spelled` knows, and a `~`
+    that is expanded for a Path.
 
     Args:
         help_text: The option's help.
@@ -144,6 +145,8 @@ def _argument(field: dataclasses.Field[Any], hint: Any) -> tuple[list[str], dict
         argument.setdefault("type", _expanded if kind is Path else kind)
         if choices:
             argument.setdefault("choices", choices)
+        if known := argument.get("choices"):
+            argument["type"] = _one_of(known, argument["type"])
     is_positional = argument.pop("positional")
     if is_many:
         argument.setdefault("nargs", "*" if is_positional and not is_required else "+")
@@ -175,6 +178,31 @@ def _values(hint: Any) -> tuple[type, tuple[str, ...], bool]:
 
 def _expanded(text: str) -> Path:
     return Path(text).expanduser()
+
+
+def _one_of(words: Collection[str], read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: as_spelled(read(text), words)
+
+
+def as_spelled(word: str, words: Collection[str]) -> str:
+    """A word as the known ones are spelled: `Median` is `median`, `deep-chrome` `deep_chrome`.
+
+    Args:
+        word: What was given.
+        words: The known ones.
+
+    Returns:
+        The one that differs from it in capitals, `-` and `_` alone; if there is none, or more than
+        one, the word itself.
+    """
+    if word in words:
+        return word
+    alike = [known for known in words if _folded(known) == _folded(word)]
+    return alike[0] if len(alike) == 1 else word
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace("-", "_")
 
 
 def run_command(
