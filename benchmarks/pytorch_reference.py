@@ -22,6 +22,7 @@ import numpy as np
 
 from keras_chrome.command_line import option, parse, run_command
 from keras_chrome.errors import InputError
+from keras_chrome.vocabulary import CORE_MARKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,7 +50,10 @@ def read(dataset_name: str, data_dir: Path | None) -> list[Genes]:
     from keras_chrome.data import load_genes, open_dataset
 
     dataset = open_dataset(dataset_name, data_dir)
-    return [load_genes(dataset, split, labels="published") for split in ("train", "valid", "test")]
+    return [
+        load_genes(dataset, split, marks=CORE_MARKS, labels="published")
+        for split in ("train", "valid", "test")
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -4,18 +4,22 @@ from keras_chrome.data.dataset import (
     Dataset,
     Genes,
     check_classes,
+    check_each_once,
     epigenome_of,
     load_genes,
     open_dataset,
     read_columns,
+    split_title,
 )
 
 __all__ = [
     "Dataset",
     "Genes",
     "check_classes",
+    "check_each_once",
     "epigenome_of",
     "load_genes",
     "open_dataset",
     "read_columns",
+    "split_title",
 ]

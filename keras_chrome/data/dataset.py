@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from keras_chrome.command_line import as_spelled
 from keras_chrome.errors import InputError
-from keras_chrome.vocabulary import CORE_MARKS, SPLITS
+from keras_chrome.vocabulary import LABELS, SPLITS
 
 _LABEL_FEATURE = {"median": "label", "published": "label_published"}
+_BUILDER = "remc"
+_INFO_FILE = "dataset_info.json"
+_MOST_LISTED = 20
 _GENE_FEATURES = ("gene_id", "symbol", "chrom", "tss", "strand", "rpkm", "oriented")
 
 
@@ -45,6 +49,26 @@ class Dataset:
     def epigenome(self) -> str:
         """`E012` of `remc/E012`."""
         return epigenome_of(self.name)
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.name!r}, {len(self.marks)} marks x {self.num_bins} bins)"
+
+    def find_marks(self, names: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Marks by their names, in any spelling that `as_spelled` knows; all if None.
+
+        Raises:
+            InputError: If a mark is not in the dataset, stands twice, or none is named.
+        """
+        if names is None:
+            return self.marks
+        found = tuple(as_spelled(name, self.marks) for name in names)
+        if missing := [mark for mark in found if mark not in self.marks]:
+            raise InputError(
+                f"Expected marks that {self.name} holds ({', '.join(self.marks)}). "
+                f"Received: marks={', '.join(missing)}"
+            )
+        check_each_once(found)
+        return found
 
     def description(self) -> dict[str, Any]:
         """What a run keeps of its dataset, as JSON."""
@@ -104,6 +128,10 @@ class Genes:
     def __len__(self) -> int:
         return len(self.label)
 
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.signal.shape[1:]))
+        return f"Genes({self.split!r}, {len(self)} genes, signal of {shape})"
+
     @property
     def has_direction(self) -> np.ndarray:
         """Whether it is known which way the bins run, bool `(genes,)`."""
@@ -124,11 +152,30 @@ def epigenome_of(dataset: str) -> str:
     return dataset.rpartition("/")[2]
 
 
+def split_title(scheme: str, dataset: Dataset) -> str:
+    """A split scheme in words: whose splits are `dataset`, or `random split`."""
+    if scheme != "dataset":
+        return f"{scheme} split"
+    is_published = dataset.metadata.get("source") == "published"
+    return "published split" if is_published else "the dataset's split"
+
+
+def check_each_once(marks: Sequence[str]) -> None:
+    """See that no mark stands twice, and that there is one.
+
+    Raises:
+        InputError: If not.
+    """
+    if not marks or len(set(marks)) < len(marks):
+        raise InputError(f"Expected each mark once, and at least one. Received: marks={marks}")
+
+
 def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """Find a built dataset.
 
     Args:
-        name: `remc/E012`, or the folder of a built version.
+        name: `remc/E012`, or `E012` for short; or a folder: the dataset's, whose newest version it
+            is, or a version's.
         data_dir: Where datasets were built; TFDS's default if None.
 
     Raises:
@@ -136,20 +183,8 @@ def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     """
     import tensorflow_datasets as tfds
 
-    path = Path(name).expanduser()
-    if not (path / "dataset_info.json").is_file():
-        root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
-        versions = sorted(
-            (p.parent for p in (root / name).glob("*/dataset_info.json")),
-            key=lambda p: [int(n) for n in p.name.split(".") if n.isdigit()],
-        )
-        if not versions:
-            raise InputError(
-                f"Expected a built dataset in {root / name}. Received: dataset={name!r}, "
-                f"data_dir={str(root)!r}. Build it with `tfds build remc --config "
-                f"{path.name} --data_dir {root}`"
-            )
-        path = versions[-1]
+    root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    path = _built_folder(name, root)
     info = tfds.builder_from_directory(path).info
     metadata = dict(info.metadata or {})
     try:
@@ -167,6 +202,41 @@ def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
             f"Expected a dataset built by tfds_remc, with {error.args[0]} in its metadata. "
             f"Received: {path}"
         ) from None
+
+
+def _built_folder(name: str, root: Path) -> Path:
+    """The folder of a dataset's version."""
+    folder = Path(name).expanduser()
+    if (folder / _INFO_FILE).is_file():
+        return folder
+    for place in (root / name, root / _BUILDER / name, folder):
+        if versions := _versions(place):
+            return versions[-1]
+    built = {f"{p.parts[-4]}/{p.parts[-3]}" for p in root.absolute().glob(f"*/*/*/{_INFO_FILE}")}
+    full_name = name if "/" in name else f"{_BUILDER}/{name}"
+    if (spelled := as_spelled(full_name, built)) in built:
+        return _versions(root / spelled)[-1]
+    raise InputError(
+        f"Expected a built dataset in {root} ({_listed(built)}). Received: dataset={name!r}, "
+        f"data_dir={str(root)!r}. Build it with `tfds build {_BUILDER} --config {folder.name} "
+        f"--data_dir {root}`, or name another --data-dir"
+    )
+
+
+def _versions(folder: Path) -> list[Path]:
+    """The folders of a dataset's versions, the newest last; a version's own folder is its."""
+    if (folder / _INFO_FILE).is_file():
+        return [folder]
+    folders = [path.parent for path in folder.glob(f"*/{_INFO_FILE}")]
+    return sorted(folders, key=lambda p: [int(n) for n in p.name.split(".") if n.isdigit()])
+
+
+def _listed(built: set[str]) -> str:
+    if not built:
+        return "there is none"
+    names = sorted(built)[:_MOST_LISTED]
+    more = f" and {len(built) - len(names)} more" if len(built) > len(names) else ""
+    return f"there are {', '.join(names)}{more}"
 
 
 def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
@@ -205,7 +275,7 @@ def load_genes(
     dataset: Dataset,
     split: str = "all",
     *,
-    marks: Sequence[str] = CORE_MARKS,
+    marks: Sequence[str] | None = None,
     labels: str = "median",
 ) -> Genes:
     """Read the labelled genes of a split of the dataset.
@@ -213,25 +283,24 @@ def load_genes(
     Args:
         dataset: From `open_dataset`.
         split: `train`, `valid` or `test`, as the dataset has them, or `all`.
-        marks: Marks to read, by name, in the order wanted.
+        marks: Marks to read, by name, in the order wanted; all of the dataset if None.
         labels: `median`, high if rpkm > the epigenome's median as numbers, or `published`, the
             label in the authors' file.
 
     Raises:
-        InputError: If the split or a mark is not in the dataset, or the split is empty.
+        InputError: If the split or a mark is not in the dataset, the split is empty, or the label
+            rule is unknown.
     """
+    marks, rule = dataset.find_marks(marks), as_spelled(labels, LABELS)
+    if rule not in LABELS:
+        raise InputError(f"Expected one of {LABELS}. Received: labels={labels!r}")
     if split == "all":
         parts = [load_genes(dataset, name, marks=marks, labels=labels) for name in SPLITS]
         columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in _columns()}
         return Genes("all", num_unlabelled=sum(p.num_unlabelled for p in parts), **columns)
 
-    if missing := [m for m in marks if m not in dataset.marks]:
-        raise InputError(
-            f"Expected marks that {dataset.name} holds ({', '.join(dataset.marks)}). "
-            f"Received: marks={', '.join(missing)}"
-        )
     columns = read_columns(dataset, split)
-    label = columns[_LABEL_FEATURE[labels]]
+    label = columns[_LABEL_FEATURE[rule]]
     labelled = label >= 0
     order = [dataset.marks.index(m) for m in marks]
     columns = {name: columns[name][labelled] for name in ("signal", *_GENE_FEATURES)}

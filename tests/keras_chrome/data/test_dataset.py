@@ -1,5 +1,7 @@
 """Reading built datasets."""
 
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,64 @@ def test_array_record_reads_the_same_genes(data_dir: Path, tmp_path: Path) -> No
 def test_missing_dataset_says_how_to_build_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"tfds build remc --config E012 --data_dir"):
         open_dataset("remc/E012", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "remc/small",
+        "small",
+        "remc/small/",
+        "Remc/SMALL",
+        "remc/small/1.0.0",
+        "{data_dir}/remc/small",
+        "{data_dir}/remc/small/",
+        "{data_dir}/remc/small/1.0.0",
+        "{data_dir}/remc/small/1.0.0/",
+    ],
+)
+def test_a_dataset_has_many_names(data_dir: Path, name: str) -> None:
+    expected = open_dataset("remc/small", data_dir)
+    assert open_dataset(name.format(data_dir=data_dir), data_dir) == expected
+
+
+def test_a_folder_is_found_from_where_one_is(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(data_dir.parent)
+    folder = f"{data_dir.name}/remc/small"
+    assert open_dataset(folder, tmp_path).name == "remc/small"
+    assert open_dataset("remc/small", data_dir.name).path == Path(folder, "1.0.0")
+
+
+def test_the_newest_version_is_taken(data_dir: Path, tmp_path: Path) -> None:
+    for version in ("1.9.0", "1.10.0"):
+        shutil.copytree(data_dir / "remc" / "small" / "1.0.0", tmp_path / "remc/small" / version)
+    assert open_dataset("small", tmp_path).path.name == "1.10.0"
+    assert open_dataset(str(tmp_path / "remc" / "small")).path.name == "1.10.0"
+
+
+def test_an_unknown_dataset_lists_those_there_are(data_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\(there are remc/small\)\. Received: dataset='E012'"):
+        open_dataset("E012", data_dir)
+    with pytest.raises(InputError, match=r"\(there is none\)\. Received: dataset='E012'"):
+        open_dataset("E012", tmp_path)
+    for name in (str(tmp_path), ".", "..", "/", "remc", "*", "remc/*"):
+        with pytest.raises(InputError, match=re.escape(f"dataset={name!r}")):
+            open_dataset(name, tmp_path)
+
+
+def test_a_dataset_and_genes_are_one_short_line(data_dir: Path) -> None:
+    dataset = open_dataset("remc/small", data_dir)
+    assert repr(dataset) == "Dataset('remc/small', 6 marks x 20 bins)"
+    assert repr(load_genes(dataset, "test")) == "Genes('test', 50 genes, signal of 20 x 6)"
+
+
+def test_an_unknown_label_rule_lists_the_known(data_dir: Path) -> None:
+    dataset = open_dataset("remc/small", data_dir)
+    with pytest.raises(InputError, match=r"'median', 'published'.*labels='mean'"):
+        load_genes(dataset, "test", labels="mean")
+    assert len(load_genes(dataset, "test", labels="Median")) == 50
 
 
 def test_another_dataset_is_refused(tmp_path: Path) -> None:
