@@ -25,21 +25,24 @@ if TYPE_CHECKING:
     from keras_chrome.leaderboard.models import Measurement
 
 REFERENCE = "deep_chrome"
+GROUP = ["labels", "split", "marks"]
+"""The columns that every table begins with: what is not compared with each other."""
 _T = TypeVar("_T")
 _K = TypeVar("_K", bound=Hashable)
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Models compared on the same test genes, a group for each label rule and split scheme.
+    """Models compared on the same test genes and the same marks.
 
-    A group's models are compared on its shared epigenomes: those on which every model has runs,
-    in every fold that any of them has. An AUROC is the mean over folds of means over seeds.
+    There is a group for each label rule, split scheme and set of marks. A group's models are
+    compared on its shared epigenomes: those on which every model has runs, in every fold that any
+    of them has. An AUROC is the mean over folds of means over seeds.
 
     Attributes:
-        models: A row a model, best first: `labels`, `split`, `model`; `mean`, `median`, `max` and
-            `min` of the AUROC over shared epigenomes; `se_over_seeds`, the standard error of
-            `mean` that comes from random training: the root of the summed squares of the
+        models: A row a model, best first: `labels`, `split`, `marks`, `model`; `mean`, `median`,
+            `max` and `min` of the AUROC over shared epigenomes; `se_over_seeds`, the standard error
+            of `mean` that comes from random training: the root of the summed squares of the
             epigenomes' own, divided by their number; `reference`, the model to improve on,
             empty where it has no run; `num_improved`, the number of shared epigenomes with a
             higher AUROC than its; `num_epigenomes`, shared; `num_runs`, on these.
@@ -94,7 +97,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
     runs, left_out = find_finished_runs(paths)
     check_belong_together(runs)
     models, epigenomes, tests = [], [], []
-    for group, of_group in _grouped(runs, lambda run: (run.labels, run.split)).items():
+    for group, of_group in _grouped(runs, _group).items():
         measurements = {
             epigenome: _measure(of_epigenome)
             for epigenome, of_epigenome in _grouped(of_group, lambda run: run.epigenome).items()
@@ -107,7 +110,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
         tests += [(*group, *row) for row in of_tests]
 
     def table(row_class: Any, rows: list[tuple[Any, ...]], **types: str) -> pd.DataFrame:
-        columns = ["labels", "split", *row_class._fields]
+        columns = [*GROUP, *row_class._fields]
         return pd.DataFrame(rows, columns=columns).astype(types)
 
     return Leaderboard(
@@ -116,6 +119,30 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
         table(PairedTestRow, tests, num_genes="Int64"),
         left_out,
     )
+
+
+def group_titles(models: pd.DataFrame) -> dict[tuple[str, str, str], str]:
+    """The groups of `Leaderboard.models` and their titles, which name marks if these differ."""
+    groups = list(models[GROUP].drop_duplicates().itertuples(index=False, name=None))
+    has_several = len({marks for _, _, marks in groups}) > 1
+    return {
+        (labels, split, marks): f"{labels} labels, {_split_title(split)}"
+        + (f", marks {marks}" if has_several else "")
+        for labels, split, marks in groups
+    }
+
+
+def rows_of(group: tuple[str, str, str], table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that a table of a leaderboard has of a group."""
+    return table[(table[GROUP] == list(group)).all(axis="columns")]
+
+
+def _split_title(split: str) -> str:
+    return "the dataset's split" if split == "dataset" else f"{split} split"
+
+
+def _group(run: FinishedRun) -> tuple[str, str, str]:
+    return run.labels, run.split, " ".join(run.marks)
 
 
 def _measure(runs: Sequence[FinishedRun]) -> dict[str, Measurement]:

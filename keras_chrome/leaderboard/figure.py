@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from keras_chrome.figures.axes import dot, draw_estimate, legend_below, quiet, round_ticks
 from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
+from keras_chrome.leaderboard.board import group_titles, rows_of
 
 _PANEL_WIDTH_INCHES = 4.9
 _ROW_INCHES = 0.42
@@ -29,7 +30,7 @@ _REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.9, "linestyle": ":"}
 
 
 def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
-    """Draw a panel for each label rule and split scheme.
+    """Draw a panel for each label rule, split scheme and set of marks.
 
     A row is a model, best first. A dot is an epigenome, open where the model is not compared with
     all others. Bar and number are the mean over the filled dots; the dotted line is the
@@ -42,14 +43,17 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
     Returns:
         A figure to save.
     """
-    panels = list(models.groupby(["labels", "split"], sort=False))
+    panels = [
+        (title.replace(", marks ", ",\nmarks "), rows_of(group, models), rows_of(group, epigenomes))
+        for group, title in group_titles(models).items()
+    ]
     names = sorted(epigenomes["epigenome"].unique())
     colours = (
         dict(zip(names, SERIES_COLOURS, strict=False)) if len(names) <= len(SERIES_COLOURS) else {}
     )
     num_columns = min(2, len(panels))
     num_rows = math.ceil(len(panels) / num_columns)
-    most_models = max(len(of_panel) for _, of_panel in panels)
+    most_models = max(len(of_panel) for _, of_panel, _ in panels)
     figure = Figure(
         figsize=(
             0.2 + _PANEL_WIDTH_INCHES * num_columns,
@@ -59,12 +63,9 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
         layout=ConstrainedLayoutEngine(wspace=0.06),
     )
     grid = figure.subplots(num_rows, num_columns, squeeze=False)
-    drawn = []
-    for axes, ((labels, split), of_panel) in zip(grid.flat, panels, strict=False):
-        is_own = (epigenomes["labels"] == labels) & (epigenomes["split"] == split)
-        axes.set_title(f"{labels} labels, {split} split", fontsize=10, loc="left", color=DARK)
-        _draw_frame(axes, of_panel, epigenomes[is_own], has_intervals=bool(colours))
-        drawn.append((axes, of_panel, epigenomes[is_own]))
+    for axes, (title, of_panel, of_epigenomes) in zip(grid.flat, panels, strict=False):
+        axes.set_title(title, fontsize=10, loc="left", color=DARK)
+        _draw_frame(axes, of_panel, of_epigenomes, has_intervals=bool(colours))
     for axes in grid.flat[len(panels) :]:
         axes.axis("off")
     handles = _legend_handles(models, epigenomes, colours)
@@ -72,7 +73,7 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
     legend_below(figure, handles, math.ceil(len(handles) / num_lines))
     # A swarm needs to know how large the axes are.
     figure.draw_without_rendering()
-    for axes, of_panel, of_epigenomes in drawn:
+    for axes, (_, of_panel, of_epigenomes) in zip(grid.flat, panels, strict=False):
         for y, model in enumerate(of_panel["model"]):
             of_model = of_epigenomes[of_epigenomes["model"] == model]
             if colours:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from keras_chrome.leaderboard.board import Leaderboard
+from keras_chrome.leaderboard.board import Leaderboard, group_titles, rows_of
 from keras_chrome.runs.files import write_outputs
 from keras_chrome.tables import format_table, markdown_table
 
@@ -54,7 +54,7 @@ def markdown(board: Leaderboard) -> str:
 
 
 class _Group(NamedTuple):
-    """The rows of one label rule and split scheme."""
+    """The rows of one label rule, split scheme and set of marks."""
 
     heading: str
     models: pd.DataFrame
@@ -63,13 +63,11 @@ class _Group(NamedTuple):
 
 
 def _groups(board: Leaderboard) -> Iterator[_Group]:
-    for labels, split in board.models[["labels", "split"]].drop_duplicates().to_numpy():
+    for group, title in group_titles(board.models).items():
         models, epigenomes, tests = (
-            table[(table["labels"] == labels) & (table["split"] == split)]
-            for table in (board.models, board.epigenomes, board.paired_tests)
+            rows_of(group, table) for table in (board.models, board.epigenomes, board.paired_tests)
         )
-        heading = f"Test AUROC, {labels} labels, {split} split"
-        yield _Group(heading, models, epigenomes, tests)
+        yield _Group(f"Test AUROC, {title}", models, epigenomes, tests)
 
 
 def _blocks(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Options in which the runs of one model may differ: what a leaderboard parts or averages over.
-_COMPARED = {"dataset", "seed", "split", "split_seed", "num_folds", "fold"}
+_COMPARED = {"dataset", "marks", "seed", "split", "split_seed", "num_folds", "fold"}
 _T = TypeVar("_T")
 
 
@@ -30,6 +30,7 @@ class FinishedRun:
         path: The run directory.
         labels: Label rule.
         split: Split scheme: what decides which genes are tested, but for the fold.
+        marks: The marks that it reads, in the order of the alphabet.
         epigenome: Name of the dataset.
         model: Variant or baseline.
         fold: Which chromosomes are tested; 0 where the scheme has no folds.
@@ -42,6 +43,7 @@ class FinishedRun:
     path: Path
     labels: str
     split: str
+    marks: tuple[str, ...]
     epigenome: str
     model: str
     fold: int
@@ -130,6 +132,7 @@ def _finished_run(run: Run, dataset: DatasetSpec) -> FinishedRun:
             run.path,
             labels=config.labels,
             split=split,
+            marks=tuple(sorted(config.marks)),
             epigenome=dataset.epigenome,
             model=config.model,
             fold=fold,
@@ -148,25 +151,25 @@ def _finished_run(run: Run, dataset: DatasetSpec) -> FinishedRun:
 def _split_scheme(config: RunConfig) -> tuple[str, int]:
     """What the test genes depend on, and the fold."""
     match config.split:
-        case "random":
-            return f"random (seed {config.options['split_seed']})", 0
+        case "random" | "neighbours":
+            return f"{config.split} (seed {config.options['split_seed']})", 0
         case "chromosome":
             return f"chromosome ({config.options['num_folds']} folds)", config.options["fold"]
         case split:
             return split, 0
 
 
-def _identity(run: FinishedRun) -> tuple[str, str, str, str, int, int]:
-    return run.labels, run.split, run.epigenome, run.model, run.fold, run.seed
+def _identity(run: FinishedRun) -> tuple[str, str, tuple[str, ...], str, str, int, int]:
+    return run.labels, run.split, run.marks, run.epigenome, run.model, run.fold, run.seed
 
 
 def check_belong_together(runs: Sequence[FinishedRun]) -> None:
     """See that runs differ only in what a leaderboard compares or averages over.
 
     Raises:
-        InputError: If one dataset has several contents, the runs of one model, label rule and
-            split scheme have other options than seed, dataset and fold that differ, or two runs
-            are the same training.
+        InputError: If one dataset has several contents, the runs of one model, label rule, split
+            scheme and set of marks have other options than seed, dataset and fold that differ, or
+            two runs are the same training.
     """
     for first, run in _with_first(runs, lambda r: r.epigenome):
         if run.fingerprint != first.fingerprint:
@@ -174,7 +177,7 @@ def check_belong_together(runs: Sequence[FinishedRun]) -> None:
                 f"Expected one dataset named {run.epigenome}. Received: {first.path} and "
                 f"{run.path}, trained on different contents of it; name the runs of one"
             )
-    for first, run in _with_first(runs, lambda r: (r.labels, r.split, r.model)):
+    for first, run in _with_first(runs, lambda r: (r.labels, r.split, r.marks, r.model)):
         common = (first.options.keys() & run.options.keys()) - _COMPARED - LOCAL_OPTIONS
         if changed := [k for k in sorted(common) if first.options[k] != run.options[k]]:
             raise InputError(

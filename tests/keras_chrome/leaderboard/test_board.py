@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def make_run(
     seed: int = 0,
     fingerprint: str = "f00d",
     num_genes: int = 120,
+    marks: Sequence[str] = ("H3K4me3",),
     **options: Any,
 ) -> Path:
     """A finished run with predictions of random genes, the same for each model and seed."""
@@ -45,7 +47,7 @@ def make_run(
     )
     config = {
         "format_version": 1,
-        "model": {"variant": model, "marks": ["H3K4me3"]},
+        "model": {"variant": model, "marks": list(marks)},
         "versions": {},
         "python": "3.12.0",
         "git_revision": None,
@@ -56,7 +58,8 @@ def make_run(
             "labels": labels,
             "seed": seed,
             "epochs": 30,
-            "split": "published",
+            "split": "published",  # as earlier versions wrote
+            "marks": list(marks),
             **options,
         },
         "dataset": {
@@ -147,11 +150,11 @@ def test_unfinished_and_imported_runs_are_named(runs: Path) -> None:
         assert f"- {unfinished}: not finished" in text
 
 
-def test_the_published_split_has_neither_seed_nor_folds(tmp_path: Path) -> None:
+def test_the_datasets_split_has_neither_seed_nor_folds(tmp_path: Path) -> None:
     make_run(tmp_path / "a", seed=0)
     make_run(tmp_path / "b", seed=1, split_seed=3, num_folds=4)
     models = leaderboard([tmp_path]).models
-    assert models[["split", "num_runs"]].to_numpy().tolist() == [["published", 2]]
+    assert models[["split", "num_runs"]].to_numpy().tolist() == [["dataset", 2]]
 
 
 def test_folds_are_averaged_and_schemes_kept_apart(tmp_path: Path) -> None:
@@ -168,6 +171,34 @@ def test_folds_are_averaged_and_schemes_kept_apart(tmp_path: Path) -> None:
         ["random (seed 0)", 1, 1, 120],
         ["random (seed 1)", 1, 1, 120],
     ]
+
+
+def test_models_of_other_marks_are_not_compared(tmp_path: Path) -> None:
+    two, other_order, three = ("A", "B"), ("B", "A"), ("A", "B", "C")
+    for epigenome, marks in (("E003", two), ("E012", other_order), ("K562", three)):
+        for model in ("attentive_chrome", "deep_chrome"):
+            make_run(tmp_path / epigenome / model, model=model, epigenome=epigenome, marks=marks)
+    board = leaderboard([tmp_path])
+    assert board.models[["marks", "model", "num_epigenomes"]].to_numpy().tolist() == [
+        ["A B", "attentive_chrome", 2],
+        ["A B", "deep_chrome", 2],
+        ["A B C", "attentive_chrome", 1],
+        ["A B C", "deep_chrome", 1],
+    ]
+    assert set(board.paired_tests["marks"]) == {"A B", "A B C"}
+    for text in (summary(board), markdown(board)):
+        assert "Test AUROC, median labels, the dataset's split, marks A B\n" in text
+        assert "Test AUROC, median labels, the dataset's split, marks A B C\n" in text
+    write_leaderboard(board, tmp_path / "out")
+
+
+def test_marks_are_named_only_where_they_differ(runs: Path) -> None:
+    assert "marks" not in summary(leaderboard([runs]))
+
+
+def test_the_neighbours_scheme_has_a_seed(tmp_path: Path) -> None:
+    make_run(tmp_path / "a", split="neighbours", split_seed=3)
+    assert leaderboard([tmp_path]).models["split"].tolist() == ["neighbours (seed 3)"]
 
 
 def test_reference_is_a_choice(runs: Path) -> None:

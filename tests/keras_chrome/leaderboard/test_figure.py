@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 
+from keras_chrome.leaderboard.board import GROUP
 from keras_chrome.leaderboard.figure import _swarm, draw_leaderboard
 
 MODELS = ("cnn_attn", "deep_chrome", "lstm")
@@ -17,7 +18,8 @@ def tables(num_epigenomes: int, *, num_unshared: int = 0) -> tuple[pd.DataFrame,
         [
             {
                 "labels": labels,
-                "split": "published",
+                "split": "dataset",
+                "marks": "H3K4me3",
                 "epigenome": f"E{i:03d}",
                 "model": model,
                 "auroc": rng.normal(0.8 + 0.02 * MODELS.index(model), 0.03),
@@ -32,7 +34,7 @@ def tables(num_epigenomes: int, *, num_unshared: int = 0) -> tuple[pd.DataFrame,
     epigenomes["auroc_high"] = epigenomes["auroc"] + 0.01
     models = (
         epigenomes[epigenomes["is_shared"]]
-        .groupby(["labels", "split", "model"], as_index=False)
+        .groupby([*GROUP, "model"], as_index=False)
         .agg(mean=("auroc", "mean"), num_epigenomes=("auroc", "size"))
         .sort_values(["labels", "mean"], ascending=[True, False])
         .assign(reference="deep_chrome")
@@ -48,8 +50,8 @@ def test_a_panel_a_label_rule_with_the_models_in_order() -> None:
     models, epigenomes = tables(3)
     panels = draw_leaderboard(models, epigenomes).axes
     assert [p.get_title(loc="left") for p in panels] == [
-        "median labels, published split",
-        "published labels, published split",
+        "median labels, the dataset's split",
+        "published labels, the dataset's split",
     ]
     for panel, labels in zip(panels, ("median", "published"), strict=True):
         best_first = models.loc[models["labels"] == labels, "model"].tolist()
