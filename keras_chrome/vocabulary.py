@@ -2,9 +2,19 @@
 
 CORE_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 SPLITS = ("train", "valid", "test")
-SPLIT_SCHEMES = ("published", "random", "chromosome")
+SPLIT_SCHEMES = ("dataset", "random", "neighbours", "chromosome")
 LABELS = ("median", "published")
 TRANSFORMS = ("log1p", "none")
 MARK_WEIGHTS = ("separate", "shared")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECURRENCES = ("fused", "stock")
+
+_OTHER_NAMES = {"published": "dataset", "neighbors": "neighbours"}
+
+
+def split_scheme(name: str) -> str:
+    """A split scheme by any of its names.
+
+    `published` is the name that `dataset` had, and has in the run directories of that time.
+    """
+    return _OTHER_NAMES.get(name.lower(), name)

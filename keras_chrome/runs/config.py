@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from keras_chrome.data import epigenome_of
+from keras_chrome.vocabulary import split_scheme
 
 FORMAT_VERSION = 1
 LOCAL_OPTIONS = frozenset({"run_dir", "data_dir", "resume", "overwrite", "checkpoint"})
@@ -31,6 +33,7 @@ class DatasetSpec:
 
     name: str
     fingerprint: str
+    marks: list[str] | None = None
     genome: str | None = None
     oriented: bool | None = None
     label_rule: str | None = None
@@ -53,7 +56,7 @@ class RunConfig:
         bins: The gene regions that it reads.
         dataset: What it was trained on; None if its weights were imported.
         labels: The label rule that it was trained on.
-        split: The split scheme; `published` if its weights were imported.
+        split: The split scheme; `dataset` if its weights were imported.
         seed: Of the training; None if its weights were imported.
         options: All options of the command that made the run.
         versions: Of the packages that made it, by their names.
@@ -84,7 +87,9 @@ class RunConfig:
             TypeError: If something has another type.
         """
         parts = {n: _checked(n, content[n], dict) for n in ("model", "dataset", "options")}
-        arguments, options = dict(parts["model"]), parts["options"]
+        arguments = dict(parts["model"])
+        split = split_scheme(_checked("split", parts["options"].get("split", "dataset"), str))
+        options = {**parts["options"], "split": split}
         kind: Literal["variant", "baseline"] = "baseline" if "baseline" in arguments else "variant"
         for name in ("dataset", "data_dir"):
             _checked(name, options.get(name), str | None)
@@ -98,7 +103,7 @@ class RunConfig:
             bins=_made(Bins, parts["dataset"]),
             dataset=_made(DatasetSpec, parts["dataset"]) if "name" in parts["dataset"] else None,
             labels=_checked("labels", options["labels"], str),
-            split=_checked("split", options.get("split", "published"), str),
+            split=split,
             seed=_checked("seed", options.get("seed"), int | None),
             options=options,
             versions=_checked("versions", content["versions"], dict),
@@ -115,6 +120,7 @@ def _made(of_class: type[_T], values: Mapping[str, Any]) -> _T:
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
-    if not isinstance(value, kind):
+    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    if not isinstance(value, tuple(typing.get_origin(k) or k for k in kinds)):
         raise TypeError(f"{name}={value!r}")
     return value

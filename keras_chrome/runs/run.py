@@ -115,7 +115,7 @@ class Run:
         import pandas as pd
 
         dataset, labels = dataset or self.open_dataset(), labels or self.labels
-        if split == "all" or self.config.split == "published":
+        if split == "all" or self.config.split == "dataset":
             return load_genes(dataset, split, marks=self.marks, labels=labels)
         splits = pd.read_csv(self.path / "splits.csv", dtype=str)
         genes = load_genes(dataset, marks=self.marks, labels=labels)

@@ -53,7 +53,8 @@ def read_validation_mark(
         raise InputError(
             f"Expected a validation mark that {study.run.path} was not trained on: what a model "
             f"has seen does not validate it. Received: validation_mark={mark!r}, trained on "
-            f"{', '.join(study.run.marks)}; train with --marks without it"
+            f"{', '.join(study.run.marks)}; train with --marks "
+            + " ".join(name for name in study.run.marks if name != mark)
         )
     held = study.dataset
     if mark not in held.marks:
