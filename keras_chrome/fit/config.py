@@ -2,15 +2,18 @@
 
 import dataclasses
 import json
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keras_chrome.baselines import BASELINES
-from keras_chrome.command_line import option
+from keras_chrome.command_line import as_spelled, option
+from keras_chrome.data import check_each_once
 from keras_chrome.errors import InputError
 from keras_chrome.models.registry import VARIANTS
+from keras_chrome.runs import RunConfig
 from keras_chrome.vocabulary import (
     CORE_MARKS,
     LABELS,
@@ -19,6 +22,7 @@ from keras_chrome.vocabulary import (
     RECURRENCES,
     SPLIT_SCHEMES,
     TRANSFORMS,
+    split_scheme,
 )
 
 MODELS = (*VARIANTS, *BASELINES)
@@ -28,28 +32,35 @@ MODELS = (*VARIANTS, *BASELINES)
 class FitConfig:
     """Every option of `fit`, with its default.
 
+    Words may be spelled as on the command line, see `as_spelled`. A run's `config.json` holds
+    `marks` as the dataset spells them, all that it has if they were left out.
+
     Raises:
         InputError: If a value is out of range.
     """
 
-    dataset: str = option("built dataset, such as remc/E012, or the folder of its version")
+    dataset: str = option("built dataset: remc/E012, E012 for short, or its folder")
     run_dir: str | Path = option("run directory to write")
     data_dir: str | Path | None = option(
         "where datasets were built; TFDS's default if left out", default=None
     )
     model: str = option("variant or baseline", default="attentive_chrome", choices=MODELS)
-    marks: tuple[str, ...] = option("marks to use, in this order", default=CORE_MARKS)
+    marks: tuple[str, ...] | None = option(
+        "marks to use, in this order (default: all of the dataset)", default=None
+    )
     labels: str = option(
         "median: high if rpkm > the epigenome's median; published: the authors' labels",
         default="median",
         choices=LABELS,
     )
     split: str = option(
-        "published: the splits of the dataset; random: thirds; chromosome: whole chromosomes",
-        default="published",
+        "dataset: the dataset's own splits; random: thirds; neighbours: thirds in which genes "
+        "whose regions overlap by half or more stay together; chromosome: whole chromosomes",
+        default="dataset",
         choices=SPLIT_SCHEMES,
+        type=split_scheme,
     )
-    split_seed: int = option("seed of random thirds", default=0)
+    split_seed: int = option("seed of random thirds and neighbours", default=0)
     num_folds: int = option("folds of whole chromosomes", default=5)
     fold: int = option("fold to test on, from 0; the next one validates", default=0)
     epochs: int = option("most epochs to train", default=30)
@@ -92,21 +103,17 @@ class FitConfig:
     overwrite: bool = option("put the new run in the place of the one in --run-dir", default=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "marks", tuple(self.marks))
+        if self.marks is not None:
+            object.__setattr__(self, "marks", tuple(self.marks))
         for name in ("run_dir", "data_dir"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, Path(value).expanduser())
-        for name, known in (
-            ("model", MODELS),
-            ("labels", LABELS),
-            ("split", SPLIT_SCHEMES),
-            ("precision", PRECISIONS),
-            ("recurrence", RECURRENCES),
-            ("transform", TRANSFORMS),
-            ("mark_weights", (None, *MARK_WEIGHTS)),
-        ):
-            if (value := getattr(self, name)) not in known:
+        object.__setattr__(self, "split", split_scheme(str(self.split)))
+        for name, known in self._words().items():
+            value = as_spelled(str(getattr(self, name)), known)
+            if value not in known:
                 raise InputError(f"Expected one of {known}. Received: {name}={value!r}")
+            object.__setattr__(self, name, value)
         for name in ("epochs", "batch_size", "patience"):
             if (value := getattr(self, name)) < 1:
                 raise InputError(f"Expected at least 1. Received: {name}={value}")
@@ -131,10 +138,20 @@ class FitConfig:
                 f"Expected no options of variants with a baseline. Received: model={self.model!r}, "
                 + ", ".join(f"{k}={v!r}" for k, v in self.variant_options().items())
             )
-        if not self.marks or len(set(self.marks)) < len(self.marks):
-            raise InputError(
-                f"Expected each mark once, and at least one. Received: marks={self.marks}"
-            )
+        if self.marks is not None:
+            check_each_once(self.marks)
+
+    def _words(self) -> dict[str, Sequence[str]]:
+        """The options that are one of several words, and these."""
+        words: dict[str, Sequence[str]] = {
+            "model": MODELS,
+            "labels": LABELS,
+            "split": SPLIT_SCHEMES,
+            "precision": PRECISIONS,
+            "recurrence": RECURRENCES,
+            "transform": TRANSFORMS,
+        }
+        return words if self.mark_weights is None else words | {"mark_weights": MARK_WEIGHTS}
 
     def variant_options(self) -> dict[str, Any]:
         """The options that not every model has, as far as they are given."""
@@ -146,6 +163,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # As published: Adam at 1e-4, batches of 16, gradients clipped to norm 1, counts as they are,
     # the authors' labels, the epoch with the best validation AUROC. It levels off before 30.
     "paper": {
+        "marks": CORE_MARKS,
         "labels": "published",
         "transform": "none",
         "learning_rate": 1e-4,
@@ -169,19 +187,22 @@ class PresetOption:
     )
 
 
-def changed_options(
-    config: FitConfig, earlier: Mapping[str, Any], *, free: Collection[str]
-) -> list[str]:
+def changed_options(config: FitConfig, earlier: RunConfig, *, free: Collection[str]) -> list[str]:
     """The options that are not what a run was made with, each as `name=value (was value)`.
+
+    The dataset is compared by its contents, where it is read, and not by its name here.
 
     Args:
         config: The options now.
-        earlier: Those of the run's `config.json`.
+        earlier: The run's.
         free: Names of options that may change.
     """
-    now = {name: v for name, v in dataclasses.asdict(config).items() if name not in free}
+    now = dataclasses.asdict(config)
+    if earlier.dataset is not None and earlier.dataset.marks is not None:
+        held = earlier.dataset.marks
+        now["marks"] = held if config.marks is None else [as_spelled(m, held) for m in config.marks]
     return [
         f"{name}={value!r} (was {before!r})"
-        for name, value in json.loads(json.dumps(now)).items()
-        if value != (before := earlier.get(name))
+        for name, value in json.loads(json.dumps(now, default=os.fspath)).items()
+        if name not in {"dataset", *free} and value != (before := earlier.options.get(name))
     ]

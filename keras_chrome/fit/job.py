@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_chrome.baselines import BASELINES, build_baseline
-from keras_chrome.data import check_classes, load_genes, open_dataset
+from keras_chrome.data import check_classes, load_genes, open_dataset, split_title
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate_genes
 from keras_chrome.fit.config import FitConfig, changed_options
@@ -24,6 +24,7 @@ from keras_chrome.models import build_model, logit_model
 from keras_chrome.runs import new_run, open_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.runs.files import write_csv, write_json
+from keras_chrome.runs.validation_mark import VALIDATION_MARK
 from keras_chrome.vocabulary import SPLITS
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def fit(config: FitConfig) -> Run:
 class Training(NamedTuple):
     """What a run starts from: its data and its untrained model."""
 
-    config: FitConfig
+    config: FitConfig  # spelled out
     dataset: Dataset
     genes: dict[str, Genes]
     arguments: dict[str, Any]  # of the model
@@ -89,6 +90,7 @@ def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = N
     """
     dataset, genes = data or load(config)
     check_run_directory(config, dataset)
+    config = spelled_out(config, dataset)
     arguments = _model_arguments(config, dataset, genes["train"])
     return Training(config, dataset, genes, arguments, _build(config, arguments))
 
@@ -108,15 +110,28 @@ def training_run(training: Training) -> Iterator[Run]:
         model={kind: config.model, **training.arguments},
         dataset=dataset.description(),
     ) as run:
-        print(
-            f"{config.model} on {dataset.name}: {len(genes['train'])} training genes, "
-            f"{len(genes['valid'])} validation, {len(genes['test'])} test ({config.split} split); "
-            f"{config.labels} labels, {len(config.marks)} marks x {dataset.num_bins} bins",
-            flush=True,
-        )
+        print(_first_lines(config, dataset, genes), flush=True)
         splits = [{"gene_id": g.gene_id, "split": g.split} for g in genes.values()]
         write_csv(run.path / "splits.csv", pd.concat(map(pd.DataFrame, splits)))
         yield run
+
+
+def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) -> str:
+    """What is trained, on which genes and marks, and what that rules out later."""
+    train, valid, test = (f"{len(genes[split]):,}" for split in SPLITS)
+    marks = dataset.find_marks(config.marks)
+    line = (
+        f"{dataset.epigenome}: {train} training genes, {valid} validation, {test} test "
+        f"({split_title(config.split, dataset)}), {config.labels} labels, "
+        f"marks {', '.join(marks)} ({len(marks)}), {dataset.num_bins} bins; model {config.model}"
+    )
+    others = [mark for mark in marks if mark != VALIDATION_MARK]
+    if VALIDATION_MARK not in marks or len(others) < 2:
+        return line
+    return (
+        f"{line}\n{VALIDATION_MARK} is trained on, so that importance cannot be held against it "
+        f"later: to leave it out, --marks {' '.join(others)}"
+    )
 
 
 def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s: float) -> None:
@@ -136,6 +151,20 @@ def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s:
     write_json(run.path / "metrics.json", {**metrics, **measured, "wall_s": wall_s})
 
 
+def spelled_out(config: FitConfig, dataset: Dataset) -> FitConfig:
+    """The options with the names that the dataset has, of itself and of its marks.
+
+    Raises:
+        InputError: If the dataset lacks a mark.
+    """
+    is_folder = Path(config.dataset).expanduser().is_dir()
+    return dataclasses.replace(
+        config,
+        dataset=config.dataset if is_folder else dataset.name,
+        marks=dataset.find_marks(config.marks),
+    )
+
+
 def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
     """The dataset and its three splits, each checked to have both classes.
 
@@ -146,7 +175,7 @@ def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
 
     dataset = open_dataset(config.dataset, config.data_dir)
     options: Any = {"marks": config.marks, "labels": config.labels}
-    if config.split == "published":
+    if config.split == "dataset":
         genes = {split: load_genes(dataset, split, **options) for split in SPLITS}
         num_unlabelled = sum(of_split.num_unlabelled for of_split in genes.values())
     else:
@@ -156,6 +185,8 @@ def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
             config.split,
             gene_id=every_gene.gene_id,
             chrom=every_gene.chrom,
+            tss=every_gene.tss,
+            flank_bp=dataset.flank_bp,
             seed=config.split_seed,
             num_folds=config.num_folds,
             fold=config.fold,
@@ -176,7 +207,7 @@ def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
 def _model_arguments(config: FitConfig, dataset: Dataset, train_genes: Genes) -> dict[str, Any]:
     """The arguments that build the model, which the run keeps."""
     arguments = {
-        "marks": list(config.marks),
+        "marks": list(dataset.find_marks(config.marks)),
         "num_bins": dataset.num_bins,
         "transform": config.transform,
     }
@@ -272,7 +303,7 @@ def check_run_directory(config: FitConfig, dataset: Dataset) -> None:
             "been built anew with other contents"
         )
     free = LOCAL_OPTIONS | {"epochs", "patience"}
-    if changed := changed_options(config, run.config.options, free=free):
+    if changed := changed_options(config, run.config, free=free):
         raise InputError(
             f"Expected the options of the run to resume in {path}. Received: {', '.join(changed)}"
         )

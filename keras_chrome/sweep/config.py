@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_chrome.command_line import option
+from keras_chrome.command_line import as_spelled, option
 from keras_chrome.errors import InputError
-from keras_chrome.fit.config import FitConfig
+from keras_chrome.fit.config import MODELS, FitConfig
 from keras_chrome.models.registry import BANKS
 from keras_chrome.vocabulary import LABELS
 
@@ -32,7 +32,7 @@ class SweepConfig:
         InputError: If a value is out of range, unknown, or stands twice.
     """
 
-    models: tuple[str, ...] = option("variants and baselines")
+    models: tuple[str, ...] = option("variants and baselines", choices=MODELS)
     datasets: tuple[str, ...] = option("built datasets, such as remc/E012")
     out_dir: str | Path = option(
         "folder to write runs, logs and the leaderboard to", aliases=["out"]
@@ -50,8 +50,13 @@ class SweepConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "out_dir", Path(self.out_dir).expanduser())
+        for name, known in (("models", MODELS), ("labels", LABELS)):
+            spelled = tuple(as_spelled(word, known) for word in getattr(self, name))
+            object.__setattr__(self, name, spelled)
+        for name in ("datasets", "seeds"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         for name in ("models", "datasets", "seeds", "labels"):
-            object.__setattr__(self, name, values := tuple(getattr(self, name)))
+            values = getattr(self, name)
             if not values or len(set(values)) < len(values):
                 raise InputError(
                     f"Expected each of {name} once, and at least one. Received: {name}={values}"

@@ -96,7 +96,7 @@ def _shape(config: FitConfig, dataset: Dataset) -> tuple[Any, ...]:
     """What runs of one bank have in common."""
     return (
         config.model,
-        len(config.marks),
+        len(dataset.find_marks(config.marks)),
         dataset.num_bins,
         config.batch_size,
         config.learning_rate,
@@ -124,7 +124,7 @@ def _fit_alike(
                         bank = Bank(
                             config.model,
                             len(seats),
-                            num_marks=len(config.marks),
+                            num_marks=len(seat.training.arguments["marks"]),
                             num_bins=seat.training.dataset.num_bins,
                             num_train=num_train,
                             num_valid=num_valid,

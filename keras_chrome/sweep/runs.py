@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import fcntl
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from keras_chrome.data import open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.fit import FitConfig
 from keras_chrome.fit.config import changed_options
@@ -65,6 +66,8 @@ def sweep(config: SweepConfig) -> Leaderboard:
         to_do = _to_do(runs, overwrite=config.overwrite)
         num_done = len(runs) - len(to_do)
         print(f"runs: {len(runs)}; finished before: {num_done}", flush=True)
+        for line in _marks_of(to_do.values()):
+            print(line, flush=True)
         processes = processes_of(to_do, out_dir / "logs", jobs=config.jobs, bank=config.bank)
         failed = run_all(processes, config.jobs, lock, num_done=num_done)
         if finished := [run.run_dir for name, run in runs.items() if name not in failed]:
@@ -123,8 +126,22 @@ def _to_do(runs: Mapping[str, FitConfig], *, overwrite: bool) -> dict[str, FitCo
     return to_do
 
 
+def _marks_of(configs: Iterable[FitConfig]) -> Iterator[str]:
+    """The marks that are trained on, a line for each set of them.
+
+    Raises:
+        InputError: If a dataset is missing or lacks a mark.
+    """
+    epigenomes: dict[tuple[str, ...], list[str]] = {}
+    for name, data_dir, marks in {(c.dataset, c.data_dir, c.marks) for c in configs}:
+        dataset = open_dataset(name, data_dir)
+        epigenomes.setdefault(dataset.find_marks(marks), []).append(dataset.epigenome)
+    for marks, names in sorted(epigenomes.items()):
+        yield f"{', '.join(sorted(names))}: marks {', '.join(marks)} ({len(marks)})"
+
+
 def _changed_options(config: FitConfig) -> list[str]:
     """What a run directory was made with and is not to be made with now."""
     if not Path(config.run_dir, "config.json").exists():
         return []
-    return changed_options(config, open_run(config.run_dir).config.options, free=LOCAL_OPTIONS)
+    return changed_options(config, open_run(config.run_dir).config, free=LOCAL_OPTIONS)

@@ -51,6 +51,7 @@ def _train(data_dir: Path, path: Path, model: str) -> Path:
             data_dir=str(data_dir),
             run_dir=str(path),
             model=model,
+            marks=MARKS,
             epochs=3,
             learning_rate=0.01,
         )

@@ -13,12 +13,15 @@ import tensorflow as tf
 import keras_chrome.fit.__main__ as fit_module
 from export import export_run
 from keras_chrome.attend import attend
+from keras_chrome.command_line import parse
 from keras_chrome.data import load_genes
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate
 from keras_chrome.fit import PRESETS, FitConfig, fit
 from keras_chrome.fit.__main__ import main
+from keras_chrome.fit.job import check_run_directory
 from keras_chrome.runs import open_run
+from keras_chrome.vocabulary import CORE_MARKS
 
 
 def small(data_dir: Path, run_path: Path, **options: object) -> FitConfig:
@@ -29,6 +32,7 @@ def small(data_dir: Path, run_path: Path, **options: object) -> FitConfig:
             "data_dir": data_dir,
             "run_dir": run_path,
             "model": "cnn_alpha_beta",
+            "marks": CORE_MARKS,
             "epochs": 3,
             "learning_rate": 0.01,
             **options,
@@ -193,6 +197,76 @@ def test_any_marks_in_any_order(data_dir: Path, tmp_path: Path) -> None:
     run = fit(small(data_dir, tmp_path / "run", marks=("H3K27ac", "H3K9me3"), epochs=1))
     assert run.marks == ("H3K27ac", "H3K9me3")
     assert run.load_model().input_shape == (None, 20, 2)
+
+
+def test_all_marks_of_the_dataset_are_the_default_and_told(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = {"model": "logistic_regression_max", "marks": None}
+    run = fit(small(data_dir, tmp_path / "run", dataset="small", **options))
+    assert run.marks == (*CORE_MARKS, "H3K27ac")
+    assert run.config.options["marks"] == [*CORE_MARKS, "H3K27ac"]
+    assert run.config.options["dataset"] == "remc/small"
+    first, second = capsys.readouterr().out.splitlines()[:2]
+    assert first == (
+        "small: 50 training genes, 50 validation, 50 test (the dataset's split), median labels, "
+        "marks H3K27me3, H3K36me3, H3K4me1, H3K4me3, H3K9me3, H3K27ac (6), 20 bins; model "
+        "logistic_regression_max"
+    )
+    assert second.endswith(f"to leave it out, --marks {' '.join(CORE_MARKS)}")
+    # The same run, whichever way the marks and the dataset are named.
+    for marks in (None, (*CORE_MARKS, "H3K27AC")):
+        check_run_directory(
+            small(data_dir, run.path, **{**options, "marks": marks, "resume": True}),
+            run.open_dataset(),
+        )
+    with pytest.raises(InputError, match=r"marks=\['H3K4me3'\] \(was \["):
+        fit(small(data_dir, run.path, **{**options, "marks": ["h3k4ME3"], "resume": True}))
+
+
+def test_marks_are_understood_in_any_spelling(data_dir: Path, tmp_path: Path) -> None:
+    options = {"model": "logistic_regression_max", "marks": ("h3k4ME3", "H3k27AC")}
+    run = fit(small(data_dir, tmp_path / "run", **options))
+    assert run.marks == ("H3K4me3", "H3K27ac")
+    assert run.config.options["marks"] == ["H3K4me3", "H3K27ac"]
+    with pytest.raises(InputError, match=r"each mark once.*'H3K4me3', 'H3K4me3'"):
+        fit(small(data_dir, tmp_path / "other", marks=("h3k4ME3", "H3K4me3")))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"labels": "Median", "split": "Random"}, {"labels": "median", "split": "random"}),
+        ({"model": "Deep-Chrome"}, {"model": "deep_chrome"}),
+        ({"split": "published"}, {"split": "dataset"}),
+        ({"split": "neighbors"}, {"split": "neighbours"}),
+        ({"precision": "FLOAT32"}, {"precision": "float32"}),
+    ],
+)
+def test_words_are_understood_in_other_spellings(
+    given: dict[str, str], expected: dict[str, str]
+) -> None:
+    typed = [part for name, word in given.items() for part in (f"--{name}", word)]
+    required = ("--dataset", "E012", "--run-dir", "run")
+    of_command = parse(FitConfig, [*required, *typed], prog="fit", description="")
+    for config in (FitConfig(dataset="E012", run_dir="run", **given), of_command):
+        assert {name: getattr(config, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("split", ["published", None])
+def test_a_run_of_an_earlier_version_opens_and_goes_on(
+    data_dir: Path, cnn_run_path: Path, split: str | None
+) -> None:
+    content = json.loads((cnn_run_path / "config.json").read_text())
+    del content["options"]["split"]
+    content["options"] |= {"split": split} if split else {}
+    (cnn_run_path / "config.json").write_text(json.dumps(content))
+    run = open_run(cnn_run_path)
+    assert run.config.split == "dataset"
+    assert run.load_genes("test").gene_id.tolist() == (
+        load_genes(run.open_dataset(), "test").gene_id.tolist()
+    )
+    check_run_directory(small(data_dir, run.path, resume=True), run.open_dataset())
 
 
 @pytest.mark.parametrize(

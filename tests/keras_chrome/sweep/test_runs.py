@@ -10,18 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_datasets as tfds
 
 from keras_chrome.command_line import parse
+from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.fit import PRESETS, FitConfig
 from keras_chrome.sweep import SweepConfig, sweep
 from keras_chrome.sweep.__main__ import _parse
 from keras_chrome.sweep.processes import _arguments
 from keras_chrome.sweep.runs import _locked
-from tfds_remc import RemcBuilder
+from keras_chrome.vocabulary import CORE_MARKS
+from tfds_remc import RemcBuilder, RemcConfig
 
 MODELS = ("logistic_regression", "cnn_alpha_beta")
 FIRST, SECOND = (f"median/small/{model}/seed-0" for model in MODELS)
@@ -169,6 +172,54 @@ def test_overwriting_redoes_runs_with_other_options(
     # The run is now the one asked for.
     sweep(small(data_dir, finished, models=MODELS[:1], fit_options=options))
     assert "runs: 1; finished before: 1\n" in capsys.readouterr().out
+
+
+def build_with_two_marks(data_dir: Path, folder: Path) -> None:
+    """`remc/two`: the genes of `remc/small`, and two of its marks."""
+    marks = ("H3K4me3", "H3K27ac")
+    genes = load_genes(open_dataset("remc/small", data_dir), marks=marks)
+    columns = {n: getattr(genes, n) for n in ("gene_id", "chrom", "tss", "strand", "rpkm")}
+    folder.mkdir()
+    file = folder / "two.npz"
+    np.savez(file, marks=np.array(marks), signal=genes.signal.transpose(0, 2, 1), **columns)
+    config = RemcConfig(name="two", source="signal_array", signal_array=file, bin_bp=500)
+    RemcBuilder(config=config, data_dir=folder).download_and_prepare()
+
+
+def test_datasets_of_other_marks_are_trained_on_their_own_and_not_compared(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "data"
+    build_with_two_marks(data_dir, folder)
+    shutil.copytree(data_dir / "remc" / "small", folder / "remc" / "small")
+    config = small(
+        folder,
+        tmp_path / "sweep",
+        models=["logistic_regression_max"],
+        datasets=["two", "remc/small"],
+        fit_options={"data_dir": folder},
+    )
+    board = sweep(config)
+    lines = capsys.readouterr().out.splitlines()
+    assert "two: marks H3K4me3, H3K27ac (2)" in lines
+    assert f"small: marks {', '.join((*CORE_MARKS, 'H3K27ac'))} (6)" in lines
+    assert board.models[["marks", "num_epigenomes"]].to_numpy().tolist() == [
+        [" ".join(sorted((*CORE_MARKS, "H3K27ac"))), 1],
+        ["H3K27ac H3K4me3", 1],
+    ]
+    before = times(tmp_path / "sweep")
+    # All marks are what they were trained on; nothing is done again, even without the data.
+    shutil.rmtree(folder)
+    sweep(config)
+    assert "finished before: 2" in capsys.readouterr().out
+    assert times(tmp_path / "sweep") == before
+
+
+def test_a_missing_dataset_is_told_before_anything_starts(data_dir: Path, tmp_path: Path) -> None:
+    config = small(data_dir, tmp_path, datasets=["remc/small", "remc/none"])
+    with pytest.raises(InputError, match=r"there are remc/small\)\. Received: dataset='remc/none'"):
+        sweep(config)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_run_that_fails_leaves_the_others(
