@@ -3,6 +3,8 @@
 import runpy
 import sys
 
+from keras_chrome.command_line import as_spelled, installed_version
+
 VERBS = {
     "Data": {
         "audit_labels": "compare the published labels with the rules that may have made them",
@@ -43,15 +45,21 @@ _ELSEWHERE = {
 def main() -> None:
     """Dispatch to a verb."""
     arguments = sys.argv[1:]
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:2], "--help"]
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
         return
-    # A dash is easier to type than an underscore.
-    verb = arguments[0].replace("-", "_")
+    if arguments[0] == "--version":
+        print(installed_version())
+        return
     known = [name for of_group in VERBS.values() for name in of_group]
+    # A dash is easier to type than an underscore.
+    verb = as_spelled(arguments[0], known)
     if verb not in known:
         print(
-            f"error: Expected one of {', '.join(known)}. Received: verb={arguments[0]!r}",
+            f"error: Expected one of {', '.join(known)}. Received: verb={arguments[0]!r}. "
+            "`keras-chrome help` says what each does",
             file=sys.stderr,
         )
         sys.exit(2)
@@ -67,7 +75,7 @@ def _help() -> str:
             f"  {name:<22}{summary}"
             for name, summary in {**_ELSEWHERE.get(group, {}), **verbs}.items()
         ]
-    return "\n".join([*lines, "", "`keras-chrome VERB --help` lists a verb's options."])
+    return "\n".join([*lines, "", "`keras-chrome help VERB` lists a verb's options."])
 
 
 if __name__ == "__main__":

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib.util
 import os
 import sys
 import types
 import typing
 from collections.abc import Callable, Collection, Sequence
-from importlib import import_module
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,6 +113,8 @@ def parse_given(
             if heading := field.metadata["group"]:
                 target = groups.setdefault(heading, parser.add_argument_group(heading))
             target.add_argument(*names, **argument)
+    if "version" not in taken:
+        parser.add_argument("--version", action="version", version=installed_version())
     given = vars(parser.parse_args(argv))
     return {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
 
@@ -119,12 +124,20 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         args = sys.argv[1:] if args is None else args
+        if list(args) == ["--version"]:  # also where an option of that name takes a value
+            print(installed_version())
+            sys.exit(0)
         return super().parse_known_args([_with_dashes(str(a)) for a in args], namespace)
 
     def error(self, message: str) -> typing.NoReturn:
         line = " ".join(message.split())
         print(f"error: {line}. `{self.prog} --help` lists the options", file=sys.stderr)
         sys.exit(2)
+
+
+def installed_version() -> str:
+    """What every command says that is asked for its `--version`."""
+    return f"keras-chrome {version('keras-chrome')}"
 
 
 def _with_dashes(argument: str) -> str:
@@ -240,19 +253,42 @@ def run_command(
 
 
 def import_tensorflow_quietly() -> None:
-    """Import TensorFlow with standard error closed to its C++ start-up lines.
+    """Let TensorFlow, whenever something imports it, keep its start-up lines to itself.
 
     They are written before any logging option is read, and say nothing that the user of a command
     can act on. For commands, after their options are parsed; a library leaves standard error
-    alone.
+    alone. It is not imported here: what a user can mend comes to light without the seconds that it
+    takes.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietTensorFlow())
+
+
+class _QuietTensorFlow(MetaPathFinder):
+    """Finds TensorFlow where others do, and imports it with standard error closed."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        # Not found by itself again; it stays, since who asks may not go on to import.
+        sys.meta_path.remove(self)
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: _quietly(execute, module)  # type: ignore[method-assign]
+        return spec
+
+
+def _quietly(execute: Callable[[types.ModuleType], None], tensorflow: types.ModuleType) -> None:
     sys.stderr.flush()
     with Path(os.devnull).open("w") as devnull:
         stderr = os.dup(2)
         os.dup2(devnull.fileno(), 2)
         try:
-            tensorflow = import_module("tensorflow")
+            execute(tensorflow)
             # Looking for a GPU has lines of its own.
             tensorflow.config.list_physical_devices()
             # It warns of functions that are traced again, as one a method and shape has to be.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_chrome.errors import InputError
-from keras_chrome.runs import open_study
+from keras_chrome.runs import open_run, open_study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,6 +105,9 @@ def contrast(
     Example:
         >>> contrast("runs/E116", "runs/E123").agreement
     """
+    for run in (run_a, run_b):
+        open_run(run)  # It says what is missing before the seconds that TensorFlow takes.
+
     import pandas as pd
 
     from keras_chrome.contrast.genes import (

@@ -88,8 +88,10 @@ def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = N
     Raises:
         InputError: As `fit` raises it before it trains.
     """
-    dataset, genes = data or load(config)
+    # Before the seconds that TensorFlow and the records take.
+    dataset = data[0] if data else open_dataset(config.dataset, config.data_dir)
     check_run_directory(config, dataset)
+    dataset, genes = data or load(config)
     config = spelled_out(config, dataset)
     arguments = _model_arguments(config, dataset, genes["train"])
     return Training(config, dataset, genes, arguments, _build(config, arguments))

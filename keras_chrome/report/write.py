@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from keras_chrome.runs import open_run
 from keras_chrome.runs.files import atomic_path
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ def report(run_dirs: Iterable[str | Path], out: str | Path, **data: Unpack[DataO
     Example:
         >>> report(["runs/E003", "runs/E012"], "report.html")
     """
+    # It says what is missing before the seconds that TensorFlow takes.
+    run_dirs = [open_run(run_dir).path for run_dir in run_dirs]
+
     from keras_chrome.report.collect import collect_runs
     from keras_chrome.report.render import render_page
 

@@ -1,10 +1,12 @@
 """The commands as a user types them."""
 
+import os
 import resource
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +14,7 @@ import pytest
 
 from keras_chrome import command_line
 from keras_chrome.__main__ import VERBS
-from keras_chrome.command_line import option, parse, parse_given, run_command
+from keras_chrome.command_line import as_spelled, option, parse, parse_given, run_command
 from keras_chrome.tables import format_table
 
 
@@ -41,6 +43,152 @@ def test_help_imports_no_tensorflow(verb: str) -> None:
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert answer.returncode == 0
     assert "usage: python -m keras_chrome" in answer.stdout
+
+
+def run_and_report_tensorflow(*arguments: str | Path) -> tuple[int, str, bool]:
+    """Exit code and standard error of a command, and whether it has imported TensorFlow."""
+    module, *rest = map(str, arguments)
+    code = (
+        f"import runpy, sys; sys.argv[1:] = {rest}\n"
+        f"try: runpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
+        "except SystemExit as end: print(end.code, 'tensorflow' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    exit_code, has_imported = answer.stdout.splitlines()[-1].split()
+    return int(exit_code), answer.stderr, has_imported == "True"
+
+
+NEEDS_RUN = {
+    "keras_chrome.evaluate": (),
+    "keras_chrome.attend": (),
+    "keras_chrome.explain": (),
+    "keras_chrome.compare": (),
+    "keras_chrome.contrast": ("other",),
+    "keras_chrome.perturb": ("--scale", "0"),
+    "keras_chrome.beta_map": ("--gene", "PAX5"),
+    "keras_chrome.alpha_profile": (),
+    "keras_chrome.alpha_coverage": (),
+    "keras_chrome.tracks": (),
+    "keras_chrome.report": ("--out", "report.html"),
+    "keras_chrome.faithfulness": (),
+    "keras_chrome.leaderboard": (),
+    "export": ("--to", "models", "--name", "e012"),
+}
+
+
+def test_every_verb_that_reads_a_run_is_tried() -> None:
+    verbs = {verb for group in ("Compare", "Explain") for verb in VERBS[group]} | {"report"}
+    verbs |= {"tracks"}
+    assert {name.removeprefix("keras_chrome.") for name in NEEDS_RUN} == verbs | {"export"}
+
+
+@pytest.mark.parametrize("module", NEEDS_RUN)
+def test_a_missing_run_is_told_before_tensorflow_is_imported(module: str, tmp_path: Path) -> None:
+    missing = tmp_path / "none"
+    answer = run_and_report_tensorflow(module, missing, *NEEDS_RUN[module])
+    exit_code, error, has_imported = answer
+    assert (exit_code, has_imported) == (2, False)
+    assert error.startswith("error: Expected a run directory")
+    assert str(missing) in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--dataset", "E099", "--run-dir", "run"), "dataset='E099'"),
+        (("--dataset", "small", "--run-dir", "run", "--marks", "H9"), "marks=H9"),
+        (("--dataset", "small", "--run-dir", "{run}"), "which holds a run"),
+    ],
+)
+def test_fit_tells_before_tensorflow_is_imported(
+    options: Sequence[str], named: str, data_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").touch()
+    given = [option.format(run=tmp_path) for option in options]
+    answer = run_and_report_tensorflow("keras_chrome.fit", "--data-dir", data_dir, *given)
+    assert (answer[0], answer[2]) == (2, False)
+    assert named in answer[1]
+
+
+def test_tensorflow_is_imported_without_its_lines(tmp_path: Path) -> None:
+    code = (
+        "import importlib.util, os, sys\n"
+        "from keras_chrome.command_line import import_tensorflow_quietly\n"
+        "import_tensorflow_quietly()\n"
+        "assert 'tensorflow' not in sys.modules\n"
+        # TFDS asks first whether it is there.
+        "importlib.util.find_spec('tensorflow')\n"
+        "import tensorflow\n"
+        "os.write(2, b'this is heard')"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert (answer.returncode, answer.stderr) == (0, "this is heard")
+
+
+COMMANDS = [
+    "keras_chrome",
+    *(f"keras_chrome.{verb}" for of_group in VERBS.values() for verb in of_group),
+    *("tfds_remc", "export", "serving.client", "serving.local", "serving.web"),
+]
+
+
+@pytest.mark.parametrize("module", COMMANDS)
+def test_every_command_knows_its_version(module: str) -> None:
+    answer = command(module, "--version")
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert answer.stdout == f"keras-chrome {version('keras-chrome')}\n"
+
+
+def test_a_version_of_its_own_leaves_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    @dataclass(frozen=True)
+    class Versioned:
+        name: str = option("name")
+        version: int = option("its version", default=1)
+
+    def versioned(*argv: str) -> Versioned:
+        return parse(Versioned, argv, prog="command", description="")
+
+    assert versioned("--name", "a", "--version", "3") == Versioned("a", 3)
+    with pytest.raises(SystemExit, match="0"):
+        versioned("--version")
+    assert capsys.readouterr().out.startswith("keras-chrome 0.")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("help",), "usage: keras-chrome VERB"),
+        (("help", "fit"), "usage: python -m keras_chrome.fit"),
+        (("help", "import-weights"), "usage: python -m keras_chrome.import_weights"),
+        (("FIT", "--help"), "usage: python -m keras_chrome.fit"),
+    ],
+)
+def test_help_of_a_verb(given: Sequence[str], expected: str) -> None:
+    answer = command("keras_chrome", *given)
+    assert answer.returncode == 0
+    assert answer.stdout.startswith(expected)
+
+
+def test_help_of_an_unknown_verb() -> None:
+    answer = command("keras_chrome", "help", "train")
+    assert answer.returncode == 2
+    assert "verb='train'" in answer.stderr
+
+
+@pytest.mark.parametrize("unit", ["tpm", "TPM", "Tpm"])
+def test_a_word_is_understood_in_any_capitals(unit: str) -> None:
+    assert options("run", "--unit", unit).unit == "TPM"
+
+
+def test_words_that_are_alike_are_told_apart() -> None:
+    assert as_spelled("deep-Chrome", ["deep_chrome", "lstm"]) == "deep_chrome"
+    assert as_spelled("A", ["a", "A"]) == "A"
+    assert as_spelled("a_B", ["a-b", "A_b"]) == "a_B"
+    assert as_spelled("c", ["a"]) == "c"
 
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
