@@ -253,13 +253,14 @@ def run_command(
 
 
 def import_tensorflow_quietly() -> None:
-    """Let TensorFlow, whenever something imports it, keep its start-up lines to itself.
+    """Let TensorFlow, whenever something imports it, keep its lines to itself.
 
-    They are written before any logging option is read, and say nothing that the user of a command
-    can act on. For commands, after their options are parsed; a library leaves standard error
-    alone. It is not imported here: what a user can mend comes to light without the seconds that it
-    takes.
+    They say nothing that the user of a command can act on, and those of its start are written
+    before any logging option is read. For commands, after their options are parsed; a library
+    leaves standard error alone. It is not imported here: what a user can mend comes to light
+    without the seconds that it takes.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "tensorflow" not in sys.modules:
         sys.meta_path.insert(0, _QuietTensorFlow())
 

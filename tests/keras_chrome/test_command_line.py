@@ -58,6 +58,7 @@ def run_and_report_tensorflow(*arguments: str | Path) -> tuple[int, str, bool]:
     return int(exit_code), answer.stderr, has_imported == "True"
 
 
+FAST = ("--model", "cnn_alpha_beta", "--epochs", "1")
 NEEDS_RUN = {
     "keras_chrome.evaluate": (),
     "keras_chrome.attend": (),
@@ -122,11 +123,39 @@ def test_tensorflow_is_imported_without_its_lines(tmp_path: Path) -> None:
         "import tensorflow\n"
         "os.write(2, b'this is heard')"
     )
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", code], capture_output=True, text=True, env=users_environment()
     )
     assert (answer.returncode, answer.stderr) == (0, "this is heard")
+
+
+def users_environment() -> dict[str, str]:
+    """The environment without what the tests set to keep TensorFlow quiet."""
+    return {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit", "--dataset", "small", "--data-dir", "{data}", "--run-dir", "{out}", *FAST),
+        ("evaluate", "{run}"),
+        ("attend", "{run}", "--out", "{out}.nc"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_command_that_is_well_says_nothing_on_standard_error(
+    arguments: Sequence[str], data_dir: Path, cnn_run_path: Path, tmp_path: Path
+) -> None:
+    places = {"data": data_dir, "run": cnn_run_path, "out": tmp_path / "out"}
+    verb, *rest = (argument.format(**places) for argument in arguments)
+    answer = subprocess.run(
+        [sys.executable, "-m", f"keras_chrome.{verb}", *rest],
+        capture_output=True,
+        text=True,
+        env=users_environment(),
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "INFO" not in answer.stdout
 
 
 COMMANDS = [
