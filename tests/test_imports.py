@@ -10,7 +10,12 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"tfds_remc": set(), "keras_chrome": set(), "export": {"keras_chrome"}, "serving": set()}
 VERB_NAMES = {verb for verbs in VERBS.values() for verb in verbs}
 # The verbs that a verb may build on.
-BELOW = {"fit": {"evaluate"}, "sweep": {"fit", "leaderboard"}, "faithfulness": {"fit"}}
+BELOW = {
+    "fit": {"evaluate"},
+    "sweep": {"fit", "leaderboard"},
+    "faithfulness": {"fit"},
+    "__init__": VERB_NAMES,  # the package's own, which has each of them as a function
+}
 # What a file of a verb's folder may not see; the others compute, and see none of these.
 UPPER = {"figure", "output", "__main__"}
 HIDDEN = {

@@ -22,6 +22,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from keras_chrome.baselines import Baseline
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
@@ -30,18 +32,44 @@ from keras_chrome.runs.files import atomic_path, write_json
 
 if TYPE_CHECKING:
     import keras
+    import pandas as pd
 
     from keras_chrome.data import Dataset, Genes
 
 _PACKAGES = ("keras-chrome", "tensorflow", "keras", "tensorflow-datasets", "numpy")
+_EVALUATE = "`python -m keras_chrome.evaluate` writes it of a finished run"
+_WRITTEN_BY = {
+    "metrics.json": _EVALUATE,
+    "predictions.csv": _EVALUATE,
+    "history.csv": "`fit` writes it after each epoch of a variant; a baseline has no epochs",
+    "splits.csv": "`fit` writes it when it begins; imported weights have none",
+}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run directory and what made it; `config` is what `config.json` holds."""
+    """A run directory and what made it.
+
+    `metrics`, `history`, `predictions` and `splits` are read from their files whenever they are
+    asked for: they say what is on disk now.
+
+    Attributes:
+        path: The directory.
+        config: What `config.json` holds.
+
+    Example:
+        >>> run = open_run("runs/E012")
+        >>> run.metrics["test"]["auroc"]
+        >>> run.history.plot("epoch", "val_auroc")
+        >>> run.predictions.query("split == 'test'")
+    """
 
     path: Path
     config: RunConfig
+
+    def __repr__(self) -> str:
+        dataset = f" on {self.config.dataset.name}" if self.config.dataset else ""
+        return f"Run({str(self.path)!r}, {self.model_name}{dataset})"
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -62,6 +90,57 @@ class Run:
     def is_finished(self) -> bool:
         """Whether all is there: `metrics.json` is written last."""
         return (self.path / "metrics.json").is_file()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` holds: `valid` and `test`, each with auroc, auprc and so on.
+
+        Raises:
+            InputError: If training did not finish, or the weights were imported: `evaluate` writes
+                metrics of any dataset then.
+        """
+        return read_metrics(self._file("metrics.json"))
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """A row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s.
+
+        Raises:
+            InputError: If no epoch is over, or the model has none: it is a baseline, or imported.
+        """
+        return self._table("history.csv")
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """A row a validation or test gene: gene_id, split, label, probability.
+
+        Raises:
+            InputError: As `metrics` does.
+        """
+        return self._table("predictions.csv")
+
+    @property
+    def splits(self) -> pd.DataFrame:
+        """A row a gene that was trained, validated or tested on: gene_id, split.
+
+        Raises:
+            InputError: If the weights were imported.
+        """
+        return self._table("splits.csv")
+
+    def _file(self, name: str) -> Path:
+        if not (path := self.path / name).is_file():
+            raise InputError(
+                f"Expected {name} in {self.path}. Received: a run of {self.model_name} without; "
+                f"{_WRITTEN_BY[name]}"
+            )
+        return path
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        types = {"gene_id": str, "split": str}
+        return pd.read_csv(self._file(name), dtype=types, keep_default_na=False)
 
     @property
     def checkpoint_path(self) -> Path:
@@ -112,15 +191,13 @@ class Run:
         Raises:
             InputError: If the dataset lacks a mark of the run.
         """
-        import pandas as pd
-
         dataset, labels = dataset or self.open_dataset(), labels or self.labels
         if split == "all" or self.config.split == "dataset":
             return load_genes(dataset, split, marks=self.marks, labels=labels)
-        splits = pd.read_csv(self.path / "splits.csv", dtype=str)
+        splits = self.splits
         genes = load_genes(dataset, marks=self.marks, labels=labels)
-        ids = splits["gene_id"][splits["split"] == split]
-        return genes.subset(split, pd.Series(genes.gene_id).isin(ids).to_numpy())
+        ids = splits["gene_id"][splits["split"] == split].to_list()
+        return genes.subset(split, np.isin(genes.gene_id, ids))
 
     def save_model(self, model: keras.Model | Baseline) -> None:
         """Write `model.keras`, or `model.joblib` of a baseline."""

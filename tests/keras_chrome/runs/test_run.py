@@ -146,6 +146,23 @@ def untrained(tmp_path: Path) -> Path:
     return run.path
 
 
+KERAS = "import keras\n"
+OURS = "import keras_chrome\n"
+
+
+@pytest.mark.parametrize(
+    "imports",
+    [OURS + KERAS, KERAS + OURS, OURS + "import tensorflow\nkeras = tensorflow.keras\n"],
+    ids=["before Keras", "after Keras", "before TensorFlow"],
+)
+def test_keras_loads_a_model_where_the_package_is_imported(untrained: Path, imports: str) -> None:
+    code = f"{imports}print(keras.models.load_model({str(untrained / 'model.keras')!r}).name)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "attentive_chrome\n"
+
+
 def load_in_a_fresh_process(run_path: Path, num_times: int = 1) -> list[str]:
     code = (
         "import keras_chrome, numpy as np\n"
@@ -171,6 +188,23 @@ def test_loads_thirty_times_of_thirty_in_fresh_processes(untrained: Path) -> Non
     answers = [line for _ in range(5) for line in load_in_a_fresh_process(untrained, 6)]
     assert len(answers) == 30
     assert len(set(answers)) == 1
+
+
+def test_a_run_has_what_its_files_hold(cnn_run_path: Path) -> None:
+    run = open_run(cnn_run_path)
+    assert run.metrics == json.loads((cnn_run_path / "metrics.json").read_text())
+    assert run.history["epoch"].tolist() == [1, 2, 3]
+    predictions = run.predictions
+    assert predictions["split"].value_counts().to_dict() == {"valid": 50, "test": 50}
+    assert predictions["gene_id"].str.startswith("SIM").all()
+    assert run.splits["split"].value_counts().to_dict() == {"train": 50, "valid": 50, "test": 50}
+    assert repr(run) == f"Run({str(cnn_run_path)!r}, cnn_alpha_beta on remc/small)"
+
+
+@pytest.mark.parametrize("part", ["metrics", "history", "predictions", "splits"])
+def test_what_a_run_lacks_is_named(untrained: Path, part: str) -> None:
+    with pytest.raises(InputError, match=rf"Expected {part}\.\w+ in .*attentive_chrome without"):
+        getattr(open_run(untrained), part)
 
 
 def test_importing_the_package_imports_no_tensorflow() -> None:
