@@ -208,7 +208,7 @@ def watch(arguments: list[str], folder: str) -> dict[str, Any]:
         assert process.stdout
         for line in process.stdout:
             seconds = time.perf_counter() - started
-            if auroc := re.match(r"epoch \d+: .*AUROC ([\d.]+)", line):
+            if auroc := re.match(r"epoch \d+(?:/\d+)?: .*AUROC ([\d.]+)", line):
                 measured["curve"].append([seconds, float(auroc[1])])
                 print(f"{seconds:7.1f} s  {line}", end="", flush=True)
             for name, pattern in patterns.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,7 +36,12 @@ if TYPE_CHECKING:
     from keras_chrome.runs import Run
 
 
-def fit(config: FitConfig) -> Run:
+def fit(
+    config: FitConfig | None = None,
+    *,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    **options: Any,
+) -> Run:
     """Train a model and write a run directory.
 
     Weights of a variant are kept from the epoch with the best validation AUROC. The saved model
@@ -44,6 +49,14 @@ def fit(config: FitConfig) -> Run:
 
     Args:
         config: The options.
+        callbacks: Keras's or one's own, called as Keras's own `fit` does: at the beginning and end
+            of training and of each epoch, and of some twenty groups of batches in it. Logs have
+            `loss`, and at the end of an epoch `val_loss` and `val_auroc`. What sets
+            `model.stop_training` ends the training, and the best epoch so far is kept. `model` is
+            the one in training, whose answer is the logit; its weights and optimizer may be
+            changed. Of a run that is resumed they see the new epochs alone.
+        **options: Options by their names in `FitConfig`: all of them, or those that differ from
+            `config`.
 
     Returns:
         The run: model, configuration, splits, history, metrics, predictions.
@@ -51,19 +64,29 @@ def fit(config: FitConfig) -> Run:
     Raises:
         InputError: If the dataset is missing or lacks a mark, a split has no gene or only one
             class, the model has no such option, the run directory holds another run, or the loss
-            is no longer finite.
+            is no longer finite; if there are callbacks of a baseline, which has no epochs.
 
     Example:
-        >>> run = fit(FitConfig(dataset="remc/demo", run_dir="runs/demo"))
+        >>> run = fit(dataset="remc/demo", run_dir="runs/demo")
+        >>> run.metrics["test"]["auroc"]
         >>> run.load_model()
     """
+    if config is None:
+        config = FitConfig(**options)
+    elif options:
+        config = dataclasses.replace(config, **options)
+    if callbacks and config.model in BASELINES:
+        raise InputError(
+            f"Expected no callbacks with a baseline, which has no epochs. Received: "
+            f"model={config.model!r}, {len(callbacks)} callbacks"
+        )
     training = prepare(config)
     with training_run(training) as run:
         started = time.perf_counter()
         if config.model in BASELINES:
             measured = _train_baseline(training.model, training.genes["train"])
         else:
-            measured = _train_variant(training, run)
+            measured = _train_variant(training, run, callbacks)
         finish(training, run, measured, wall_s=time.perf_counter() - started)
     return run
 
@@ -244,7 +267,9 @@ def _train_baseline(baseline: Baseline, genes: Genes) -> dict[str, Any]:
     return {"genes_per_second": genes_per_second}
 
 
-def _train_variant(training: Training, run: Run) -> dict[str, Any]:
+def _train_variant(
+    training: Training, run: Run, callbacks: Sequence[keras.callbacks.Callback]
+) -> dict[str, Any]:
     """Train a variant; what was measured on the way."""
     from keras_chrome.fit.loop import train
     from keras_chrome.layers.implementation import use_recurrence
@@ -270,6 +295,7 @@ def _train_variant(training: Training, run: Run) -> dict[str, Any]:
             patience=config.patience,
             seed=config.seed,
             resume=config.resume,
+            callbacks=callbacks,
         )
     return {"training_precision": precision, **measured_in_training(history)}
 

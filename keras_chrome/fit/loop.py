@@ -4,6 +4,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,7 @@ def train(
     patience: int,
     seed: int,
     resume: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> pd.DataFrame:
     """Train until the validation AUROC stops rising, and leave the best weights in `model`.
 
@@ -114,6 +116,7 @@ def train(
         patience: Epochs without a better validation AUROC after which training stops.
         seed: Seeds the order of the genes.
         resume: Go on from the checkpoint of the run, if there is one.
+        callbacks: Called after our own, as `fit` says.
 
     Returns:
         One row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s.
@@ -127,12 +130,12 @@ def train(
         trainee, steps=steps, learning_rate=learning_rate, clip_norm=clip_norm
     )
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    course = Course(run, valid_genes.label, patience, steps * batch_size)
+    course = Course(run, valid_genes.label, epochs, patience, steps * batch_size)
     between_epochs = _BetweenEpochs(course, model, valid_genes.signal, epoch_variable)
     between_epochs.set_model(trainer)
     if resume:
         between_epochs.restore()
-    if course.num_epochs < epochs and not course.has_stalled:
+    if not course.is_over:
         batches = epoch_of_batches(train_genes, batch_size, seed, epoch_variable)
         compile_s = trainer.compile_step(next(iter(batches)))
         print(f"compiled in {compile_s:.1f} s", flush=True)
@@ -142,8 +145,9 @@ def train(
             epochs=epochs,
             shuffle=False,
             verbose=int(sys.stdout.isatty()),
-            callbacks=[between_epochs, *_tensorboard(run.path / "logs")],
+            callbacks=[between_epochs, *_tensorboard(run.path / "logs"), *callbacks],
         )
+    print(course.end(), flush=True)
     model.set_weights(course.best_weights)
     return course.table()
 
@@ -200,21 +204,30 @@ class Course:
     Args:
         run: The run, where `history.csv` is written.
         label: Labels of the validation genes.
+        epochs: Most epochs to train.
         patience: Epochs without a better validation AUROC after which training stops.
         genes_an_epoch: Genes that an epoch trains on.
         name: What the printed lines begin with.
     """
 
     def __init__(
-        self, run: Run, label: np.ndarray, patience: int, genes_an_epoch: int, name: str = ""
+        self,
+        run: Run,
+        label: np.ndarray,
+        epochs: int,
+        patience: int,
+        genes_an_epoch: int,
+        name: str = "",
     ) -> None:
         self.run = run
         self.label = label
+        self.epochs = epochs
         self.patience = patience
         self.genes_an_epoch = genes_an_epoch
         self.name = name
         self.history: list[dict[str, float]] = []
         self.best_weights: list[np.ndarray] = []
+        self._ended: list[float] = []
 
     @property
     def num_epochs(self) -> int:
@@ -230,6 +243,22 @@ class Course:
     def has_stalled(self) -> bool:
         """Whether the last `patience` epochs were no better than one before."""
         return bool(self.history) and self.num_epochs - self.best_epoch >= self.patience
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to train."""
+        return self.has_stalled or self.num_epochs >= self.epochs
+
+    def end(self) -> str:
+        """Why training is over, and which epoch is kept, in a line."""
+        if self.has_stalled:
+            why = f"stopped early: no better validation AUROC for {self.patience} epochs"
+        elif self.num_epochs >= self.epochs:
+            why = "reached the last epoch"
+        else:
+            why = f"stopped by a callback in epoch {self.num_epochs}"
+        auroc = self.history[self.best_epoch - 1]["val_auroc"]
+        return f"{self.name}{why}; kept epoch {self.best_epoch}, validation AUROC {auroc:.4f}"
 
     def table(self) -> pd.DataFrame:
         """One row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s."""
@@ -277,6 +306,7 @@ class Course:
             "wall_s": wall_s,
         }
         self.history.append(row)
+        self._ended.append(time.perf_counter())
         is_best = self.best_epoch == self.num_epochs
         if is_best:
             self.best_weights = weights
@@ -284,12 +314,27 @@ class Course:
         if verbose:
             best = " (best)" if is_best else ""
             print(
-                f"{self.name}epoch {self.num_epochs}: loss {loss:.4f}, "
+                f"{self.name}epoch {self.num_epochs}/{self.epochs}: loss {loss:.4f}, "
                 f"validation loss {row['val_loss']:.4f}, AUROC {row['val_auroc']:.4f}{best}, "
-                f"{wall_s:.1f} s",
+                f"{wall_s:.1f} s{self._time_left(wall_s)}",
                 flush=True,
             )
         return row
+
+    def _time_left(self, wall_s: float) -> str:
+        if self.is_over:
+            return ""
+        # The first epoch of a process takes longer: it compiles.
+        seconds = np.median(np.diff(self._ended)) if len(self._ended) > 1 else wall_s
+        return f", at most {duration(float(seconds) * (self.epochs - self.num_epochs))} left"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 45 s, 3 min, 1 h 20 min."""
+    if seconds < 60:
+        return f"{math.ceil(seconds)} s"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 class _BetweenEpochs(keras.callbacks.Callback):
@@ -332,7 +377,8 @@ class _BetweenEpochs(keras.callbacks.Callback):
         # TensorBoard's callback comes next and writes what it finds in the logs.
         logs["val_loss"], logs["val_auroc"] = row["val_loss"], row["val_auroc"]
         self._save()
-        self.model.stop_training = self.course.has_stalled
+        if self.course.has_stalled:  # or as a callback has decided in the epoch
+            self.model.stop_training = True
 
     def _state(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.model.optimizer.variables]

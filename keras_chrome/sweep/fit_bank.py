@@ -188,6 +188,7 @@ class _Seat:
         self.course = Course(
             self.run,
             genes["valid"].label,
+            config.epochs,
             config.patience,
             self.num_steps * config.batch_size,
             name=f"{name}: ",
@@ -242,7 +243,7 @@ class _Seat:
     @property
     def is_over(self) -> bool:
         """Whether there is nothing more to train."""
-        return self.course.has_stalled or self.course.num_epochs >= self.config.epochs
+        return self.course.is_over
 
     def close(self, failure: str | None) -> None:
         """Leave the run directory whole, or as a failed `fit` leaves it."""
@@ -250,6 +251,7 @@ class _Seat:
             error = InputError(failure)
             self.context.__exit__(InputError, error, None)
             return
+        print(self.course.end(), flush=True)
         self.model.set_weights(self.course.best_weights)
         measured = {
             "training_precision": "float32",

@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -147,12 +148,101 @@ def test_a_run_keeps_its_own_splits(data_dir: Path, tmp_path: Path) -> None:
     assert json.loads(before) == json.loads((run.path / "metrics.json").read_text())
 
 
-def test_stops_without_progress(data_dir: Path, tmp_path: Path) -> None:
+def test_stops_without_progress(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     # Steps so small that no validation gene changes places.
     run = fit(small(data_dir, tmp_path / "run", learning_rate=1e-12, epochs=20, patience=2))
     metrics = json.loads((run.path / "metrics.json").read_text())
     assert metrics["epochs_run"] == 3
     assert metrics["best_epoch"] == 1
+    *epochs, end = [line for line in capsys.readouterr().out.splitlines() if "epoch" in line]
+    assert [line.partition(":")[0] for line in epochs] == ["epoch 1/20", "epoch 2/20", "epoch 3/20"]
+    assert all("left" in line for line in epochs[:2])
+    # Nothing is left of a training that is over.
+    assert "left" not in epochs[2]
+    auroc = metrics["valid"]["auroc"]
+    assert end == (
+        "stopped early: no better validation AUROC for 2 epochs; kept epoch 1, validation AUROC "
+        f"{auroc:.4f}"
+    )
+
+
+class Seen(keras.callbacks.Callback):
+    """Keeps what Keras's callbacks are told, and stops at the end of an epoch."""
+
+    def __init__(self, stop_after: int) -> None:
+        super().__init__()
+        self.stop_after = stop_after
+        self.calls: list[str] = []
+        self.logs: list[dict[str, float]] = []
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        self.calls.append("begin")
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.calls.append(f"epoch {epoch}")
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self.calls[-1] != "batch":
+            self.calls.append("batch")
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.logs.append(dict(logs or {}))
+        if epoch + 1 == self.stop_after:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.calls.append("end")
+
+
+def test_callbacks_are_called_and_may_stop_the_training(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = Seen(stop_after=2)
+    rate = keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    config = small(data_dir, tmp_path / "run", epochs=9)
+    run = fit(config, callbacks=[rate, seen])
+    assert seen.calls == ["begin", "epoch 0", "batch", "epoch 1", "batch", "end"]
+    history = run.history
+    assert [logs["val_auroc"] for logs in seen.logs] == history["val_auroc"].tolist()
+    assert [logs["val_loss"] for logs in seen.logs] == history["val_loss"].tolist()
+    assert seen.logs[1]["learning_rate"] == pytest.approx(0.01 / 4)
+    assert run.metrics["epochs_run"] == 2
+    assert "stopped by a callback in epoch 2; kept epoch" in capsys.readouterr().out
+
+
+def test_a_callback_may_stop_in_the_middle_of_an_epoch(data_dir: Path, tmp_path: Path) -> None:
+    def stop(batch: int, logs: dict[str, float]) -> None:
+        callback.model.stop_training = True
+
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=stop)
+    run = fit(small(data_dir, tmp_path / "run", epochs=9), callbacks=[callback])
+    assert run.metrics["epochs_run"] == 1
+
+
+def test_keras_own_early_stopping_knows_the_validation_auroc(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    patient = keras.callbacks.EarlyStopping("val_auroc", mode="max", min_delta=1, patience=2)
+    run = fit(small(data_dir, tmp_path / "run", epochs=9), callbacks=[patient])
+    assert run.metrics["epochs_run"] == 3
+
+
+def test_callbacks_are_refused_with_a_baseline(data_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no callbacks.*model='svm', 1 callbacks"):
+        fit(small(data_dir, tmp_path / "run", model="svm"), callbacks=[Seen(1)])
+
+
+def test_options_may_be_given_as_they_are(data_dir: Path, tmp_path: Path) -> None:
+    model = "logistic_regression_max"
+    run = fit(dataset="small", data_dir=data_dir, run_dir=tmp_path / "run", model=model)
+    assert run.model_name == model
+    config = small(data_dir, tmp_path / "run", model=model)
+    other = fit(config, run_dir=tmp_path / "other", seed=3)
+    assert (other.path, other.config.seed) == (tmp_path / "other", 3)
+    with pytest.raises(TypeError, match="datset"):
+        fit(datset="small", run_dir=tmp_path / "run")
 
 
 def test_shards_take_the_same_step_as_the_whole_batch(
