@@ -172,7 +172,7 @@ def test_parts_of_a_bigwig_file_of_doubtful_values(tmp_path: Path) -> None:
     values.append(("chr2", 1200, 1210, -1.0))
     pybigtools.open(str(path), "w").write(SIZES, iter(values))
     error = join_parts(read_parts(path, ReadOptions()))
-    with pytest.raises(ValueError, match=r"Received: -1 at chr2:1200-1201\.") as plain:
+    with pytest.raises(ValueError, match=r"Received: -1 at chr2:1200-1210\.") as plain:
         read_signal(path, BINS)
     assert str(error) == str(plain.value)
 

@@ -196,6 +196,13 @@ def test_a_value_that_is_missing(path: Path) -> None:
         rows_of(path, value_column=3, is_bedgraph=True)
 
 
+def test_a_wiggle_file(path: Path) -> None:
+    for line in ("fixedStep chrom=chr1 start=1 step=100\n1\n", "variableStep chrom=chr1\n1 2\n"):
+        path.write_text("track type=wiggle_0\n" + line)
+        with pytest.raises(SignalFileError, match=r"line 2\. Received: a wiggle .* wigToBigWig"):
+            rows_of(path, value_column=3, is_bedgraph=True)
+
+
 def test_fewer_columns_are_enough_where_the_strand_is_not_needed(path: Path) -> None:
     path.write_text("chr1\t10\t46\n")
     assert rows_of(path) == [("chr1", 10, 46)]

@@ -160,7 +160,7 @@ def test_bases_of_a_bigwig_that_are_not_a_number_count_as_0(tmp_path: Path, wher
             path = write_bigwig(tmp_path / "a.bw", {"chr1": size}, at_fault)
             with pytest.raises(
                 SignalFileError,
-                match=rf"at least 0 in a\.bw\. Received: {value:g} at chr1:{base}-{base + 1}\. ",
+                match=rf"numbers of at least 0 in a\.bw\. Received: {value:g} at chr1:{base}-",
             ):
                 read_signal(path, bins)
 
@@ -168,7 +168,37 @@ def test_bases_of_a_bigwig_that_are_not_a_number_count_as_0(tmp_path: Path, wher
 def test_values_of_a_bigwig_that_cancel_out(tmp_path: Path, bins: RegionBins) -> None:
     records = [("chr1", 1000, 1050, 3.0), ("chr1", 1050, 1100, -1.0)]
     path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000, "chrX": 9000}, records)
-    with pytest.raises(SignalFileError, match=r"Received: -1 at chr1:1050-1051\. .*no log ratio"):
+    with pytest.raises(SignalFileError, match=r"Received: -1 at chr1:1050-1100\. .*no log ratio"):
+        read_signal(path, bins)
+
+
+def test_a_bigwig_that_is_negative_where_no_gene_lies(tmp_path: Path, bins: RegionBins) -> None:
+    """As a bedGraph file would be refused."""
+    records = [("chr1", 1000, 1050, 3.0), ("chr7", 50, 60, -0.5)]
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000, "chr7": 9000}, records)
+    with pytest.raises(SignalFileError, match=r"Received: -0\.5 at chr7:50-60\. .*no log ratio"):
+        read_signal(path, bins)
+
+
+@pytest.mark.parametrize("name", ["A.BIGWIG", "a.BW", "a download"])
+def test_a_bigwig_of_any_name(tmp_path: Path, bins: RegionBins, name: str) -> None:
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000}, [("chr1", 1000, 1050, 3.0)])
+    path = path.rename(tmp_path / name)
+    signal = read_signal(path, bins, ReadOptions(file_type="bigWig"))
+    assert signal.values[0].tolist() == [1.5, 0, 0, 0]
+
+
+def test_a_bigwig_with_a_hole(tmp_path: Path, bins: RegionBins) -> None:
+    """As a broken download may leave it, with the file's end in place."""
+    records = [("chr1", start, start + 5, start / 7) for start in range(0, 8000, 10)]
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000}, records)
+    content = bytearray(path.read_bytes())
+    data = int.from_bytes(content[16:24], "little")
+    content[data + 100 : data + 600] = bytes(500)
+    path.write_bytes(content)
+    with pytest.raises(
+        SignalFileError, match=r"complete bigWig file\. Received: a\.bw, damaged \("
+    ):
         read_signal(path, bins)
 
 
@@ -396,6 +426,7 @@ def test_content_that_is_not_of_the_type(bins: RegionBins, tmp_path: Path) -> No
         "i.bw": (b"\xeb\xf2\x89\x87", r"content is bigBed\. Unpack it: bigBedToBed i\.bw"),
         "j.narrowPeak": (b"\x87\x89\xf2\xeb", r"content is bigBed\. Unpack it: bigBedToBed j"),
         "k.bdg": (b"PK\3\4", r"content is zip\. Unpack it: unzip"),
+        "m.bdg": ("chr1\t1\t2\t3\n".encode("utf-16"), r"content is UTF-16\. Save it as UTF-8"),
         "l.bdg.gz": (b"BZh9", r"content is bzip2\. Unpack it: bunzip2"),
         "h.bw": (bigwig.read_bytes()[:100], r"complete bigWig file\. Received: h.bw, damaged"),
     }

@@ -24,6 +24,7 @@ UNASSIGNED = -1
 """Stands in peak files for a value that there is none of."""
 
 _HEADER = re.compile(r"#|(track|browser)(\s|$)")
+_WIGGLE = re.compile(r"(fixed|variable)Step\s")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _BYTE_ORDER_MARK = codecs.BOM_UTF8.decode("latin-1")
 _MAX_VALUE = float(np.finfo(np.float32).max)
@@ -123,6 +124,11 @@ def read_records(path: Path, layout: BedLayout) -> Iterator[Record]:
             continue
         fields = text.rstrip("\n").split("\t" if by_tabs else None)
         where = f"in {path.name}, line {number}"
+        if _WIGGLE.match(text):
+            raise SignalFileError(
+                f"Expected BED-like records {where}. Received: a wiggle file, {text.strip()!r}. "
+                f"Convert it: wigToBigWig {path.name} CHROM.SIZES NAME.bigWig."
+            )
         if len(fields) <= max(columns):
             parted = "tabs, as in the first record" if by_tabs else "white space"
             raise SignalFileError(
@@ -252,7 +258,8 @@ def _parsed(line: int, record: dict[str, str], where: str, layout: BedLayout) ->
     received = f"start={record['start']!r}, end={record['end']!r}"
     if not (start.is_integer() and end.is_integer()):
         raise SignalFileError(
-            f"Expected start and end to be whole numbers {where}. Received: {received}."
+            f"Expected start and end to be whole numbers {where}. Received: {received}. Begin a "
+            "header line with #."
         )
     if not 0 <= start < end < MAX_BP:
         raise SignalFileError(
@@ -261,10 +268,10 @@ def _parsed(line: int, record: dict[str, str], where: str, layout: BedLayout) ->
     if strand not in ("+", "-"):
         raise SignalFileError(f"Expected strand '+' or '-' {where}. Received: strand={strand!r}.")
     if not (0 <= value <= _MAX_VALUE or _is_unassigned(value, layout)):
-        remedy = f" {NOT_NEGATIVE}" if value < 0 else ""
+        remedy = NOT_NEGATIVE if value < 0 else "Leave out what has no data."
         raise SignalFileError(
             f"Expected a number of at least 0 as value {where}. Received: "
-            f"value={record['value']!r}.{remedy}"
+            f"value={record['value']!r}. {remedy}"
         )
     return Record(line, record["chrom"], int(start), int(end), strand, value)
 

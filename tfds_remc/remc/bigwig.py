@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import struct
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pybigtools
@@ -20,17 +23,28 @@ _HEADER = "HHQQQHHQQ"
 _COUNT = "Q"
 
 
-def open_bigwig(path: Path) -> Any:
-    """Returns an open bigWig file, a context manager.
+@contextlib.contextmanager
+def open_bigwig(path: Path) -> Iterator[Any]:
+    """Opens a bigWig file.
 
     Raises:
         SignalFileError: If the file is damaged or has no data.
     """
-    try:
-        _require_data(path)
-        return pybigtools.open(str(path))
-    except (pybigtools.BBIReadError, struct.error) as error:
-        raise _damaged(path, error) from error
+    # Given a name, pybigtools refuses what does not end in ".bw", and prints what is wrong itself.
+    with path.open("rb") as file:
+        try:
+            _require_data(file, path.name)
+            file.seek(0)
+            yield pybigtools.open(file)
+        except BaseException as error:
+            # A damaged block is a panic of pybigtools, for which it has no exception to import.
+            is_damage = isinstance(error, (pybigtools.BBIReadError, struct.error))
+            if not (is_damage or type(error).__name__ == "PanicException"):
+                raise
+            raise SignalFileError(
+                f"Expected a complete bigWig file. Received: {path.name}, damaged ({error}). "
+                "Fetch it again."
+            ) from error
 
 
 def chromosome_sizes(path: Path) -> dict[str, int]:
@@ -63,68 +77,66 @@ def mean_depth(bigwig: Any, bins: RegionBins, names: list[str | None], path: Pat
     values = np.zeros((len(bins.start), bins.num_bins))
     starts = np.asarray(bins.start).tolist()
     sizes = bigwig.chroms()
-    is_sound = _is_sound(bigwig.info()["summary"])
-    try:
-        for row, (name, start) in enumerate(zip(names, starts, strict=True)):
-            if name is None:
-                continue
-            end = start + bins.num_bins * bins.bin_bp
-            if is_sound and start >= 0 and end <= sizes[name]:
-                # Exact: the zoom levels are so only where they happen to fit the bins.
-                values[row] = bigwig.values(
-                    name, start, end, bins=bins.num_bins, exact=True, uncovered=0.0, fillna=None
-                )
-            else:
-                # By base: for bins pybigtools would take what is not a number, or past the end, for
-                # the value of all of a bin's bases.
-                by_base = bigwig.values(name, start, end, oob=0.0, fillna=0.0)
-                _require_signal(by_base, name, start, path)
-                values[row] = by_base.reshape(bins.num_bins, bins.bin_bp).mean(axis=1)
-    except pybigtools.BBIReadError as error:
-        raise _damaged(path, error) from error
+    summary = bigwig.info()["summary"]
+    if summary["min"] < 0 or math.isinf(summary["sum"]):
+        _require_signal_everywhere(bigwig, path)
+    is_sound = summary["basesCovered"] > 0 and math.isfinite(summary["sum"])
+    for row, (name, start) in enumerate(zip(names, starts, strict=True)):
+        if name is None:
+            continue
+        end = start + bins.num_bins * bins.bin_bp
+        if is_sound and start >= 0 and end <= sizes[name]:
+            # Exact: the zoom levels are so only where they happen to fit the bins.
+            values[row] = bigwig.values(
+                name, start, end, bins=bins.num_bins, exact=True, uncovered=0.0, fillna=None
+            )
+        else:
+            # By base: for bins pybigtools would take what is not a number, or past the end, for the
+            # value of all of a bin's bases.
+            by_base = bigwig.values(name, start, end, oob=0.0, fillna=0.0)
+            is_at_fault = ~_is_signal(by_base)
+            if is_at_fault.any():
+                base = int(is_at_fault.argmax())
+                raise _no_signal(by_base[base], name, start + base, start + base + 1, path)
+            values[row] = by_base.reshape(bins.num_bins, bins.bin_bp).mean(axis=1)
     return values
 
 
-def _is_sound(summary: dict[str, float]) -> bool:
-    """Whether every value of a file is a number of at least 0, by what its header sums up."""
-    return summary["basesCovered"] > 0 and summary["min"] >= 0 and math.isfinite(summary["sum"])
+def _require_signal_everywhere(bigwig: Any, path: Path) -> None:
+    """Looks through a file whose header sums up what no signal has, also where no gene lies."""
+    for name in bigwig.chroms():
+        for start, end, value in bigwig.records(name):
+            if not (_is_signal(value) or math.isnan(value)):
+                raise _no_signal(value, name, start, end, path)
 
 
-def _require_signal(by_base: np.ndarray, name: str, start: int, path: Path) -> None:
-    is_at_fault = ~((by_base >= 0) & np.isfinite(by_base))
-    if is_at_fault.any():
-        base = int(is_at_fault.argmax())
-        raise SignalFileError(
-            f"Expected values of at least 0 in {path.name}. Received: {by_base[base]:g} at "
-            f"{name}:{start + base}-{start + base + 1}. {NOT_NEGATIVE}"
-        )
+def _is_signal(value: Any) -> Any:
+    return (value >= 0) & (value < math.inf)
 
 
-def _require_data(path: Path) -> None:
+def _no_signal(value: float, name: str, start: int, end: int, path: Path) -> SignalFileError:
+    return SignalFileError(
+        f"Expected numbers of at least 0 in {path.name}. Received: {value:g} at "
+        f"{name}:{start}-{end}. {NOT_NEGATIVE if value < 0 else 'Leave out what has no data.'}"
+    )
+
+
+def _require_data(file: BinaryIO, name: str) -> None:
     """Refuses a file that is cut off before its index, or in which no base has a value."""
-    num_bytes = path.stat().st_size
-    with path.open("rb") as file:
-        order = "<" if file.read(4) == BIGWIG_MAGIC[0] else ">"
+    order = "<" if file.read(4) == BIGWIG_MAGIC[0] else ">"
 
-        def read(layout: str) -> tuple[int, ...]:
-            return struct.unpack(order + layout, file.read(struct.calcsize(order + layout)))
+    def read(layout: str) -> tuple[int, ...]:
+        return struct.unpack(order + layout, file.read(struct.calcsize(order + layout)))
 
-        _, _, tree, data, index, _, _, _, summary = read(_HEADER)
-        if max(tree, data, index, summary) >= num_bytes:
-            raise struct.error("truncated")
-        counts: list[int] = []
-        for offset in filter(None, (summary, data)):
-            file.seek(offset)
-            counts += read(_COUNT)
+    _, _, tree, data, index, _, _, _, summary = read(_HEADER)
+    if max(tree, data, index, summary) >= file.seek(0, os.SEEK_END):
+        raise struct.error("truncated")
+    counts: list[int] = []
+    for offset in filter(None, (summary, data)):
+        file.seek(offset)
+        counts += read(_COUNT)
     if not any(counts):
         raise SignalFileError(
-            f"Expected a bigWig file with data. Received: {path.name}, which has no data: no base "
-            "has a value. Write it again."
+            f"Expected a bigWig file with data. Received: {name}, which has no data: no base has "
+            "a value. Write it again."
         )
-
-
-def _damaged(path: Path, error: Exception) -> SignalFileError:
-    return SignalFileError(
-        f"Expected a complete bigWig file. Received: {path.name}, damaged ({error}). "
-        "Fetch it again."
-    )

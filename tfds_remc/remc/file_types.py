@@ -32,6 +32,8 @@ _OTHER_MAGIC = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
     b"PK\3\4": "zip",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
 }
 _TO_BAM = "Write it as BAM: samtools view -b -o NAME.bam {name}."
 _REMEDY = {
@@ -43,6 +45,7 @@ _REMEDY = {
     "bzip2": "Unpack it: bunzip2.",
     "xz": "Unpack it: unxz.",
     "zip": "Unpack it: unzip.",
+    "UTF-16": "Save it as UTF-8.",
 }
 _OTHER_SUFFIXES = {
     "cram": "CRAM",
