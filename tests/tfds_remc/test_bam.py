@@ -123,7 +123,10 @@ def write_pairs(path: Path, mates: list[Mate], order: str = "place") -> Path:
             read.cigarstring, read.mapping_quality = "36M", 30
             read.flag = mate.flag | (pysam.FREVERSE if mate.is_reverse else 0)
             pair = by_name[mate.name]
-            if len(pair) == 2:
+            if len(pair) == 2 and mate.name == "no length":
+                read.flag |= pysam.FPAIRED | (pysam.FREAD2 if mate.is_second else pysam.FREAD1)
+                read.next_reference_id, read.next_reference_start = mate.chrom, mate.start
+            elif len(pair) == 2:
                 first, second = sorted(pair, key=lambda m: m.start)
                 other = second if mate is first else first
                 read.flag |= pysam.FPAIRED | (pysam.FREAD2 if mate.is_second else pysam.FREAD1)
@@ -155,6 +158,7 @@ FRAGMENTS = [
     Mate("g", 0, 1800, False, False, 0),  # on two chromosomes
     Mate("g", 1, 1900, True, True, 0),
     Mate("h", 0, 2000, False, False, 0),  # of one end only
+    *pair("no length", 3000, 200),  # of which the aligner says none
     Mate("a", 0, 9000, False, False, pysam.FSUPPLEMENTARY | pysam.FPROPER_PAIR | pysam.FREAD1),
 ]
 
@@ -168,13 +172,13 @@ def test_fragments(tmp_path: Path, order: str) -> None:
     assert {reason: number for reason, number in chunk.left_out.items() if number} == {
         "duplicate or failed quality control": 1,
         SINGLE: 1,
-        "no proper pair": 2,
+        "no proper pair": 3,
     }
     (chunk,) = read_bam(path, fragments=True, min_mapq=31)
-    assert chunk.left_out["mapping quality below 31"] == 6
-    (chunk,) = read_bam(path)
-    # The mates of a, b, c, d, f and g.
-    assert chunk.num_paired == 12 + 1  # And what else of a is aligned.
+    assert chunk.left_out["mapping quality below 31"] == 7
+    chunk = next(read_bam(path))
+    # The mates of a, b, c, d, f, g and the last, and what else of a is aligned.
+    assert chunk.num_paired == 14 + 1
 
 
 def random_pairs() -> list[Mate]:

@@ -208,6 +208,8 @@ def part_signal(row: int) -> PartSignal:
         left_out={"unmapped": row, f"reason {2 - row}": 1},
         unmatched={"chr9": 3} if row == 1 else {},
         num_past_end=row,
+        num_paired=4 * row,
+        is_of_fragments=True,
         missing_chroms=("chrX",) if row == 2 else (),
     )
     return PartSignal(np.array([row]), signal)
@@ -220,6 +222,8 @@ def test_parts_join_in_any_order_and_grouping() -> None:
     assert all_at_once.rows.tolist() == [0, 1, 2]
     assert all_at_once.signal.values.tolist() == [[0, 0], [1, 1], [2, 2]]
     assert all_at_once.signal.num_records == 33
+    assert all_at_once.signal.num_paired == 12
+    assert all_at_once.signal.is_of_fragments
     assert list(all_at_once.signal.left_out.items()) == [
         ("reason 0", 1), ("reason 1", 1), ("reason 2", 1), ("unmapped", 3),
     ]  # fmt: skip

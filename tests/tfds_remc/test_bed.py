@@ -117,7 +117,7 @@ def test_what_the_fast_parser_gives_up_on_is_read_on_from_there(
 ) -> None:
     monkeypatch.setattr(bed, "_CHUNK_ROWS", 10)
     lines = [f"chr{row % 2}\t{row}\t{row + 1}\t{row % 5 - 1}\n" for row in range(100)]
-    lines[55] = "chr1\t5.5e1\t56\t-1.0\n"
+    lines[55] = f"track name=b\n{lines[55]}"
     path.write_text("".join(lines))
     chunks = list(read_bed(path, BedLayout(value_column=3)))
     assert [len(c.code) + sum(c.left_out.values()) for c in chunks] == [10] * 10

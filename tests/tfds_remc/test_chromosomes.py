@@ -74,6 +74,9 @@ def test_headers_tell_two_genomes_apart() -> None:
     fly = {"2L": 23_513_712, "4": 1_348_131, "X": 23_542_271}
     canonical = canonical_names([*fly, *human], "a.bam", set(human), {**human, **fly})
     assert canonical == {name: name for name in human} | dict.fromkeys(fly, "")
+    alike = {**human, **fly, "X": human["chrX"]}
+    with pytest.raises(ChromosomeError, match="Received: '4' and 'chr4'"):
+        canonical_names([*fly, *human], "a.bam", set(human), alike)
     wanted = {"chr4", "chrX"}  # As many of each.
     with pytest.raises(ChromosomeError, match="Received: '4' and 'chr4'"):
         canonical_names([*fly, *human], "a.bam", wanted, {**human, **fly})

@@ -66,12 +66,10 @@ def _require_apart(path: Path) -> None:
     for number in range(len(names)):
         own = np.flatnonzero(code == number)
         own = own[np.argsort(start[own], kind="stable")]
-        reach = np.maximum.accumulate(end[own])
-        overlaps = np.flatnonzero(start[own[1:]] < reach[:-1])
+        # Where any two overlap, two neighbours do.
+        overlaps = np.flatnonzero(start[own[1:]] < end[own[:-1]])
         if len(overlaps):
-            later = overlaps[0] + 1
-            earlier = int(np.argmax(end[own[:later]] == reach[later - 1]))
-            _raise_overlap(path, *sorted((int(own[earlier]), int(own[later]))))
+            _raise_overlap(path, *sorted(own[overlaps[0] : overlaps[0] + 2].tolist()))
 
 
 def _raise_overlap(path: Path, first: int, second: int) -> NoReturn:
