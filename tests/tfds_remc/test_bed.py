@@ -102,6 +102,13 @@ def test_numbers_in_other_notations(path: Path) -> None:
     ]
 
 
+def test_chromosomes_that_are_numbers(path: Path) -> None:
+    path.write_text(READS.replace("chr", ""))
+    assert rows_of(path) == [("1", 10, 46), ("2", 5, 41), ("1", 7, 43)]
+    path.write_text("1.10\t1\t2\t3\n")
+    assert rows_of(path, value_column=3) == [("1.10", 1, 2, 3.0)]
+
+
 def test_any_white_space_parts_the_columns_of_a_bedgraph(path: Path) -> None:
     path.write_text("chr1\t1\t2\t0.5\nchr1 2 3 1\nchr1\t3 4\t 2 \n")
     rows = rows_of(path, value_column=3, is_bedgraph=True)

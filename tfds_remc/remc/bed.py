@@ -194,7 +194,8 @@ def _tables(
 def _intervals(table: pd.DataFrame, layout: BedLayout) -> Intervals | None:
     """Returns a table's records, or None if any asks for a closer look."""
     chrom, start, end = table[0].cat, table[1].to_numpy(), table[2].to_numpy()
-    names = chrom.categories.tolist()
+    # Where all chromosomes of a chunk are numbers, pandas takes them for such.
+    names = list(map(str, chrom.categories))
     is_reverse = value = None
     checks = [start >= 0, start < end, end < MAX_BP]
     if layout.strand_column is not None:
@@ -204,7 +205,8 @@ def _intervals(table: pd.DataFrame, layout: BedLayout) -> Intervals | None:
     if layout.value_column is not None:
         value = table[layout.value_column].to_numpy()
         checks.append((value <= _MAX_VALUE) & ((value >= 0) | _is_unassigned(value, layout)))
-    is_odd = any(_HEADER.match(name) or name.split() != [name] for name in names)
+    is_odd = chrom.categories.dtype.kind == "f"  # "1.10" would be "1.1".
+    is_odd |= any(_HEADER.match(name) or name.split() != [name] for name in names)
     if is_odd or not all(check.all() for check in checks):
         return None
     return _assigned(Intervals(names, chrom.codes.to_numpy(), start, end, is_reverse, value))

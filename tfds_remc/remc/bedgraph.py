@@ -20,7 +20,7 @@ def read_bedgraph(path: Path) -> Iterator[Intervals]:
     """Yields the records of a bedGraph file, in chunks and in whichever order they stand.
 
     That no two overlap is seen in passing where records are sorted. The first that is not in order
-    has the places of all records read once and compared, which takes 10 bytes a record.
+    has the places of all records read once and compared, which takes 12 bytes a record.
 
     Raises:
         SignalFileError: If two records overlap, of which it names the lines; and as `read_bed`.
