@@ -64,7 +64,7 @@ class BuildOptions:
 
 # Options of own data: of the fields of its two configs those that a command has, with their help.
 _OWN_DATA = {
-    "sample_sheet": "CSV or TSV with the columns epigenome, mark, path and maybe control",
+    "sample_sheet": "CSV or TSV: epigenome, mark, path, and maybe control and file_type",
     "genes": "gene table (gene_id, chrom, tss, strand), GTF or GFF3",
     "expression": "expression table: gene_id, and a column an epigenome",
     "signal_array": ".npz file of signal that is binned already, in place of a sheet",
@@ -80,6 +80,7 @@ _OWN_DATA = {
     "genome": "hg19, hg38 or mm10: check the files' chromosomes against it",
     "position": "where a read counts: in each bin it overlaps, or in that of its 5' end",
     "extend_bp": "extend reads to this length, from their 5' end",
+    "fragments": "count proper pairs of reads in BAM files, each once, in place of reads",
     "min_mapq": "least mapping quality of a read in a BAM file",
     "normalize": "none, or cpm for counts per million reads",
     "subtract_control": "subtract each mark's control, scaled to its reads",

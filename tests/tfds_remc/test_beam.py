@@ -29,6 +29,7 @@ from tfds_remc.remc.beam import (
     split_file,
 )
 from tfds_remc.remc.binning import RegionBins
+from tfds_remc.remc.file_types import SignalFile
 from tfds_remc.remc.reads import BinnedSignal, ReadOptions, read_signal
 
 needs_beam = pytest.mark.skipif(
@@ -106,17 +107,19 @@ def assert_same(found: BinnedSignal, expected: BinnedSignal) -> None:
 
 
 def read_parts(path: Path, options: ReadOptions) -> list[PartSignal | ValueError]:
-    return [read_file_part(part, BINS, options)[1] for part in split_file(0, path, BINS, options)]
+    return [
+        read_file_part(part, BINS, options)[1] for part in split_file(0, SignalFile(path), BINS)
+    ]
 
 
 def test_a_file_with_an_index_is_split_by_chromosome(tmp_path: Path) -> None:
     bam = write_bam(tmp_path / "a.bam", seed=0)
-    first, last = split_file(7, bam, BINS, ReadOptions())
+    first, last = split_file(7, SignalFile(bam), BINS)
     assert (first.number, first.region_chroms, first.chroms) == (7, ("chr1",), ("chr1",))
     # What lies on no gene region's chromosome is in one part only: it counts for the depth.
     assert last.region_chroms == ("chr2", "chrX")
     assert last.chroms == ("chr2", "chr3", "*")
-    bigwig = split_file(0, write_bigwig(tmp_path / "a.bw"), BINS, ReadOptions())
+    bigwig = split_file(0, SignalFile(write_bigwig(tmp_path / "a.bw")), BINS)
     assert [part.region_chroms for part in bigwig] == [("chr1",), ("chr2", "chrX")]
 
 
@@ -130,7 +133,7 @@ def test_a_file_without_an_index_stays_whole(tmp_path: Path) -> None:
     index = tmp_path / "old.bam.bai"
     os.utime(index, (0, 0))
     for path in whole:
-        (part,) = split_file(0, path, BINS, ReadOptions())
+        (part,) = split_file(0, SignalFile(path), BINS)
         assert part.region_chroms == ("chr1", "chr2", "chrX")
         assert part.chroms is None
 
@@ -157,6 +160,45 @@ def test_joined_parts_of_a_bigwig_file_are_the_file(tmp_path: Path) -> None:
     assert_same(joined.signal, read_signal(path, BINS))
 
 
+def test_parts_of_a_bigwig_file_of_doubtful_values(tmp_path: Path) -> None:
+    """What is not a number counts as 0 in each part, and a negative value is the same error."""
+    values = [("chr1", 1000, 1200, 2.0), ("chr1", 1200, 1220, np.nan), ("chr2", 1000, 1150, 3.0)]
+    path = tmp_path / "a.bw"
+    pybigtools.open(str(path), "w").write(SIZES, iter(values))
+    joined = join_parts(read_parts(path, ReadOptions()))
+    assert isinstance(joined, PartSignal)
+    assert_same(joined.signal, read_signal(path, BINS))
+    assert joined.signal.values[1].tolist() == [3, 1.5, 0, 0]
+    values.append(("chr2", 1200, 1210, -1.0))
+    pybigtools.open(str(path), "w").write(SIZES, iter(values))
+    error = join_parts(read_parts(path, ReadOptions()))
+    with pytest.raises(ValueError, match=r"Received: -1 at chr2:1200-1210\.") as plain:
+        read_signal(path, BINS)
+    assert str(error) == str(plain.value)
+
+
+def test_parts_of_a_file_with_a_spike_in(tmp_path: Path) -> None:
+    """Each part knows the names of all gene regions: chrX alone could be either of two."""
+    sizes = {"chr1": 20_000, "chr2": 20_000, "chrX": 20_000, "2L": 9_000, "X": 8_000}
+    path = tmp_path / "a.bam"
+    header = pysam.AlignmentHeader.from_references(list(sizes), list(sizes.values()))
+    with pysam.AlignmentFile(str(path), "wb", header=header) as bam:
+        for number in range(len(sizes)):
+            for start in (1000, 5050):
+                read = pysam.AlignedSegment(header)
+                read.query_name, read.cigarstring = "read", "36M"
+                read.reference_id, read.reference_start = number, start
+                bam.write(read)
+    pysam.index(str(path))
+    parts = read_parts(path, ReadOptions())
+    assert len(parts) == 3
+    joined = join_parts(parts)
+    assert isinstance(joined, PartSignal)
+    assert_same(joined.signal, read_signal(path, BINS))
+    assert joined.signal.unmatched == {"2L": 2, "X": 2}
+    assert joined.signal.values[3].tolist() == [1, 0, 0, 0]
+
+
 def part_signal(row: int) -> PartSignal:
     signal = BinnedSignal(
         np.full((1, 2), row, np.float32),
@@ -166,6 +208,8 @@ def part_signal(row: int) -> PartSignal:
         left_out={"unmapped": row, f"reason {2 - row}": 1},
         unmatched={"chr9": 3} if row == 1 else {},
         num_past_end=row,
+        num_paired=4 * row,
+        is_of_fragments=True,
         missing_chroms=("chrX",) if row == 2 else (),
     )
     return PartSignal(np.array([row]), signal)
@@ -178,6 +222,8 @@ def test_parts_join_in_any_order_and_grouping() -> None:
     assert all_at_once.rows.tolist() == [0, 1, 2]
     assert all_at_once.signal.values.tolist() == [[0, 0], [1, 1], [2, 2]]
     assert all_at_once.signal.num_records == 33
+    assert all_at_once.signal.num_paired == 12
+    assert all_at_once.signal.is_of_fragments
     assert list(all_at_once.signal.left_out.items()) == [
         ("reason 0", 1), ("reason 1", 1), ("reason 2", 1), ("unmapped", 3),
     ]  # fmt: skip
@@ -203,13 +249,15 @@ def test_a_job_reads_what_the_plain_readers_read(tmp_path: Path, has_temp_locati
         write_bam(tmp_path / "a.bam", seed=1),
         write_tag_align(tmp_path / "b.tagAlign", seed=2),
         write_bigwig(tmp_path / "c.bw"),
+        write_tag_align(tmp_path / "d of no type", seed=3),
     ]
+    files = [SignalFile(path) for path in paths[:3]] + [SignalFile(paths[3], "tagAlign")]
     text = RUNNER + (f",temp_location={temp}" if has_temp_location else "")
     found = read_signals(
-        paths, BINS, pipeline_options=parse_pipeline_options(text), work_dir=work_dir
+        files, BINS, pipeline_options=parse_pipeline_options(text), work_dir=work_dir
     )
-    for signal, path in zip(found, paths, strict=True):
-        assert_same(signal, read_signal(path, BINS))
+    for signal, (path, file_type) in zip(found, files, strict=True):
+        assert_same(signal, read_signal(path, BINS, ReadOptions(file_type=file_type)))
     assert not list(work_dir.iterdir())
     assert temp.is_dir() == has_temp_location
     assert not has_temp_location or not list(temp.iterdir())
@@ -305,7 +353,7 @@ def test_a_file_at_fault_is_the_same_line(
 
 
 def test_a_worker_that_does_not_see_the_file(tmp_path: Path) -> None:
-    part = FilePart(3, tmp_path / "gone.tagAlign", ("chr1",))
+    part = FilePart(3, SignalFile(tmp_path / "gone.tagAlign"), ("chr1",))
     number, error = read_file_part(part, BINS, ReadOptions())
     assert number == 3
     assert re.fullmatch(
@@ -322,7 +370,7 @@ def test_a_bug_in_a_worker_is_seen_where_it_was(
         raise ValueError("a bug")
 
     monkeypatch.setattr("tfds_remc.remc.beam.read_part", read_part)
-    part = FilePart(3, write_tag_align(tmp_path / "a.tagAlign", seed=0), ("chr1",))
+    part = FilePart(3, SignalFile(write_tag_align(tmp_path / "a.tagAlign", seed=0)), ("chr1",))
     _, error = pickle.loads(pickle.dumps(read_file_part(part, BINS, ReadOptions())))
     assert type(error) is ValueError
     assert "in read_part" in error.__notes__[0]
@@ -344,7 +392,7 @@ def test_a_file_without_reads_on_gene_regions_in_any_part(
         read_signal(path, BINS)
     with pytest.raises(ValueError, match=match) as beam:
         read_signals(
-            [path],
+            [SignalFile(path)],
             BINS,
             pipeline_options=parse_pipeline_options(RUNNER),
             work_dir=tmp_path,

@@ -3,7 +3,14 @@ import itertools
 import numpy as np
 import pytest
 
-from tfds_remc.remc.binning import BinAxis, BinningError, DepthMean, ReadCounter, RegionBins
+from tfds_remc.remc.binning import (
+    BinAxis,
+    BinningError,
+    DepthMean,
+    PeakMean,
+    ReadCounter,
+    RegionBins,
+)
 from tfds_remc.remc.chromosomes import ChromosomeError
 
 NUM_BINS, BIN_BP = 8, 10
@@ -69,6 +76,35 @@ def test_depth_is_that_of_adding_up_bases(
     assert (depth.values()[2, :2] == 0).all()
 
 
+@pytest.mark.parametrize("num_chunks", [1, 7, 400])
+@pytest.mark.parametrize("num_peaks", [3, 30, 400])
+def test_peaks_are_the_greatest_of_each_base(
+    bins: RegionBins,
+    intervals: tuple[np.ndarray, np.ndarray, np.ndarray],
+    num_peaks: int,
+    num_chunks: int,
+) -> None:
+    chrom, start, end = (array[:num_peaks] for array in intervals)
+    value = np.random.default_rng(1).integers(0, 5, len(start)) / 4
+    per_base = {name: np.zeros(1000) for name in ("chr1", "chr2")}
+    for c, s, e, v in zip(chrom, start, end, value, strict=True):
+        bases = per_base[f"chr{c}"][s + 500 : e + 500]
+        np.maximum(bases, v, out=bases)
+    expected = [
+        [per_base[c][a + 500 : b + 500].mean() for a, b in itertools.pairwise(edges)]
+        for c, edges in zip(bins.chrom, bins.edges, strict=True)
+    ]
+    axis = BinAxis(bins)
+    origin = np.array([0, axis.origin_of["chr1"], axis.origin_of["chr2"]])[chrom]
+    peaks, counter = PeakMean(axis), ReadCounter(axis)
+    for s, e, v in zip(
+        *(np.array_split(a, num_chunks) for a in (start + origin, end + origin, value)), strict=True
+    ):
+        assert peaks.add(s, e, v) == counter.add(s, e)
+    np.testing.assert_allclose(peaks.values(), expected, atol=1e-12)
+    np.testing.assert_array_equal(peaks.values(), peaks.values())
+
+
 def test_reads_at_the_edges_of_a_bin() -> None:
     bins = RegionBins(np.array(["chr1"]), np.array([100]), num_bins=3, bin_bp=10)
     axis = BinAxis(bins)
@@ -80,7 +116,7 @@ def test_reads_at_the_edges_of_a_bin() -> None:
 
 
 def test_no_record_gives_zeros(bins: RegionBins) -> None:
-    for kind in (ReadCounter, DepthMean):
+    for kind in (ReadCounter, DepthMean, PeakMean):
         assert not kind(BinAxis(bins)).values().any()
 
 

@@ -153,7 +153,9 @@ def test_regions_over_a_chromosome_end_are_dropped_and_counted() -> None:
 
 
 def test_genes_of_another_genome() -> None:
-    with pytest.raises(GeneTableError, match=r"chr1 has 249250621 bp\. Received: tss=300000000"):
+    with pytest.raises(
+        GeneTableError, match=r"chr1 has 249250621 bp in hg19\. Received: tss=300000000"
+    ):
         lay_regions(gene_table(("chr1", 300_000_000)), flank_bp=200, bin_bp=100, genome="hg19")
 
 

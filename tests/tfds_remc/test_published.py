@@ -33,6 +33,29 @@ def test_reads_every_gene_of_every_split(
     assert train.md5 == hashlib.md5(members[TRAIN]).hexdigest()
 
 
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n \r\n", b",,,,,,,\n,,,,,,,\n\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "byte-order mark"])
+def test_what_a_spreadsheet_adds(
+    tmp_path: Path,
+    members: dict[str, bytes],
+    write_archive: WriteArchive,
+    gene_ids: list[str],
+    golden_signal: Callable[[int], np.ndarray],
+    end: bytes,
+    mark: bytes,
+) -> None:
+    rows = members[TRAIN]
+    members[TRAIN] = mark + rows + end
+    archive = write_archive(tmp_path / "data.tar.gz", members)
+    train = read_published(archive, "E003", gene_ids)["train"]
+    np.testing.assert_array_equal(train.signal, [golden_signal(gene) for gene in (3, 5, 419)])
+    assert train.size == len(members[TRAIN])
+    members[TRAIN] = rows.rstrip(b"\n") + b",\n" + end
+    archive = write_archive(tmp_path / "data.tar.gz", members)
+    with pytest.raises(PublishedFormatError, match=r"8 columns.*Received: 9 columns .*line 300\)"):
+        read_published(archive, "E003", gene_ids)
+
+
 def test_a_gene_id_that_stands_twice_is_kept_twice(
     tmp_path: Path,
     members: dict[str, bytes],

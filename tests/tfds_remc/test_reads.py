@@ -12,7 +12,7 @@ import pytest
 
 from tfds_remc.remc.binning import RegionBins
 from tfds_remc.remc.chromosomes import GENOMES, ChromosomeError
-from tfds_remc.remc.file_types import SignalFileError
+from tfds_remc.remc.file_types import FILE_TYPES, SignalFileError
 from tfds_remc.remc.reads import ReadOptions, read_signal
 from tfds_remc.remc.regions import bin_edges
 
@@ -117,6 +117,112 @@ def test_peak_signal_is_weighted_by_length(
         assert (signal.num_records, signal.num_used) == (2, 1)
 
 
+def test_the_greatest_of_overlapping_peaks(
+    write: Callable[[str, str], Path], bins: RegionBins
+) -> None:
+    """MACS2 --call-summits repeats a region for each of its summits."""
+    region = "chr1\t1000\t1100\tpeak_{}\t9\t.\t{}\t3\t2\t7\n"
+    rows = [region.format(*row) for row in (("1a", 10.57), ("1b", 13.21), ("1c", 6.61))]
+    # Nested in and partly over the others, and one with no value at all.
+    rows += ["chr1\t1150\t1400\tpeak_2\t9\t.\t4\t3\t2\t7\n"]
+    rows += ["chr1\t1200\t1250\tpeak_3\t9\t.\t8\t3\t2\t7\n"]
+    rows += ["chr1\t1350\t1390\tpeak_4\t9\t.\t2\t3\t2\t7\n"]
+    rows += ["chr1\t1300\t1400\tpeak_5\t9\t.\t-1\t3\t2\t7\n"]
+    for order in (rows, rows[::-1], rows * 2):
+        signal = read_signal(write("peaks.narrowPeak", "".join(order)), bins)
+        np.testing.assert_allclose(signal.values, [[13.21, 2, 6, 4], [0] * 4], rtol=1e-6)
+        assert (signal.num_records, signal.num_used) == (len(order), len(order) * 6 // 7)
+        assert signal.left_out == {"signalValue -1, which is none": len(order) // 7}
+
+
+def test_signal_below_zero(
+    write: Callable[[str, str], Path], bins: RegionBins, tmp_path: Path
+) -> None:
+    peaks = "chr1\t1000\t1100\tpeak\t9\t.\t{}\t3\t2\t7\n"
+    for name, text in (("a.bdg", "chr1\t1000\t1100\t{}\n"), ("a.broadPeak", peaks)):
+        for value in ("-0.5", "-2e-3", "nan", "inf"):
+            with pytest.raises(
+                SignalFileError, match=rf"in {name}, line 2\. Rec.* value='{value}'"
+            ):
+                read_signal(write(name, text.format(1) + text.format(value)), bins)
+
+
+@pytest.mark.parametrize("where", ["inside of a bin", "over the end"])
+def test_bases_of_a_bigwig_that_are_not_a_number_count_as_0(tmp_path: Path, where: str) -> None:
+    size, start = (1400, 1000) if where == "inside of a bin" else (1150, 1000)
+    bins = RegionBins(np.array(["chr1"]), np.array([start]), num_bins=4)
+    records = [("chr1", 1000, 1050, 4.0), ("chr1", 1050, 1075, np.nan), ("chr1", 1075, 1150, 2.0)]
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": size}, records)
+    assert read_signal(path, bins).values.tolist() == [[2.5, 1, 0, 0]]
+    for value in (-3.0, -np.inf, np.inf):
+        for base in (1080, 1125):
+            at_fault = [*records[:2], ("chr1", base, base + 5, value), ("chr1", 1140, 1150, 9.0)]
+            path = write_bigwig(tmp_path / "a.bw", {"chr1": size}, at_fault)
+            with pytest.raises(
+                SignalFileError,
+                match=rf"numbers of at least 0 in a\.bw\. Received: {value:g} at chr1:{base}-",
+            ):
+                read_signal(path, bins)
+
+
+def test_values_of_a_bigwig_that_cancel_out(tmp_path: Path, bins: RegionBins) -> None:
+    records = [("chr1", 1000, 1050, 3.0), ("chr1", 1050, 1100, -1.0)]
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000, "chrX": 9000}, records)
+    with pytest.raises(SignalFileError, match=r"Received: -1 at chr1:1050-1100\. .*no log ratio"):
+        read_signal(path, bins)
+
+
+def test_a_bigwig_that_is_negative_where_no_gene_lies(tmp_path: Path, bins: RegionBins) -> None:
+    """As a bedGraph file would be refused."""
+    records = [("chr1", 1000, 1050, 3.0), ("chr7", 50, 60, -0.5)]
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000, "chr7": 9000}, records)
+    with pytest.raises(SignalFileError, match=r"Received: -0\.5 at chr7:50-60\. .*no log ratio"):
+        read_signal(path, bins)
+
+
+@pytest.mark.parametrize("name", ["A.BIGWIG", "a.BW", "a download"])
+def test_a_bigwig_of_any_name(tmp_path: Path, bins: RegionBins, name: str) -> None:
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000}, [("chr1", 1000, 1050, 3.0)])
+    path = path.rename(tmp_path / name)
+    signal = read_signal(path, bins, ReadOptions(file_type="bigWig"))
+    assert signal.values[0].tolist() == [1.5, 0, 0, 0]
+
+
+def test_a_bigwig_with_a_hole(tmp_path: Path, bins: RegionBins) -> None:
+    """As a broken download may leave it, with the file's end in place."""
+    records = [("chr1", start, start + 5, start / 7) for start in range(0, 8000, 10)]
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000}, records)
+    content = bytearray(path.read_bytes())
+    data = int.from_bytes(content[16:24], "little")
+    content[data + 100 : data + 600] = bytes(500)
+    path.write_bytes(content)
+    with pytest.raises(
+        SignalFileError, match=r"complete bigWig file\. Received: a\.bw, damaged \("
+    ):
+        read_signal(path, bins)
+
+
+def test_a_bigwig_without_data(tmp_path: Path, bins: RegionBins) -> None:
+    """As pyBigWig writes one to which nothing was added: a header that counts 0 bases."""
+    path = write_bigwig(tmp_path / "a.bw", {"chr1": 9000}, [("chr1", 1000, 1001, 1.0)])
+    content = bytearray(path.read_bytes())
+    data, summary = (int.from_bytes(content[at : at + 8], "little") for at in (16, 44))
+    for offset in (data, summary):
+        assert content[offset : offset + 8] == (1).to_bytes(8, "little")
+        content[offset : offset + 8] = bytes(8)
+    path.write_bytes(content)
+    with pytest.raises(
+        SignalFileError, match=r"a bigWig file with data\. Received: a\.bw, which has"
+    ):
+        read_signal(path, bins)
+
+
+def test_a_chromosome_without_length(tmp_path: Path, bins: RegionBins) -> None:
+    sizes = {"chr1": 9000, "chrX": 0}
+    path = write_bigwig(tmp_path / "a.bw", sizes, [("chr1", 1000, 1100, 2.0)])
+    assert read_signal(path, bins).values.tolist() == [[2, 0, 0, 0], [0, 0, 0, 0]]
+
+
 def test_regions_over_the_ends_of_a_chromosome(tmp_path: Path) -> None:
     bins = RegionBins(np.array(["chr1"] * 3), np.array([-150, 850, 5000]), num_bins=3, bin_bp=100)
     path = write_bigwig(tmp_path / "depth.bw", {"chr1": 1000}, [("chr1", 0, 1000, 2.0)])
@@ -135,12 +241,62 @@ def test_names_of_chromosomes_are_reconciled(
             assert read_signal(path, some_bins).values.tolist() == expected
     bigwig = write_bigwig(tmp_path / "a.bw", {"X": 1000}, [("X", 500, 600, 2.0)])
     assert read_signal(bigwig, bins).values.tolist() == [[0, 0, 0, 0], [2, 0, 0, 0]]
-    mixed = write("mixed.tagAlign", SOME_READS.replace("chr7", "7"))
-    with pytest.raises(ChromosomeError, match=r"one style.*mixed.tagAlign. Received: '7' and 'chr"):
+    mixed = write("mixed.tagAlign", SOME_READS.replace("chrX", "X"))
+    with pytest.raises(ChromosomeError, match=r"one style.*mixed.tagAlign, .*'X' and 'chr1'"):
         read_signal(mixed, bins)
     other = write("other.tagAlign", SOME_READS.replace("chr", "scaffold_"))
     with pytest.raises(ChromosomeError, match=r"other.tagAlign, chr1, chrX. Received: scaffold_"):
         read_signal(other, bins)
+
+
+def test_chromosomes_of_another_style_without_genes(
+    write: Callable[[str, str], Path], bins: RegionBins, tmp_path: Path
+) -> None:
+    """A spike-in, the mitochondrion, and what other archives call a chromosome."""
+    others = ("2L", "7", "MT", "mitochondrion_genome", "NC_000001.11", "chrUn_1")
+    text = SOME_READS + reads(*((name, 1000, 1036, "+") for name in others))
+    expected = [[2, 2, 0, 0], [0, 0, 0, 1]]
+    signal = read_signal(write("reads.tagAlign", text), bins, HG19)
+    assert signal.values.tolist() == expected
+    assert signal.unmatched == dict.fromkeys(("chr7", *others), 1)
+    assert (signal.num_records, signal.num_used) == (12, 3)
+    sizes = dict.fromkeys(
+        ("2L", "MT", "mitochondrion_genome", "NC_000001.11", "chrUn_1", "7"), 9000
+    )
+    bam = tmp_path / "reads.bam"
+    write_bam(bam, text, {**{c: GENOMES["hg19"][c] for c in ("chr1", "chr7", "chrX")}, **sizes})
+    assert read_signal(bam, bins, HG19).values.tolist() == expected
+    bigwig = write_bigwig(
+        tmp_path / "a.bw",
+        {"2L": 5000, "MT": 5000, "chr1": 5000, "chrX": 5000},
+        [("2L", 1000, 1100, 3.0), ("MT", 500, 600, 4.0), ("chr1", 1000, 1100, 2.0)],
+    )
+    assert read_signal(bigwig, bins).values.tolist() == [[2, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_a_spike_in_with_names_that_genes_lie_on_too(tmp_path: Path) -> None:
+    """The fly's X and 4 beside human chromosomes; one header tells their sizes."""
+    bins = RegionBins(np.array(["chr1", "chr4", "chrX"]), np.array([1000, 1000, 1000]), num_bins=2)
+    human = {name: GENOMES["hg38"][name] for name in ("chr1", "chr4", "chrX")}
+    sizes = {**human, "2L": 23_513_712, "4": 1_348_131, "X": 23_542_271}
+    text = reads(*((name, 1000, 1036, "+") for name in sizes))
+    path = tmp_path / "reads.bam"
+    write_bam(path, text, sizes)
+    signal = read_signal(path, bins, ReadOptions(genome="hg38"))
+    assert signal.values.tolist() == [[1, 0]] * 3
+    assert signal.unmatched == {"2L": 1, "4": 1, "X": 1}
+    bare = path.with_suffix(".tagAlign")
+    bare.write_text(text)
+    with pytest.raises(ChromosomeError, match=r"Received: '4' and 'chr4'\. Rename .*or take out"):
+        read_signal(bare, bins)
+
+
+def test_names_of_the_mitochondrion(write: Callable[[str, str], Path]) -> None:
+    for own in ("chrM", "MT", "chrMT"):
+        bins = RegionBins(np.array(["chr1", own]), np.array([1000, 500]), num_bins=4)
+        for name in ("chrM", "chrMT", "MT", "M"):
+            signal = read_signal(write("a.tagAlign", SOME_READS.replace("chrX", name)), bins)
+            assert signal.values.tolist() == [[2, 2, 0, 0], [0, 0, 0, 1]]
 
 
 def test_another_genome(
@@ -167,10 +323,75 @@ def test_a_mark_without_signal_is_warned_about(
 ) -> None:
     signal = read_signal(write("a.tagAlign", reads(("chr1", 10, 46, "+"))), bins)
     assert "the signal is 0 in every bin" in [*signal.warnings()]
-    signal = read_signal(write("a.narrowPeak", ""), bins)
-    assert (signal.num_records, signal.values.sum()) == (0, 0)
-    with pytest.raises(SignalFileError, match=r"at least one read. Received: b.tagAlign"):
-        read_signal(write("b.tagAlign", "#only a header\n"), bins)
+    for name, what in (("b.tagAlign", "read"), ("b.bdg", "record"), ("b.broadPeak.gz", "record")):
+        with pytest.raises(SignalFileError, match=rf"at least one {what}\. Received: {name}"):
+            read_signal(write(name, "#only a header\n"), bins)
+
+
+@pytest.mark.parametrize("suffix", FILE_TYPES)
+def test_empty_files(bins: RegionBins, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a file.{suffix.upper()}"
+    for content in (b"", gzip.compress(b"")) if suffix not in ("bigwig", "bw") else (b"",):
+        path.write_bytes(content)
+        with pytest.raises(SignalFileError, match=r"Received: a file\.[A-Z]+, which is empty\."):
+            read_signal(path, bins)
+
+
+@pytest.fixture
+def paired_bam(tmp_path: Path) -> Path:
+    """Two fragments, [1000, 1250) and [1100, 1350), and a read whose mate is not mapped."""
+    header = pysam.AlignmentHeader.from_references(["chr1", "chrX"], [5000, 5000])
+    proper = pysam.FPAIRED | pysam.FPROPER_PAIR
+    rows = [
+        ("a", 1000, 1214, 250, proper | pysam.FREAD1),
+        ("b", 1100, 1314, 250, proper | pysam.FREAD2),
+        ("c", 1150, 1150, 0, pysam.FPAIRED | pysam.FREAD1 | pysam.FMUNMAP),
+        ("a", 1214, 1000, -250, proper | pysam.FREAD2 | pysam.FREVERSE),
+        ("b", 1314, 1100, -250, proper | pysam.FREAD1 | pysam.FREVERSE),
+    ]
+    path = tmp_path / "paired.bam"
+    with pysam.AlignmentFile(str(path), "wb", header=header) as bam:
+        for name, start, next_start, length, flag in rows:
+            read = pysam.AlignedSegment(header)
+            read.query_name, read.flag, read.mapping_quality = name, flag, 30
+            read.reference_id = read.next_reference_id = 0
+            read.reference_start, read.next_reference_start = start, next_start
+            read.template_length, read.cigarstring = length, "36M"
+            bam.write(read)
+    pysam.index(str(path))
+    return path
+
+
+def test_fragments_of_pairs(paired_bam: Path, bins: RegionBins, tmp_path: Path) -> None:
+    signal = read_signal(paired_bam, bins, ReadOptions(fragments=True))
+    assert signal.values.tolist() == [[1, 2, 2, 1], [0, 0, 0, 0]]
+    assert (signal.num_records, signal.num_used) == (3, 2)
+    assert signal.left_out == {"no proper pair": 1}
+    assert next(signal.warnings()) == "1 of 3 fragments left out: no proper pair"
+    # Extended reads count each of them twice, which is said.
+    signal = read_signal(paired_bam, bins, ReadOptions(extend_bp=250))
+    assert signal.values.tolist() == [[2, 5, 5, 3], [0, 0, 0, 0]]
+    assert signal.num_paired == 4
+    assert any("4 of 5 reads are mates of a pair and extended each" in w for w in signal.warnings())
+    signal = read_signal(paired_bam, bins)
+    assert signal.num_paired == 0
+    single = tmp_path / "single.bam"
+    write_bam(single, reads(("chr1", 1000, 1036, "+")) * 5, {"chr1": 5000, "chrX": 5000})
+    assert read_signal(single, bins, ReadOptions(extend_bp=250)).num_paired == 0
+    with pytest.raises(
+        SignalFileError,
+        match=r"pairs of reads in single\.bam.*Received: 5 reads of no pair\. Leave",
+    ):
+        read_signal(single, bins, ReadOptions(fragments=True))
+
+
+def test_options_beside_fragments(write: Callable[[str, str], Path], bins: RegionBins) -> None:
+    for options in ({"extend_bp": 200}, {"position": "five_prime"}):
+        with pytest.raises(SignalFileError, match=r"fragments with position='overlap' and without"):
+            ReadOptions(fragments=True, **options)  # type: ignore[arg-type]
+    for name in ("a.tagAlign", "a.bdg", "a.narrowPeak"):
+        with pytest.raises(SignalFileError, match=r"a BAM file where fragments are counted\. Rec"):
+            read_signal(write(name, SOME_READS), bins, ReadOptions(fragments=True))
 
 
 def test_left_out_alignments_are_counted(bins: RegionBins, tmp_path: Path) -> None:
@@ -194,8 +415,19 @@ def test_content_that_is_not_of_the_type(bins: RegionBins, tmp_path: Path) -> No
         "c.tagAlign": (bytes(range(256)), "text of a tagAlign file.*content is binary"),
         "d.bam": (SOME_READS.encode(), "a BAM file. Received: d.bam, whose content is text"),
         "e.bw": (SOME_READS.encode(), "a bigWig file. Received: e.bw, whose content is text"),
-        "f.bw.gz": (gzip.compress(bigwig.read_bytes()), "a bigWig file.*content is gzip"),
-        "g.bam": (b"CRAM\3\0", "a BAM file.*content is CRAM"),
+        "f.bw.gz": (
+            gzip.compress(bigwig.read_bytes()),
+            "a bigWig file.*content is gzip. Unpack it",
+        ),
+        "g.bam": (
+            b"CRAM\3\0",
+            r"a BAM file.*content is CRAM\. Write it as BAM: samtools view -b -o NAME\.bam g\.bam",
+        ),
+        "i.bw": (b"\xeb\xf2\x89\x87", r"content is bigBed\. Unpack it: bigBedToBed i\.bw"),
+        "j.narrowPeak": (b"\x87\x89\xf2\xeb", r"content is bigBed\. Unpack it: bigBedToBed j"),
+        "k.bdg": (b"PK\3\4", r"content is zip\. Unpack it: unzip"),
+        "m.bdg": ("chr1\t1\t2\t3\n".encode("utf-16"), r"content is UTF-16\. Save it as UTF-8"),
+        "l.bdg.gz": (b"BZh9", r"content is bzip2\. Unpack it: bunzip2"),
         "h.bw": (bigwig.read_bytes()[:100], r"complete bigWig file\. Received: h.bw, damaged"),
     }
     for name, (content, match) in cases.items():
@@ -207,8 +439,20 @@ def test_content_that_is_not_of_the_type(bins: RegionBins, tmp_path: Path) -> No
 
 def test_options(write: Callable[[str, str], Path], bins: RegionBins) -> None:
     unnamed = write("download-1234", SOME_READS)
-    with pytest.raises(SignalFileError, match=r"ends in one of \.tagalign.*'download-1234'"):
+    with pytest.raises(
+        SignalFileError,
+        match=r"ends in one of \.tagalign.*'download-1234'\. Rename .* column file_type of",
+    ):
         read_signal(unnamed, bins)
+    for name, tool in (
+        ("a.cram", "samtools view -b"),
+        ("a.bb", "bigBedToBed"),
+        ("a.sam", "view -b"),
+        ("a.wig.gz", "wigToBigWig"),
+        ("a.bam.zip", "unzip"),
+    ):
+        with pytest.raises(SignalFileError, match=tool):
+            read_signal(write(name, SOME_READS), bins)
     assert read_signal(unnamed, bins, ReadOptions(file_type="tagAlign")).num_used == 3
     bedgraph = write("a.bdg", "chr1\t1000\t1100\t2\n")
     with pytest.raises(SignalFileError, match=r"one of tagAlign, BAM. .*file_type='bedGraph'"):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfds_remc.remc.annotations import GeneTableError
+from tfds_remc.remc.chromosomes import ChromosomeSize
 from tfds_remc.remc.gene_table import GeneTable
 from tfds_remc.remc.regions import bin_edges, check_chromosome_ends, count_bins
 
@@ -37,10 +38,14 @@ def table_of(tss: dict[str, list[int]]) -> GeneTable:
     )
 
 
+def sizes_of(**num_bp: int) -> dict[str, ChromosomeSize]:
+    return {name: ChromosomeSize(size, "a.bam") for name, size in num_bp.items()}
+
+
 def test_regions_over_an_end_are_kept_with_a_mask() -> None:
     """200 bp around each TSS in bins of 50 bp, on chromosomes of 1,000 bp and of unknown size."""
     table = table_of({"chr1": [100, 99, 40, 900, 901, 1000], "chr2": [10, 5000]})
-    ends = check_chromosome_ends(table, {"chr1": 1000, "chr9": 9}, flank_bp=100, bin_bp=50)
+    ends = check_chromosome_ends(table, sizes_of(chr1=1000, chr9=9), flank_bp=100, bin_bp=50)
     assert ends.is_kept.all()
     assert ends.is_beyond.astype(int).tolist() == [
         [0, 0, 0, 0],
@@ -58,7 +63,7 @@ def test_regions_over_an_end_are_kept_with_a_mask() -> None:
 
 def test_regions_over_an_end_are_dropped() -> None:
     table = table_of({"chr1": [100, 99, 40, 900, 901, 1000], "chr2": [10, 5000]})
-    ends = check_chromosome_ends(table, {"chr1": 1000}, flank_bp=100, bin_bp=50, edges="drop")
+    ends = check_chromosome_ends(table, sizes_of(chr1=1000), flank_bp=100, bin_bp=50, edges="drop")
     assert (ends.num_over, ends.num_dropped) == (5, 5)
     assert ends.is_beyond.shape == (3, 4)
     assert not ends.is_beyond.any()
@@ -73,11 +78,11 @@ def test_without_sizes_the_start_alone_is_known() -> None:
 def test_genes_of_another_genome() -> None:
     table = table_of({"chr1": [100], "chr2": [2001, 3000, 10]})
     with pytest.raises(
-        GeneTableError, match=r"chr2 has 2000 bp.*tss=2001 of chr2_1, and of 1 more"
+        GeneTableError, match=r"chr2 has 2000 bp in a\.bam\. .*tss=2001 of chr2_1, and of 1 more"
     ):
-        check_chromosome_ends(table, {"chr1": 1000, "chr2": 2000}, flank_bp=100, bin_bp=50)
+        check_chromosome_ends(table, sizes_of(chr1=1000, chr2=2000), flank_bp=100, bin_bp=50)
     with pytest.raises(GeneTableError, match=r"chromosomes 1, 2\. Received: genes on chr1, chr2\."):
-        check_chromosome_ends(table, {"1": 1000, "2": 2000}, flank_bp=100, bin_bp=50)
+        check_chromosome_ends(table, sizes_of(**{"1": 1000, "2": 2000}), flank_bp=100, bin_bp=50)
 
 
 def test_an_unknown_policy_for_ends() -> None:

@@ -46,6 +46,30 @@ def test_reads_samples_with_spaces_in_their_paths(
     ]
 
 
+def test_what_a_file_holds_may_be_said(folder: Path) -> None:
+    """Peaks and reads of ENCODE are named .bed.gz."""
+    for name in ("peaks.bed.gz", "reads.bed.gz", "control.bed.gz", "input.BAM"):
+        (folder / name).touch()
+    sheet = write(
+        folder,
+        "epigenome,mark,path,file_type,control\n"
+        "A,H3K27ac,peaks.bed.gz,narrowPeak,\n"
+        "A,H3K4me1,ac.bam,,input.BAM\n"
+        "A,H3K4me3,reads.bed.gz,.TAGALIGN,control.bed.gz\n"
+        "A,H3K9me3,reads.bed.gz,tagAlign,input.BAM\n",
+    )
+    peaks, bam, reads, both = read_sample_sheet(sheet)
+    assert (peaks.file.type(), peaks.control_file) == ("narrowPeak", None)
+    assert (bam.file.type(), bam.file_type) == ("BAM", None)
+    for sample, of_control in ((reads, "tagAlign"), (both, "BAM")):
+        assert sample.file.type() == "tagAlign"
+        assert sample.control_file is not None
+        assert sample.control_file.type() == of_control
+    match = r"one of tagAlign, BAM, .*broadPeak in sheet\.csv, line 2\. Received: file_type='bed'"
+    with pytest.raises(SampleSheetError, match=match):
+        read_sample_sheet(write(folder, sheet.read_text().replace("narrowPeak", "bed")))
+
+
 def test_a_tilde_is_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder))
     (folder / "elsewhere").mkdir()

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,14 @@ def test_reads_what_there_may_be(tmp_path: Path, arrays: dict[str, Any]) -> None
         ({"signal": np.full((2, 3, 4), "1")}, r"Expected numbers as signal.*Received: <U1"),
         (
             {"signal": -np.eye(12)[:6].reshape(2, 3, 12)},
-            r"-1\.0 for gene .*003\.14, H3K4me3, bin 0",
+            r"-1\.0 for gene .*003\.14, H3K4me3, bin 0\. Signal is never negative: give the fold",
         ),
-        (
-            {"signal": np.full((2, 3, 4), np.nan)},
-            r"signal of at least 0 in own\.npz.*Received: nan",
+        *(
+            (
+                {"signal": np.full((2, 3, 4), float(value))},
+                rf"numbers of at least 0 as signal .* Received: {re.escape(value)} for .*give 0",
+            )
+            for value in ("nan", "inf", "1e+39")
         ),
         ({"tss": np.array([1])}, r"tss of 2 genes, whole numbers.*int64 of the shape \(1,\)"),
         ({"tss": np.array([1.5, 2])}, r"tss of 2 genes, whole numbers.*Received: float64"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -15,9 +15,14 @@ from .file_types import SignalFileError, require_complete_bgzf
 UNPLACED = "*"
 """Stands for the chromosome of reads that have none."""
 
+SINGLE = "read of no pair"
+"""Why a read is left out where fragments are counted: it was sequenced from one end only."""
+
 _CHUNK_READS = 1 << 16
 _FIELDS = 5
 _DUPLICATE_OR_FAILED = pysam.FDUP | pysam.FQCFAIL
+_NOT_PRIMARY = pysam.FSECONDARY | pysam.FSUPPLEMENTARY
+_FIRST_OF_PROPER_PAIR = pysam.FPAIRED | pysam.FPROPER_PAIR | pysam.FREAD1
 
 
 def chromosome_sizes(path: Path) -> dict[str, int]:
@@ -43,7 +48,11 @@ def has_index(path: Path) -> bool:
 
 
 def read_bam(
-    path: Path, *, min_mapq: int = 0, chroms: Sequence[str] | None = None
+    path: Path,
+    *,
+    min_mapq: int = 0,
+    chroms: Sequence[str] | None = None,
+    fragments: bool = False,
 ) -> Iterator[Intervals]:
     """Yields the alignments that `bedtools multicov` counts, as the bases they span.
 
@@ -51,15 +60,22 @@ def read_bam(
     alignments count, each mate of a pair counts, and an unmapped read that stands at its mate's
     place counts with that one base. An alignment spans its deletions and introns.
 
+    Or, with `fragments`, yields each proper pair once, as the bases from its leftmost to its
+    rightmost. It is taken from the pair's first mate, whose mapping quality and flags decide.
+
     Args:
         path: The BAM file.
         min_mapq: Least mapping quality that counts.
         chroms: Names, as the file has them, of chromosomes to read of an indexed file, `UNPLACED`
             for the reads on none; None to read all, which needs no index.
+        fragments: Whether to yield pairs.
 
     Raises:
         SignalFileError: If the file is damaged.
     """
+    fields_of, to_intervals = (
+        (_fragment_fields, _fragments) if fragments else (_read_fields, _reads)
+    )
     try:
         # A second thread unpacks blocks while this one takes reads.
         with pysam.AlignmentFile(str(path), "rb", check_sq=False, threads=2) as bam:
@@ -69,40 +85,86 @@ def read_bam(
                 if chroms is None
                 else chain.from_iterable(map(bam.fetch, chroms))
             )
-            while fields := [
-                field
-                for read in islice(reads, _CHUNK_READS)
-                for field in (
-                    read.reference_id,
-                    read.reference_start,
-                    read.reference_end or -1,
-                    read.flag,
-                    read.mapping_quality,
-                )
-            ]:
-                yield _intervals(names, np.array(fields, dtype=np.int64), min_mapq)
+            while fields := fields_of(islice(reads, _CHUNK_READS)):
+                yield to_intervals(names, np.array(fields, dtype=np.int64), min_mapq)
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
 
 
-def _intervals(names: list[str], fields: np.ndarray, min_mapq: int) -> Intervals:
+def _read_fields(reads: Iterable[pysam.AlignedSegment]) -> list[int]:
+    return [
+        field
+        for read in reads
+        for field in (
+            read.reference_id,
+            read.reference_start,
+            read.reference_end or -1,
+            read.flag,
+            read.mapping_quality,
+        )
+    ]
+
+
+def _reads(names: list[str], fields: np.ndarray, min_mapq: int) -> Intervals:
     code, start, end, flag, mapq = fields.reshape(-1, _FIELDS).T
-    is_unplaced = code < 0
-    is_rejected = ~is_unplaced & (flag & _DUPLICATE_OR_FAILED != 0)
-    is_uncertain = ~is_unplaced & ~is_rejected & (mapq < min_mapq)
-    is_kept = ~(is_unplaced | is_rejected | is_uncertain)
+    is_kept, left_out = _kept(code, flag, mapq, min_mapq)
+    is_beside_mate = (flag & pysam.FPAIRED != 0) & (flag & (pysam.FUNMAP | pysam.FMUNMAP) == 0)
     return Intervals(
         names,
         code[is_kept],
         start[is_kept],
         np.where(end < 0, start + 1, end)[is_kept],
         (flag & pysam.FREVERSE != 0)[is_kept],
-        left_out={
-            "unmapped": int(is_unplaced.sum()),
-            "duplicate or failed quality control": int(is_rejected.sum()),
-            f"mapping quality below {min_mapq}": int(is_uncertain.sum()),
-        },
+        left_out=left_out,
+        num_paired=int(np.count_nonzero(is_kept & is_beside_mate)),
     )
+
+
+def _fragment_fields(reads: Iterable[pysam.AlignedSegment]) -> list[int]:
+    return [
+        field
+        for read in reads
+        for field in (
+            read.reference_id,
+            # The leftmost base: of the two mates the one that is further left has it.
+            min(read.reference_start, read.next_reference_start),
+            abs(read.template_length) if read.next_reference_id == read.reference_id else 0,
+            read.flag,
+            read.mapping_quality,
+        )
+    ]
+
+
+def _fragments(names: list[str], fields: np.ndarray, min_mapq: int) -> Intervals:
+    # All that is said of a template is said at its first mate.
+    rows = fields.reshape(-1, _FIELDS)
+    rows = rows[rows[:, 3] & (pysam.FREAD2 | _NOT_PRIMARY) == 0]
+    is_paired = rows[:, 3] & pysam.FPAIRED != 0
+    code, start, length, flag, mapq = rows[is_paired].T
+    is_kept, left_out = _kept(code, flag, mapq, min_mapq)
+    is_proper = (flag & _FIRST_OF_PROPER_PAIR == _FIRST_OF_PROPER_PAIR) & (length > 0)
+    left_out |= {
+        SINGLE: int(np.count_nonzero(~is_paired)),
+        "no proper pair": int(np.count_nonzero(is_kept & ~is_proper)),
+    }
+    is_kept &= is_proper
+    return Intervals(
+        names, code[is_kept], start[is_kept], (start + length)[is_kept], left_out=left_out
+    )
+
+
+def _kept(
+    code: np.ndarray, flag: np.ndarray, mapq: np.ndarray, min_mapq: int
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Returns which alignments count, and how many do not, by reason."""
+    is_unplaced = code < 0
+    is_rejected = ~is_unplaced & (flag & _DUPLICATE_OR_FAILED != 0)
+    is_uncertain = ~is_unplaced & ~is_rejected & (mapq < min_mapq)
+    return ~(is_unplaced | is_rejected | is_uncertain), {
+        "unmapped": int(is_unplaced.sum()),
+        "duplicate or failed quality control": int(is_rejected.sum()),
+        f"mapping quality below {min_mapq}": int(is_uncertain.sum()),
+    }
 
 
 def _damaged(path: Path, error: Exception) -> SignalFileError:

@@ -23,13 +23,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .bam import UNPLACED, chromosome_sizes, has_index
-from .bigwig import open_bigwig
+from .bam import UNPLACED, has_index
 from .binning import RegionBins
 from .chromosomes import canonical_names
 from .errors import InputError
-from .file_types import check_content, type_by_name
-from .reads import BinnedSignal, ReadOptions, read_part, require_reads
+from .file_types import SignalFile, check_content
+from .reads import BinnedSignal, ReadOptions, header_sizes, read_part, require_records
 
 
 class BeamError(InputError):
@@ -41,15 +40,15 @@ class FilePart(NamedTuple):
 
     Attributes:
         number: Which of the job's files.
-        path: The file.
+        file: The file.
         region_chroms: The chromosomes of its gene regions, in UCSC's style.
         chroms: The chromosomes to read of an indexed BAM file, as the file names them; None for
             all.
-        url: Where the file is fetched from; "" where it can be opened at `path`.
+        url: Where the file is fetched from; "" where it can be opened at its path.
     """
 
     number: int
-    path: Path
+    file: SignalFile
     region_chroms: tuple[str, ...]
     chroms: tuple[str, ...] | None = None
     url: str = ""
@@ -92,7 +91,7 @@ def parse_pipeline_options(text: str) -> Any:
     return options
 
 
-def split_file(number: int, path: Path, bins: RegionBins, options: ReadOptions) -> list[FilePart]:
+def split_file(number: int, file: SignalFile, bins: RegionBins) -> list[FilePart]:
     """Splits a file into parts that can be read on their own, together all of it.
 
     A bigWig file and a BAM file with an index are split by chromosome. The last part also has what
@@ -101,34 +100,29 @@ def split_file(number: int, path: Path, bins: RegionBins, options: ReadOptions) 
 
     Args:
         number: Given to each part.
-        path: The file.
+        file: The file.
         bins: Bins of all gene regions.
-        options: How to read it.
 
     Raises:
         SignalFileError: If the file is damaged or not of its type.
         ChromosomeError: If its chromosomes are named in two styles.
     """
     wanted = _region_chroms(bins)
-    file_type = options.file_type or type_by_name(path)
-    check_content(path, file_type)
-    names: list[str] = []
-    if file_type == "bigWig":
-        with open_bigwig(path) as bigwig:
-            names = list(bigwig.chroms())
-    elif file_type == "BAM" and has_index(path):
-        names = list(chromosome_sizes(path))
+    file_type = file.type()
+    check_content(file.path, file_type)
+    is_whole = file_type == "BAM" and not has_index(file.path)
+    sizes = {} if is_whole else header_sizes(file)
     names_of: dict[str, list[str]] = {}
-    for name, canonical in canonical_names(names, path.name).items():
+    for name, canonical in canonical_names(sizes, file.path.name, wanted, sizes).items():
         names_of.setdefault(canonical, []).append(name)
     shared = [chrom for chrom in wanted if chrom in names_of]
     if not shared:  # Without an index, or of another genome, which reading it will say.
-        return [FilePart(number, path, wanted)]
+        return [FilePart(number, file, wanted)]
     missing = [chrom for chrom in wanted if chrom not in names_of]
     others = [
         name for canonical in names_of if canonical not in shared for name in names_of[canonical]
     ]
-    *first, last = (FilePart(number, path, (c,), tuple(names_of[c])) for c in shared)
+    *first, last = (FilePart(number, file, (c,), tuple(names_of[c])) for c in shared)
     return [
         *first,
         last._replace(
@@ -155,13 +149,15 @@ def read_file_part(
     """
     rows = np.flatnonzero(np.isin(bins.canonical_chrom, part.region_chroms))
     own_bins = dataclasses.replace(bins, chrom=bins.chrom[rows], start=bins.start[rows])
+    options = dataclasses.replace(options, file_type=part.file.file_type)
     try:
         with _local_copy(part) as path:
-            return part.number, PartSignal(rows, read_part(path, own_bins, options, part.chroms))
+            signal = read_part(path, own_bins, options, part.chroms, _region_chroms(bins))
+            return part.number, PartSignal(rows, signal)
     except FileNotFoundError:
         return part.number, BeamError(
-            f"Expected every worker of the Beam job to see {part.path}. Received: no such file "
-            "there. Put it on storage that all of them share, or give Beam a temp_location."
+            f"Expected every worker of the Beam job to see {part.file.path}. Received: no such "
+            "file there. Put it on storage that all of them share, or give Beam a temp_location."
         )
     except ValueError as error:
         if not isinstance(error, InputError):  # A bug: it is to be seen where it was.
@@ -200,13 +196,15 @@ def join_parts(parts: Iterable[PartSignal | ValueError]) -> PartSignal | ValueEr
             left_out=dict(sorted(left_out.items())),
             unmatched=dict(unmatched),
             num_past_end=sum(signal.num_past_end for signal in signals),
+            num_paired=sum(signal.num_paired for signal in signals),
+            is_of_fragments=signals[0].is_of_fragments,
             missing_chroms=tuple(sorted({c for signal in signals for c in signal.missing_chroms})),
         ),
     )
 
 
 def read_signals(
-    paths: Sequence[Path],
+    files: Sequence[SignalFile],
     bins: RegionBins,
     options: ReadOptions | None = None,
     *,
@@ -221,9 +219,9 @@ def read_signals(
     element. Without it the workers must see the files, and `work_dir`, under the same paths.
 
     Args:
-        paths: The files.
+        files: The files.
         bins: Bins of gene regions.
-        options: How to count, and what to check.
+        options: How to count, and what to check; what each file holds is said with it.
         pipeline_options: Beam's PipelineOptions.
         runner: Beam's runner; None for the one that the options name.
         work_dir: Folder where workers leave results for now, if there is no `temp_location`.
@@ -243,12 +241,13 @@ def read_signals(
     temp_location = pipeline.options.get_all_options().get("temp_location")
     with _exchange_folder(temp_location or str(work_dir.absolute())) as folder:
         parts: list[FilePart] = []
-        for number, path in enumerate(path.absolute() for path in paths):
+        for number, (path, file_type) in enumerate(files):
+            file = SignalFile(path.absolute(), file_type)
             if temp_location:
                 url = _upload(path, folder, number)
-                parts.append(FilePart(number, path, _region_chroms(bins), url=url))
+                parts.append(FilePart(number, file, _region_chroms(bins), url=url))
             else:
-                parts += split_file(number, path, bins, options)
+                parts += split_file(number, file, bins)
         _ = (
             pipeline
             | "Parts" >> beam.Create(parts)
@@ -258,7 +257,7 @@ def read_signals(
         )
         with _one_line_errors("Beam job that ends well"):
             pipeline.run().wait_until_finish()
-        return [_result(folder, number, path, bins) for number, path in enumerate(paths)]
+        return [_result(folder, number, file.path, bins) for number, file in enumerate(files)]
 
 
 def _import_beam() -> Any:
@@ -308,10 +307,10 @@ def _exchange_folder(parent: str) -> Iterator[str]:
 @contextlib.contextmanager
 def _local_copy(part: FilePart) -> Iterator[Path]:
     if not part.url:
-        yield part.path
+        yield part.file.path
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, part.path.name)
+        path = Path(folder, part.file.path.name)
         with _file_systems().open(part.url) as source, path.open("wb") as target:
             shutil.copyfileobj(source, target)
         yield path
@@ -341,5 +340,5 @@ def _result(folder: str, number: int, path: Path, bins: RegionBins) -> BinnedSig
         ) from error
     if isinstance(read, ValueError):
         raise read
-    require_reads(read.signal, bins, path)
+    require_records(read.signal, bins, path)
     return read.signal

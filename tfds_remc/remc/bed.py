@@ -2,167 +2,282 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
+import io
+import itertools
 import math
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
 from .binning import MAX_BP, Intervals
-from .file_types import SignalFileError, is_gzip, require_complete_bgzf
+from .file_types import NOT_NEGATIVE, SignalFileError, is_gzip, require_complete_bgzf
 
-_HEADER_WORDS = ("#", "track", "browser")
+UNASSIGNED = -1
+"""Stands in peak files for a value that there is none of."""
+
+_HEADER = re.compile(r"#|(track|browser)(\s|$)")
+_WIGGLE = re.compile(r"(fixed|variable)Step\s")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_BYTE_ORDER_MARK = codecs.BOM_UTF8.decode("latin-1")
+_MAX_VALUE = float(np.finfo(np.float32).max)
 _CHUNK_ROWS = 1 << 18
 
 
-def read_bed(
-    path: Path,
-    *,
-    strand_column: int | None = None,
-    value_column: int | None = None,
-    has_comments: bool = False,
-) -> Iterator[Intervals]:
+class BedLayout(NamedTuple):
+    """What a kind of BED-like file has beside chromosome, start and end.
+
+    Attributes:
+        strand_column: Place of the strand, where it is needed.
+        value_column: Place of the value, where it is needed.
+        is_bedgraph: Whether columns may always be parted by any white space, and `#` opens a
+            comment in a record too; no column is text in which either could stand.
+    """
+
+    strand_column: int | None = None
+    value_column: int | None = None
+    is_bedgraph: bool = False
+
+    @property
+    def columns(self) -> dict[int, str]:
+        """What is read, by place."""
+        columns: dict[int | None, str] = {0: "chrom", 1: "start", 2: "end"}
+        columns |= {self.strand_column: "strand", self.value_column: "value"}
+        return {column: name for column, name in columns.items() if column is not None}
+
+
+class Record(NamedTuple):
+    """One line of a file, and what is needed of it.
+
+    Attributes:
+        line: Its number.
+        chrom: The chromosome.
+        start: First base.
+        end: The base after the last.
+        strand: "+" or "-".
+        value: The value.
+    """
+
+    line: int
+    chrom: str
+    start: int
+    end: int
+    strand: str
+    value: float
+
+
+def read_bed(path: Path, layout: BedLayout | None = None) -> Iterator[Intervals]:
     """Yields the records of a BED-like file, in chunks.
 
-    Columns are parted by tabs, or by spaces if the first record has no tab. Header lines (`#`,
-    track, browser) before the first record are passed over.
+    Columns are parted by tabs, or by white space if the first record has no tab. Lines end in any
+    of the three ways. Header lines (`#`, track, browser) are passed over wherever they stand.
 
     Args:
         path: The file; gzip is told by its content.
-        strand_column: Place of the strand, where it is needed.
-        value_column: Place of the value, where it is needed.
-        has_comments: Whether `#` opens a comment between records too.
+        layout: What is needed of a record beside its place.
 
     Raises:
         SignalFileError: If the file is truncated, or a record is at fault; then it names the line.
     """
-    columns = {0: "chrom", 1: "start", 2: "end"}
-    dtypes: Any = {0: "category", 1: np.int64, 2: np.int64}
-    if strand_column is not None:
-        columns[strand_column], dtypes[strand_column] = "strand", "category"
-    if value_column is not None:
-        columns[value_column], dtypes[value_column] = "value", np.float64
+    layout = layout or BedLayout()
+    num_read = 0
     try:
         require_complete_bgzf(path)
-        num_header_lines, separator = _layout(path)
+        num_header_bytes, separator = _beginning(path)
         if separator is None:
             return
-        with (
-            _open(path) as file,
-            pd.read_csv(
-                file,
-                sep=separator,
-                header=None,
-                usecols=list(columns),
-                dtype=dtypes,
-                skiprows=num_header_lines,
-                comment="#" if has_comments else None,
-                quoting=csv.QUOTE_NONE,
-                na_filter=False,
-                chunksize=_CHUNK_ROWS,
-            ) as tables,
-        ):
-            for table in tables:
-                intervals = _intervals(table, strand_column, value_column)
-                if intervals is None:
-                    _raise_first_fault(path, columns, separator, has_comments)
-                yield intervals
-    except SignalFileError:
-        raise
+        for table in _tables(path, layout, num_header_bytes, separator):
+            intervals = None if table is None else _intervals(table, layout)
+            if intervals is None:
+                # What the fast parser stumbles over is at fault, or asks for a closer look.
+                records = itertools.islice(read_records(path, layout), num_read, None)
+                yield from _by_record(records, layout)
+                return
+            num_read += len(intervals.code) + sum(intervals.left_out.values())
+            yield intervals
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SignalFileError(
             f"Expected a complete gzip file. Received: {path.name}, truncated or damaged "
             f"({error}). Fetch it again."
         ) from error
-    except (ValueError, OverflowError) as error:
-        _raise_first_fault(path, columns, separator, has_comments, str(error))
+
+
+def read_records(path: Path, layout: BedLayout) -> Iterator[Record]:
+    """Yields the records of a BED-like file one by one, with the numbers of their lines.
+
+    Raises:
+        SignalFileError: If a record is at fault.
+    """
+    _, separator = _beginning(path)
+    columns = layout.columns
+    by_tabs = separator == "\t" and not layout.is_bedgraph
+    for number, line in _lines(path):
+        text = line.split("#")[0] if layout.is_bedgraph else line
+        if not text.strip() or _HEADER.match(text):
+            continue
+        fields = text.rstrip("\n").split("\t" if by_tabs else None)
+        where = f"in {path.name}, line {number}"
+        if _WIGGLE.match(text):
+            raise SignalFileError(
+                f"Expected BED-like records {where}. Received: a wiggle file, {text.strip()!r}. "
+                f"Convert it: wigToBigWig {path.name} CHROM.SIZES NAME.bigWig."
+            )
+        if len(fields) <= max(columns):
+            parted = "tabs, as in the first record" if by_tabs else "white space"
+            raise SignalFileError(
+                f"Expected at least {max(columns) + 1} columns, with "
+                f"{', '.join(columns.values())}, parted by {parted}, {where}. Received: "
+                f"{len(fields)}, {text.rstrip()[:80]!r}."
+            )
+        record = {name: fields[column].strip() for column, name in columns.items()}
+        yield _parsed(number, record, where, layout)
 
 
 def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path) if is_gzip(path) else path.open("rb"))
 
 
-def _layout(path: Path) -> tuple[int, str | None]:
-    """Returns how many lines precede the first record, and what parts its columns."""
-    with _open(path) as file:
-        for number, line in enumerate(file):
-            text = line.decode(errors="replace")
-            if text.strip() and not text.startswith(_HEADER_WORDS):
-                return number, "\t" if "\t" in text else r"\s+"
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yields the lines of a file and their numbers; a line ends in any of the three ways."""
+    with _open(path) as file, io.TextIOWrapper(file, "utf-8-sig", errors="replace") as lines:
+        yield from enumerate(lines, start=1)
+
+
+def _beginning(path: Path) -> tuple[int, str | None]:
+    """Returns how many bytes precede the first record, and what parts its columns."""
+    num_bytes = 0
+    # In this encoding a character is a byte.
+    with _open(path) as file, io.TextIOWrapper(file, "latin-1", newline="") as lines:
+        for line in lines:
+            text = line if num_bytes else line.removeprefix(_BYTE_ORDER_MARK)
+            if text.strip() and not _HEADER.match(text):
+                return num_bytes, "\t" if "\t" in text else r"\s+"
+            num_bytes += len(line)
     return 0, None
 
 
-def _intervals(
-    table: pd.DataFrame, strand_column: int | None, value_column: int | None
-) -> Intervals | None:
-    """Returns a table's records, or None if any is at fault."""
+def _tables(
+    path: Path, layout: BedLayout, num_header_bytes: int, separator: str
+) -> Iterator[pd.DataFrame | None]:
+    """Yields chunks of the file, and None at the end where the parser gives up."""
+    types: Any = {0: "category", 1: np.int64, 2: np.int64}
+    types |= {layout.strand_column: "category", layout.value_column: np.float64}
+    columns = list(layout.columns)
+    try:
+        with _open(path) as file:
+            file.seek(num_header_bytes)
+            with pd.read_csv(
+                file,
+                sep=separator,
+                header=None,
+                usecols=columns,
+                dtype={column: types[column] for column in columns},
+                comment="#" if layout.is_bedgraph else None,
+                quoting=csv.QUOTE_NONE,
+                na_filter=False,
+                chunksize=_CHUNK_ROWS,
+            ) as tables:
+                yield from tables
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise
+    except (ValueError, OverflowError):
+        yield None
+
+
+def _intervals(table: pd.DataFrame, layout: BedLayout) -> Intervals | None:
+    """Returns a table's records, or None if any asks for a closer look."""
     chrom, start, end = table[0].cat, table[1].to_numpy(), table[2].to_numpy()
-    names = chrom.categories.tolist()
+    # Where all chromosomes of a chunk are numbers, pandas takes them for such.
+    names = list(map(str, chrom.categories))
     is_reverse = value = None
     checks = [start >= 0, start < end, end < MAX_BP]
-    if strand_column is not None:
-        strand = table[strand_column]
+    if layout.strand_column is not None:
+        strand = table[layout.strand_column]
         is_reverse = (strand == "-").to_numpy()
         checks.append(is_reverse | (strand == "+").to_numpy())
-    if value_column is not None:
-        value = table[value_column].to_numpy()
-        checks.append(np.isfinite(value))
-    has_header = any(name.startswith(_HEADER_WORDS) for name in names)
-    if has_header or not all(check.all() for check in checks):
+    if layout.value_column is not None:
+        value = table[layout.value_column].to_numpy()
+        checks.append((value <= _MAX_VALUE) & ((value >= 0) | _is_unassigned(value, layout)))
+    is_odd = chrom.categories.dtype.kind == "f"  # "1.10" would be "1.1".
+    is_odd |= any(_HEADER.match(name) or name.split() != [name] for name in names)
+    if is_odd or not all(check.all() for check in checks):
         return None
-    return Intervals(names, chrom.codes.to_numpy(), start, end, is_reverse, value)
+    return _assigned(Intervals(names, chrom.codes.to_numpy(), start, end, is_reverse, value))
 
 
-def _raise_first_fault(
-    path: Path,
-    columns: dict[int, str],
-    separator: str | None,
-    has_comments: bool,
-    suspicion: str = "records that fail the checks",
-) -> NoReturn:
-    """Looks for the line at fault, which the fast parser does not tell."""
-    num_columns = max(columns) + 1
-    is_in_header = True
-    with _open(path) as file:
-        for number, line in enumerate(file, start=1):
-            text = line.decode(errors="replace").rstrip("\r\n")
-            is_comment = has_comments and text.startswith("#")
-            if not text.strip() or is_comment or (is_in_header and text.startswith(_HEADER_WORDS)):
-                continue
-            is_in_header = False
-            fields = text.split("\t" if separator == "\t" else None)
-            where = f"in {path.name}, line {number}"
-            if len(fields) < num_columns:
-                raise SignalFileError(
-                    f"Expected at least {num_columns} columns, with {', '.join(columns.values())}, "
-                    f"{where}. Received: {len(fields)}, {text[:80]!r}."
-                )
-            record = {name: fields[column] for column, name in columns.items()}
-            if fault := _fault(record):
-                raise SignalFileError(f"Expected {fault[0]} {where}. Received: {fault[1]}.")
-    raise SignalFileError(f"Expected BED-like records in {path.name}. Received: {suspicion}.")
+def _is_unassigned(value: Any, layout: BedLayout) -> Any:
+    return (value == UNASSIGNED) & (not layout.is_bedgraph)
 
 
-def _fault(record: dict[str, str]) -> tuple[str, str] | None:
-    """Returns what was expected of a record and what was received, or None if it is sound."""
-    if record["chrom"].startswith(_HEADER_WORDS):
-        return "no header after the first record", repr(record["chrom"])
+def _assigned(intervals: Intervals) -> Intervals:
+    """Leaves out the records whose value is not assigned."""
+    if intervals.value is None or not (intervals.value < 0).any():
+        return intervals
+    is_assigned = intervals.value >= 0
+    return Intervals(
+        intervals.names,
+        intervals.code[is_assigned],
+        intervals.start[is_assigned],
+        intervals.end[is_assigned],
+        value=intervals.value[is_assigned],
+        left_out={"signalValue -1, which is none": int(np.count_nonzero(~is_assigned))},
+    )
+
+
+def _by_record(records: Iterable[Record], layout: BedLayout) -> Iterator[Intervals]:
+    records = iter(records)
+    while some := list(itertools.islice(records, _CHUNK_ROWS)):
+        _, chrom, start, end, strand, value = zip(*some, strict=True)
+        names = list(dict.fromkeys(chrom))
+        place = {name: index for index, name in enumerate(names)}
+        yield _assigned(
+            Intervals(
+                names,
+                np.array([place[name] for name in chrom]),
+                np.array(start, np.int64),
+                np.array(end, np.int64),
+                None if layout.strand_column is None else np.array(strand) == "-",
+                None if layout.value_column is None else np.array(value, np.float64),
+            )
+        )
+
+
+def _parsed(line: int, record: dict[str, str], where: str, layout: BedLayout) -> Record:
+    """Returns what a record says.
+
+    Raises:
+        SignalFileError: If it is at fault.
+    """
+    start, end = _number(record["start"]), _number(record["end"])
+    strand, value = record.get("strand", "+"), _number(record.get("value", "0"))
     received = f"start={record['start']!r}, end={record['end']!r}"
-    try:
-        start, end = int(record["start"]), int(record["end"])
-    except ValueError:
-        return "start and end to be whole numbers", received
+    if not (start.is_integer() and end.is_integer()):
+        raise SignalFileError(
+            f"Expected start and end to be whole numbers {where}. Received: {received}. Begin a "
+            "header line with #."
+        )
     if not 0 <= start < end < MAX_BP:
-        return f"0 <= start < end < {MAX_BP}", received
-    if record.get("strand", "+") not in ("+", "-"):
-        return "strand '+' or '-'", f"strand={record['strand']!r}"
-    try:
-        is_number = math.isfinite(float(record.get("value", "0")))
-    except ValueError:
-        is_number = False
-    return None if is_number else ("a number as value", f"value={record['value']!r}")
+        raise SignalFileError(
+            f"Expected 0 <= start < end < {MAX_BP} {where}. Received: {received}."
+        )
+    if strand not in ("+", "-"):
+        raise SignalFileError(f"Expected strand '+' or '-' {where}. Received: strand={strand!r}.")
+    if not (0 <= value <= _MAX_VALUE or _is_unassigned(value, layout)):
+        remedy = NOT_NEGATIVE if value < 0 else "Leave out what has no data."
+        raise SignalFileError(
+            f"Expected a number of at least 0 as value {where}. Received: "
+            f"value={record['value']!r}. {remedy}"
+        )
+    return Record(line, record["chrom"], int(start), int(end), strand, value)
+
+
+def _number(text: str) -> float:
+    """Returns the number that a text is, in whichever notation; not a number if it is none."""
+    return float(text) if _NUMBER.fullmatch(text) else math.nan

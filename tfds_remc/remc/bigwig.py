@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import os
+import struct
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pybigtools
 
 from .binning import RegionBins
-from .file_types import SignalFileError
+from .file_types import BIGWIG_MAGIC, NOT_NEGATIVE, SignalFileError
+
+# Kent et al. 2010, supplementary table 5, after the magic number: version, zoom levels, offsets of
+# the chromosome tree, the data and the index, two field counts, offsets of the autoSql text and of
+# the total summary.
+_HEADER = "HHQQQHHQQ"
+_COUNT = "Q"
 
 
-def open_bigwig(path: Path) -> Any:
-    """Returns an open bigWig file, a context manager.
+@contextlib.contextmanager
+def open_bigwig(path: Path) -> Iterator[Any]:
+    """Opens a bigWig file.
 
     Raises:
-        SignalFileError: If the file is damaged.
+        SignalFileError: If the file is damaged or has no data.
     """
-    try:
-        return pybigtools.open(str(path))
-    except pybigtools.BBIReadError as error:
-        raise _damaged(path, error) from error
+    # Given a name, pybigtools refuses what does not end in ".bw", and prints what is wrong itself.
+    with path.open("rb") as file:
+        try:
+            _require_data(file, path.name)
+            file.seek(0)
+            yield pybigtools.open(file)
+        except BaseException as error:
+            # A damaged block is a panic of pybigtools, for which it has no exception to import.
+            is_damage = isinstance(error, (pybigtools.BBIReadError, struct.error))
+            if not (is_damage or type(error).__name__ == "PanicException"):
+                raise
+            raise SignalFileError(
+                f"Expected a complete bigWig file. Received: {path.name}, damaged ({error}). "
+                "Fetch it again."
+            ) from error
+
+
+def chromosome_sizes(path: Path) -> dict[str, int]:
+    """Returns the chromosome sizes of a bigWig file's header, by the file's own names.
+
+    Raises:
+        SignalFileError: If the file is damaged or has no data.
+    """
+    with open_bigwig(path) as bigwig:
+        return dict(bigwig.chroms())
 
 
 def mean_depth(bigwig: Any, bins: RegionBins, names: list[str | None], path: Path) -> np.ndarray:
-    """Returns the mean value over the bases of each bin; bases without data count as 0.
+    """Returns the mean value over the bases of each bin.
+
+    Bases without data count as 0, also those of which the file says that they are "not a number".
 
     Args:
         bigwig: The open file.
@@ -37,39 +72,71 @@ def mean_depth(bigwig: Any, bins: RegionBins, names: list[str | None], path: Pat
         (genes, bins) float64, in genome orientation.
 
     Raises:
-        SignalFileError: If the file is damaged, or a value is not a number.
+        SignalFileError: If the file is damaged, or a value is negative or infinite.
     """
     values = np.zeros((len(bins.start), bins.num_bins))
     starts = np.asarray(bins.start).tolist()
     sizes = bigwig.chroms()
-    try:
-        for row, (name, start) in enumerate(zip(names, starts, strict=True)):
-            end = start + bins.num_bins * bins.bin_bp
-            if name is None:
-                continue
-            if start >= 0 and end <= sizes[name]:
-                # Exact: the zoom levels are so only where they happen to fit the bins.
-                values[row] = bigwig.values(
-                    name, start, end, bins=bins.num_bins, exact=True, uncovered=0.0, fillna=None
-                )
-            else:
-                # By base: pybigtools would drop a bin of which any base is past the end.
-                by_base = bigwig.values(name, start, end, oob=0.0, fillna=0.0)
-                values[row] = by_base.reshape(bins.num_bins, bins.bin_bp).mean(axis=1)
-    except pybigtools.BBIReadError as error:
-        raise _damaged(path, error) from error
-    at_fault = np.argwhere(~np.isfinite(values))
-    if len(at_fault):
-        row, column = at_fault[0]
-        raise SignalFileError(
-            f"Expected a number for every bin in {path.name}. Received: {values[row, column]} at "
-            f"{names[row]}:{bins.start[row] + column * bins.bin_bp}."
-        )
+    summary = bigwig.info()["summary"]
+    if summary["min"] < 0 or math.isinf(summary["sum"]):
+        _require_signal_everywhere(bigwig, path)
+    is_sound = summary["basesCovered"] > 0 and math.isfinite(summary["sum"])
+    for row, (name, start) in enumerate(zip(names, starts, strict=True)):
+        if name is None:
+            continue
+        end = start + bins.num_bins * bins.bin_bp
+        if is_sound and start >= 0 and end <= sizes[name]:
+            # Exact: the zoom levels are so only where they happen to fit the bins.
+            values[row] = bigwig.values(
+                name, start, end, bins=bins.num_bins, exact=True, uncovered=0.0, fillna=None
+            )
+        else:
+            # By base: for bins pybigtools would take what is not a number, or past the end, for the
+            # value of all of a bin's bases.
+            by_base = bigwig.values(name, start, end, oob=0.0, fillna=0.0)
+            is_at_fault = ~_is_signal(by_base)
+            if is_at_fault.any():
+                base = int(is_at_fault.argmax())
+                raise _no_signal(by_base[base], name, start + base, start + base + 1, path)
+            values[row] = by_base.reshape(bins.num_bins, bins.bin_bp).mean(axis=1)
     return values
 
 
-def _damaged(path: Path, error: Exception) -> SignalFileError:
+def _require_signal_everywhere(bigwig: Any, path: Path) -> None:
+    """Looks through a file whose header sums up what no signal has, also where no gene lies."""
+    for name in bigwig.chroms():
+        for start, end, value in bigwig.records(name):
+            if not (_is_signal(value) or math.isnan(value)):
+                raise _no_signal(value, name, start, end, path)
+
+
+def _is_signal(value: Any) -> Any:
+    return (value >= 0) & (value < math.inf)
+
+
+def _no_signal(value: float, name: str, start: int, end: int, path: Path) -> SignalFileError:
     return SignalFileError(
-        f"Expected a complete bigWig file. Received: {path.name}, damaged ({error}). "
-        "Fetch it again."
+        f"Expected numbers of at least 0 in {path.name}. Received: {value:g} at "
+        f"{name}:{start}-{end}. {NOT_NEGATIVE if value < 0 else 'Leave out what has no data.'}"
     )
+
+
+def _require_data(file: BinaryIO, name: str) -> None:
+    """Refuses a file that is cut off before its index, or in which no base has a value."""
+    order = "<" if file.read(4) == BIGWIG_MAGIC[0] else ">"
+
+    def read(layout: str) -> tuple[int, ...]:
+        return struct.unpack(order + layout, file.read(struct.calcsize(order + layout)))
+
+    _, _, tree, data, index, _, _, _, summary = read(_HEADER)
+    if max(tree, data, index, summary) >= file.seek(0, os.SEEK_END):
+        raise struct.error("truncated")
+    counts: list[int] = []
+    for offset in filter(None, (summary, data)):
+        file.seek(offset)
+        counts += read(_COUNT)
+    if not any(counts):
+        raise SignalFileError(
+            f"Expected a bigWig file with data. Received: {name}, which has no data: no base has "
+            "a value. Write it again."
+        )

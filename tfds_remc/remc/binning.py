@@ -85,6 +85,7 @@ class Intervals(NamedTuple):
         is_reverse: (records,) bool, whether a read is on the minus strand; None where not asked.
         value: (records,) float64, depth or peak signal; None for reads.
         left_out: How many further records were left out, by reason.
+        num_paired: How many of the records are mates that both are mapped.
     """
 
     names: list[str]
@@ -94,6 +95,7 @@ class Intervals(NamedTuple):
     is_reverse: np.ndarray | None = None
     value: np.ndarray | None = None
     left_out: Mapping[str, int] = MappingProxyType({})
+    num_paired: int = 0
 
 
 class BinAxis:
@@ -163,7 +165,7 @@ class ReadCounter:
 
 
 class DepthMean:
-    """Means of a value over each bin's bases: 0 without an interval, the sum of several."""
+    """Means of a value over each bin's bases, of intervals apart: 0 without an interval."""
 
     def __init__(self, axis: BinAxis) -> None:
         self._axis = axis
@@ -194,3 +196,58 @@ class DepthMean:
         runs = np.stack([self._axis.left + 1, self._axis.right + 1], axis=-1)
         sums = np.add.reduceat(self._sums, runs.ravel())[::2]
         return sums.reshape(self._axis.left.shape) / self._axis.bin_bp
+
+
+class PeakMean:
+    """Means of a value over each bin's bases: 0 without a peak, the greatest where peaks overlap.
+
+    Peak callers write a peak once for each of its summits. Unlike the intervals of the other
+    classes, the peaks that overlap a bin stay in memory, in whatever order they come.
+    """
+
+    def __init__(self, axis: BinAxis) -> None:
+        self._axis = axis
+        self._peaks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def add(self, start: np.ndarray, end: np.ndarray, value: np.ndarray) -> int:
+        """Adds peaks, `[start, end)` on the axis; returns how many of them overlap a bin."""
+        is_used = self._axis.touches_bin(*self._axis.segments(start, end))
+        self._peaks.append((start[is_used], end[is_used], value[is_used]))
+        return int(np.count_nonzero(is_used))
+
+    def values(self) -> np.ndarray:
+        """Returns (genes, bins) float64 means of all peaks added so far."""
+        depth = DepthMean(self._axis)
+        if self._peaks:
+            start, end, value = map(np.concatenate, zip(*self._peaks, strict=True))
+            order = np.argsort(start, kind="stable")
+            depth.add(*_apart(start[order], end[order], value[order]))
+        return depth.values()
+
+
+Peaks = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Start, end and value of each."""
+
+
+def _apart(start: np.ndarray, end: np.ndarray, value: np.ndarray) -> Peaks:
+    """Returns sorted peaks as intervals apart, of which each has the greatest value there."""
+    reach = np.maximum.accumulate(end)
+    overlaps_before = np.concatenate([[False], start[1:] < reach[:-1]])
+    is_alone = ~overlaps_before & ~np.concatenate([overlaps_before[1:], [False]])
+    if is_alone.all():
+        return start, end, value
+    painted = _painted(start[~is_alone], end[~is_alone], value[~is_alone])
+    alone = start[is_alone], end[is_alone], value[is_alone]
+    start, end, value = (np.concatenate(arrays) for arrays in zip(alone, painted, strict=True))
+    return start, end, value
+
+
+def _painted(start: np.ndarray, end: np.ndarray, value: np.ndarray) -> Peaks:
+    """Returns the intervals between all edges of peaks, with the greatest value of each."""
+    edges = np.sort(np.concatenate([start, end]))
+    edges = edges[np.concatenate([[True], edges[1:] > edges[:-1]])]
+    first, last = np.searchsorted(edges, start).tolist(), np.searchsorted(edges, end).tolist()
+    greatest = np.zeros(len(edges) - 1)
+    for peak in np.argsort(value).tolist():  # A greater value covers the smaller ones.
+        greatest[first[peak] : last[peak]] = value[peak]
+    return edges[:-1], edges[1:], greatest

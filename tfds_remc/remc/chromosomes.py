@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from .errors import InputError
 
@@ -38,42 +40,161 @@ GENOMES: dict[str, dict[str, int]] = {
 chrM is left out: files that are called hg19 carry either of two mitochondrial sequences.
 """
 
-_BARE_NAME = re.compile(r"\d{1,2}[LR]?|[IVX]+|[WYZM]|MT")
+_BARE_NAME = re.compile(r"\d{1,2}[LR]?|[IVX]+|[WYZ]")
+_MITOCHONDRIAL = "chrM"
+_MITOCHONDRIAL_NAMES = ("M", "MT", "CHRM", "CHRMT")
 
 
 class ChromosomeError(InputError):
     """Chromosome names or sizes that do not fit."""
 
 
-def canonical_names(names: Iterable[str], source: str) -> dict[str, str]:
-    """Returns each chromosome's name in UCSC's style: "1" is "chr1" and "MT" is "chrM".
+class ChromosomeSize(NamedTuple):
+    """How long a chromosome is.
+
+    Attributes:
+        num_bp: Its length.
+        source: Who says so: a file, or a genome.
+    """
+
+    num_bp: int
+    source: str
+
+
+def canonical_name(name: str) -> str:
+    """Returns a chromosome's name in UCSC's style: "1" is "chr1", "MT" and "chrMT" are "chrM".
 
     Scaffolds and names of other styles stay as they are.
+    """
+    if name.upper() in _MITOCHONDRIAL_NAMES:
+        return _MITOCHONDRIAL
+    return f"chr{name}" if _BARE_NAME.fullmatch(name) else name
+
+
+def canonical_names(
+    names: Iterable[str],
+    source: str,
+    wanted: Collection[str] | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> dict[str, str]:
+    """Returns the `canonical_name` of each chromosome, "" for one of another genome.
+
+    The style of a file, "1" or "chr1", is that of its names for the chromosomes that are wanted. A
+    name of the other style is then of another genome, such as a spike-in. Where both styles name
+    wanted chromosomes, headers may tell the genomes apart: no chromosome has the same size in
+    both, and the one that names more of the wanted chromosomes is theirs.
 
     Args:
         names: The names that `source` uses.
         source: What the names are from, for the error.
+        wanted: Canonical names of the chromosomes that matter, those of gene regions; None for all.
+        sizes: Length of each of `names`, where that is known.
 
     Raises:
-        ChromosomeError: If main chromosomes are named in both styles, so that two names may or may
-            not be one chromosome.
+        ChromosomeError: If a wanted chromosome may be either of two names, or if wanted ones are
+            named in both styles.
     """
-    canonical = {}
-    bare = prefixed = ""
-    for name in names:
-        if _BARE_NAME.fullmatch(name):
-            canonical[name] = f"chr{'M' if name == 'MT' else name}"
-            bare = name
-        else:
-            canonical[name] = name
-            if name.startswith("chr") and _BARE_NAME.fullmatch(name[3:]):
-                prefixed = name
-    if bare and prefixed:
-        raise ChromosomeError(
-            f"Expected one style of chromosome names in {source}. Received: {bare!r} and "
-            f"{prefixed!r}. Rename the chromosomes to one of the two styles."
-        )
+    canonical = {name: canonical_name(name) for name in names}
+    matters = [name for name in canonical if wanted is None or canonical[name] in wanted]
+    # By style, whether it is "chr1": the name of each chromosome.
+    name_of: dict[bool, dict[str, str]] = {
+        is_prefixed: {
+            canonical[name]: name for name in matters if _is_prefixed(name) is is_prefixed
+        }
+        for is_prefixed in (False, True)
+    }
+    style: bool | None = None
+    if all(name_of.values()):
+        style = _larger_genome(name_of, sizes or {})
+        if style is None:
+            bare, prefixed = name_of[False], name_of[True]
+            twice = [[bare[name], prefixed[name]] for name in bare if name in prefixed]
+            apart = [next(iter(bare.values())), next(iter(prefixed.values()))]
+            raise _two_styles(twice[0] if twice else apart, source)
+    elif any(name_of.values()):
+        style = bool(name_of[True])
+    if style is not None:
+        canonical |= {name: "" for name in canonical if _is_prefixed(name) is (not style)}
+    mitochondrial = [name for name in matters if canonical[name] == _MITOCHONDRIAL]
+    if len(mitochondrial) > 1:
+        own = [name for name in mitochondrial if name.lower().startswith("chr") is style]
+        if len(own) != 1:
+            raise _two_styles(mitochondrial, source)
+        canonical |= {name: "" for name in mitochondrial if name not in own}
     return canonical
+
+
+def _is_prefixed(name: str) -> bool | None:
+    """Whether a name is in UCSC's style; None if it has no style, or is mitochondrial."""
+    if _BARE_NAME.fullmatch(name):
+        return False
+    return True if name.startswith("chr") and _BARE_NAME.fullmatch(name[3:]) else None
+
+
+def _larger_genome(
+    name_of: Mapping[bool, Mapping[str, str]], sizes: Mapping[str, int]
+) -> bool | None:
+    """The style that names more of the chromosomes, if those of both are surely different ones."""
+    bare, prefixed = name_of[False], name_of[True]
+    shared = bare.keys() & prefixed.keys()
+    is_known = shared and all(name in sizes for of in (bare, prefixed) for name in of.values())
+    if not is_known or any(sizes[bare[c]] == sizes[prefixed[c]] for c in shared):
+        return None
+    return None if len(bare) == len(prefixed) else len(prefixed) > len(bare)
+
+
+def _two_styles(names: Sequence[str], source: str) -> ChromosomeError:
+    return ChromosomeError(
+        f"Expected one style of chromosome names in {source}, where genes lie. Received: "
+        f"{names[0]!r} and {names[1]!r}. Rename the chromosomes to one of the two styles, or take "
+        "out those of another genome."
+    )
+
+
+def agreed_sizes(
+    headers: Iterable[tuple[Path, Mapping[str, int]]], wanted: Collection[str], genome: str = ""
+) -> dict[str, ChromosomeSize]:
+    """Returns the sizes of chromosomes that a genome and the headers of files agree on.
+
+    The mitochondrial chromosome is of either of two sizes in files of one genome: the smaller one
+    is taken.
+
+    Args:
+        headers: Files, and the chromosome sizes that each one's header has, by the file's own
+            names; none for a file without header.
+        wanted: Canonical names of the chromosomes that matter, those of gene regions.
+        genome: A name of `GENOMES`; "" if unknown.
+
+    Returns:
+        Size by canonical name, of the wanted chromosomes and all of the genome's.
+
+    Raises:
+        ChromosomeError: If two of them contradict each other about a wanted chromosome, or a file
+            the genome about any.
+    """
+    agreed = {name: ChromosomeSize(size, genome) for name, size in GENOMES.get(genome, {}).items()}
+    file_of: dict[str, Path] = {}
+    for path, sizes in headers:
+        canonical = canonical_names(sizes, path.name, wanted, sizes)
+        by_canonical = {canonical[name]: size for name, size in sizes.items()}
+        if genome:
+            check_genome(by_canonical, genome, path.name)
+        for name in filter(wanted.__contains__, by_canonical):
+            own = ChromosomeSize(by_canonical[name], path.name)
+            known = agreed.setdefault(name, own)
+            other = file_of.setdefault(name, path)
+            if name == _MITOCHONDRIAL:
+                agreed[name] = min(known, own)
+            elif known.num_bp != own.num_bp:
+                first, second = (
+                    (other, path) if other.name == path.name else (other.name, path.name)
+                )
+                raise ChromosomeError(
+                    f"Expected one size of {name} in the headers of all files. Received: "
+                    f"{known.num_bp} bp in {first} and {own.num_bp} bp in {second}. Give files of "
+                    "one genome."
+                )
+    return agreed
 
 
 def check_genome(sizes: Mapping[str, int], genome: str, source: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import InputError
 
@@ -24,13 +25,80 @@ READ_TYPES = ("tagAlign", "BAM")
 
 _GZIP_MAGIC = b"\x1f\x8b"
 BIGWIG_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
-_OTHER_MAGIC = {b"CRAM": "CRAM", b"\xeb\xf2\x89\x87": "bigBed", b"\x87\x89\xf2\xeb": "bigBed"}
+_OTHER_MAGIC = {
+    b"CRAM": "CRAM",
+    b"\xeb\xf2\x89\x87": "bigBed",
+    b"\x87\x89\xf2\xeb": "bigBed",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"PK\3\4": "zip",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+_TO_BAM = "Write it as BAM: samtools view -b -o NAME.bam {name}."
+_REMEDY = {
+    "CRAM": _TO_BAM,
+    "SAM": _TO_BAM,
+    "bigBed": "Unpack it: bigBedToBed {name} NAME.narrowPeak, or .broadPeak.",
+    "wiggle": "Convert it: wigToBigWig {name} CHROM.SIZES NAME.bigWig.",
+    "gzip": "Unpack it: gunzip.",
+    "bzip2": "Unpack it: bunzip2.",
+    "xz": "Unpack it: unxz.",
+    "zip": "Unpack it: unzip.",
+    "UTF-16": "Save it as UTF-8.",
+}
+_OTHER_SUFFIXES = {
+    "cram": "CRAM",
+    "sam": "SAM",
+    "bigbed": "bigBed",
+    "bb": "bigBed",
+    "wig": "wiggle",
+    "bz2": "bzip2",
+    "xz": "xz",
+    "zip": "zip",
+}
 # Every file that bgzip or samtools writes ends with this empty block (SAM specification, 4.1.2).
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
 
+NOT_NEGATIVE = (
+    "Signal is never negative: give the fold change or -log10 of p, no log ratio and no difference."
+)
+"""The remedy for signal below 0."""
+
+
 class SignalFileError(InputError):
     """A file of reads, depth or peaks that cannot be used."""
+
+
+class SignalFile(NamedTuple):
+    """A file, and what it is said to hold.
+
+    Attributes:
+        path: The file.
+        file_type: One of the values of `FILE_TYPES`; None to tell it by the file's name.
+    """
+
+    path: Path
+    file_type: str | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is known what the file holds."""
+        return self.file_type is not None or _suffix(self.path) in FILE_TYPES
+
+    def type(self) -> str:
+        """Returns what the file holds.
+
+        Raises:
+            SignalFileError: If neither says it.
+        """
+        return self.file_type or type_by_name(self.path)
+
+
+def _suffix(path: Path) -> str:
+    """The last part of a file's name in lower case, ".gz" aside."""
+    return path.name.lower().removesuffix(".gz").rpartition(".")[2]
 
 
 def type_by_name(path: Path) -> str:
@@ -39,20 +107,24 @@ def type_by_name(path: Path) -> str:
     Raises:
         SignalFileError: If the suffix is not known.
     """
-    suffix = path.name.lower().removesuffix(".gz").rpartition(".")[2]
-    if suffix not in FILE_TYPES:
-        raise SignalFileError(
-            f"Expected a name that ends in one of .{', .'.join(FILE_TYPES)}, with .gz or without. "
-            f"Received: {path.name!r}. Rename the file, or say its file_type."
-        )
-    return FILE_TYPES[suffix]
+    suffix = _suffix(path)
+    if suffix in FILE_TYPES:
+        return FILE_TYPES[suffix]
+    remedy = "Rename it, or say what it holds in the column file_type of the sample sheet."
+    if other := _OTHER_SUFFIXES.get(suffix):
+        remedy = _REMEDY[other].format(name=path.name)
+    raise SignalFileError(
+        f"Expected a name that ends in one of .{', .'.join(FILE_TYPES)}, with .gz or without. "
+        f"Received: {path.name!r}. {remedy}"
+    )
 
 
 def check_content(path: Path, file_type: str) -> None:
     """Refuses a file whose first bytes are not of its type.
 
     Raises:
-        SignalFileError: If the content is of another type, or binary where text should be.
+        SignalFileError: If the file is empty, or its content of another type, or binary where text
+            should be.
     """
     with path.open("rb") as file:
         head = file.read(4096)
@@ -62,24 +134,33 @@ def check_content(path: Path, file_type: str) -> None:
                 head = unpacked.read(4096)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             return  # Truncated: who reads on says so.
-    if head.startswith(b"BAM\1"):
-        content = "BAM"
-    elif head.startswith(BIGWIG_MAGIC):
-        content = "bigWig"
-    elif head[:4] in _OTHER_MAGIC:
-        content = _OTHER_MAGIC[head[:4]]
-    elif head.startswith(_GZIP_MAGIC):
-        content = "gzip"
-    elif b"\0" in head:
-        content = "binary"
-    else:
-        content = "text"
+    if not head:
+        raise SignalFileError(
+            f"Expected a {file_type} file. Received: {path.name}, which is empty. Fetch or write "
+            "it again."
+        )
+    content = _content(head)
     expected = file_type if file_type in ("BAM", "bigWig") else "text"
     if content != expected:
+        remedy = _REMEDY.get(content, "Name it for what it is.").format(name=path.name)
         raise SignalFileError(
             f"Expected {'' if expected == file_type else f'the {expected} of '}a {file_type} file. "
-            f"Received: {path.name}, whose content is {content}. Name it for what it is."
+            f"Received: {path.name}, whose content is {content}. {remedy}"
         )
+
+
+def _content(head: bytes) -> str:
+    """What a file holds, by its first bytes."""
+    if head.startswith(b"BAM\1"):
+        return "BAM"
+    if head.startswith(BIGWIG_MAGIC):
+        return "bigWig"
+    for magic, content in _OTHER_MAGIC.items():
+        if head.startswith(magic):
+            return content
+    if head.startswith(_GZIP_MAGIC):
+        return "gzip"
+    return "binary" if b"\0" in head else "text"
 
 
 def is_gzip(path: Path) -> bool:

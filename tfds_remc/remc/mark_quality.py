@@ -42,7 +42,7 @@ class MarkQuality:
     Profiles are means over genes, a value a bin, in the direction of transcription; distances
     from the TSS are positive downstream. A gene of unknown strand is taken along the genome. What
     exceeds the mark's 99.9th percentile of values above 0 counts as that, so that a few artefacts
-    do not make the profile; what is below 0 counts as 0.
+    do not make the profile.
 
     Attributes:
         mark: Name of the mark.
@@ -127,7 +127,7 @@ def measure_mark(
         mark=mark,
         **_file_fields(file),
         mean_signal=float(gene_mean.mean()),
-        zero_share=float(np.mean(signal <= 0)),
+        zero_share=float(np.mean(signal == 0)),
         **_profile_fields(directed, strand, axis),
         auroc=_auroc(gene_mean, is_high, is_low),
         profile=_profile(directed),
@@ -151,7 +151,7 @@ def direct(signal: np.ndarray, is_mirrored: np.ndarray) -> np.ndarray:
     if len(positive) == 0:
         return np.zeros_like(directed)
     highest = np.quantile(positive, _CAP_QUANTILE, method="higher")
-    capped: np.ndarray = np.clip(directed, 0, highest)
+    capped: np.ndarray = np.minimum(directed, highest)
     return capped
 
 

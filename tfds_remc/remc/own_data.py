@@ -5,26 +5,28 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from .binning import RegionBins
-from .chromosomes import GENOMES, canonical_names
+from .chromosomes import agreed_sizes, canonical_names
 from .errors import InputError
-from .file_types import READ_TYPES, type_by_name
+from .file_types import READ_TYPES, SignalFile
 from .gene_table import GeneTable
 from .published import SPLITS
-from .reads import BinnedSignal, ReadOptions, read_signal
+from .reads import BinnedSignal, ReadOptions, header_sizes, read_signal
 from .regions import EndPolicy, check_chromosome_ends
 from .samples import Sample
 
 Normalization = Literal["none", "cpm"]
 """What signal is divided by: nothing, or the millions of reads that count."""
 
-FileReader = Callable[[Sequence[Path], RegionBins, ReadOptions | None], Iterable[BinnedSignal]]
+FileReader = Callable[
+    [Sequence[SignalFile], RegionBins, ReadOptions | None], Iterable[BinnedSignal]
+]
 """Reads several files as `read_signal` does each; `beam.read_signals` is one."""
 
 
@@ -40,17 +42,25 @@ class GeneRegions:
         genes: The genes, on chromosomes that are named in UCSC's style.
         bins: The bins of their regions.
         is_beyond: (genes, bins) bool, bins that lie beyond an end of their chromosome.
+        chromosome_sizes: Length of each gene's chromosome, as far as it is known.
         warnings: A line on each thing that a user should know about.
     """
 
     genes: GeneTable
     bins: RegionBins
     is_beyond: np.ndarray
+    chromosome_sizes: Mapping[str, int]
     warnings: tuple[str, ...]
 
 
 def lay_regions(
-    genes: GeneTable, *, flank_bp: int, bin_bp: int, edges: EndPolicy = "keep", genome: str = ""
+    genes: GeneTable,
+    *,
+    flank_bp: int,
+    bin_bp: int,
+    edges: EndPolicy = "keep",
+    genome: str = "",
+    files: Sequence[SignalFile] = (),
 ) -> GeneRegions:
     """Lays a region around each TSS.
 
@@ -59,15 +69,19 @@ def lay_regions(
         flank_bp: Half the width of a region.
         bin_bp: Width of a bin.
         edges: "keep" or "drop" the regions that reach over an end of their chromosome.
-        genome: A name of `GENOMES`; "" if unknown: then the far ends of chromosomes are, too.
+        genome: A name of `GENOMES`, which tells the far ends of chromosomes; "" if unknown.
+        files: Files whose headers tell them too.
 
     Raises:
         GeneTableError: If the genes are of another genome.
-        ChromosomeError: If their chromosomes are named in two styles.
+        ChromosomeError: If their chromosomes are named in two styles, or if the files and the
+            genome contradict each other about the size of one.
+        SignalFileError: If a file with a header is damaged.
     """
     names = canonical_names(np.unique(genes.chrom).tolist(), "the gene table")
     genes = dataclasses.replace(genes, chrom=np.array([names[c] for c in genes.chrom.tolist()]))
-    sizes = GENOMES.get(genome, {})
+    headers = ((file.path, header_sizes(file)) for file in files)
+    sizes = agreed_sizes(headers, set(names.values()), genome)
     ends = check_chromosome_ends(genes, sizes, flank_bp=flank_bp, bin_bp=bin_bp, edges=edges)
     warnings = []
     if num_kept := ends.num_over - ends.num_dropped:
@@ -75,7 +89,7 @@ def lay_regions(
             f"{num_kept:,} gene regions reach over an end of their chromosome; the feature "
             "beyond_end marks those bins"
         )
-    if sizes and (without_size := ends.num_genes_without_size):
+    if genome and (without_size := ends.num_genes_without_size):
         warnings.append(
             f"{sum(without_size.values()):,} genes lie on chromosomes whose size in {genome} is "
             f"not known here: {', '.join(without_size)}"
@@ -85,7 +99,8 @@ def lay_regions(
         genes = dataclasses.replace(genes, left_out={**genes.left_out, **over})
     genes = genes.select(ends.is_kept)
     bins = RegionBins(genes.chrom, genes.tss - flank_bp, ends.is_beyond.shape[1], bin_bp)
-    return GeneRegions(genes, bins, ends.is_beyond, tuple(warnings))
+    known = {name: sizes[name].num_bp for name in np.unique(genes.chrom).tolist() if name in sizes}
+    return GeneRegions(genes, bins, ends.is_beyond, known, tuple(warnings))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,22 +152,26 @@ def read_marks(
     """
     for sample in samples:
         _check_sample(sample, normalize=normalize, subtract_control=subtract_control)
-    read: Callable[[Path], BinnedSignal]
-    read = functools.partial(read_signal, bins=bins, options=options)
+    read: Callable[[SignalFile], BinnedSignal]
+    read = functools.partial(_read_file, bins=bins, options=options or ReadOptions())
     if read_files is not None:
-        controlled = samples if subtract_control else ()
+        controls_of = samples if subtract_control else ()
         files = dict.fromkeys(
-            [s.path for s in samples] + [s.control for s in controlled if s.control]
+            [s.file for s in samples] + [s.control_file for s in controls_of if s.control_file]
         )
         read = dict(zip(files, read_files([*files], bins, options), strict=True)).__getitem__
-    controls: dict[Path, BinnedSignal] = {}
+    controls: dict[SignalFile, BinnedSignal] = {}
     for sample in samples:
-        source, control = read(sample.path), None
-        if subtract_control and sample.control:
-            if sample.control not in controls:
-                controls[sample.control] = read(sample.control)
-            control = controls[sample.control]
+        source, control = read(sample.file), None
+        if subtract_control and sample.control_file:
+            if sample.control_file not in controls:
+                controls[sample.control_file] = read(sample.control_file)
+            control = controls[sample.control_file]
         yield mark_signal(sample, source, control, normalize=normalize)
+
+
+def _read_file(file: SignalFile, bins: RegionBins, options: ReadOptions) -> BinnedSignal:
+    return read_signal(file.path, bins, dataclasses.replace(options, file_type=file.file_type))
 
 
 def mark_signal(
@@ -209,15 +228,14 @@ def _check_sample(sample: Sample, *, normalize: Normalization, subtract_control:
             f"Expected a control for every mark where subtract_control is asked for. "
             f"Received: none for {where}."
         )
-    counted = [sample.path] if subtract_control or normalize == "cpm" else []
-    if subtract_control and sample.control is not None:
-        counted.append(sample.control)
-    for path in counted:
-        if type_by_name(path) not in READ_TYPES:
+    counted = [sample.file] if subtract_control or normalize == "cpm" else []
+    if subtract_control and sample.control_file is not None:
+        counted.append(sample.control_file)
+    for file in counted:
+        if file.type() not in READ_TYPES:
             raise OwnDataError(
                 f"Expected reads ({' or '.join(READ_TYPES)}) for {where}, since normalize='cpm' or "
-                f"subtract_control is asked for. Received: {path.name}, a {type_by_name(path)} "
-                "file."
+                f"subtract_control is asked for. Received: {file.path.name}, a {file.type()} file."
             )
 
 

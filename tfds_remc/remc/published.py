@@ -146,6 +146,7 @@ def _read_archive(archive: Path, folder: str) -> Iterator[tuple[str, str, bytes]
 
 def _parse(text: bytes, name: str, known: frozenset[str], num_bins: int) -> PublishedSplit:
     """Parses a CSV at full speed, and only if anything is wrong looks for the line at fault."""
+    rows = _without_empty_end(text)
     num_columns = 2 + len(MARKS) + 1
     integer_columns = (0, 1, num_columns - 1)
     column_types = dict.fromkeys(range(num_columns), np.float32) | dict.fromkeys(
@@ -154,12 +155,12 @@ def _parse(text: bytes, name: str, known: frozenset[str], num_bins: int) -> Publ
     try:
         with np.errstate(over="ignore"):  # An overflow gives inf, which the checks refuse.
             table = pd.read_csv(
-                io.BytesIO(text), header=None, dtype=column_types, skip_blank_lines=False
+                io.BytesIO(rows), header=None, dtype=column_types, skip_blank_lines=False
             )
     except (ValueError, OverflowError) as error:
-        _raise_first_fault(text, name, known, num_bins, str(error))
+        _raise_first_fault(rows, name, known, num_bins, str(error))
     if table.shape[1] != num_columns or len(table) % num_bins:
-        _raise_first_fault(text, name, known, num_bins, f"a table of shape {table.shape}")
+        _raise_first_fault(rows, name, known, num_bins, f"a table of shape {table.shape}")
 
     gene, bin_number, label = (
         table[column].to_numpy().reshape(-1, num_bins) for column in integer_columns
@@ -176,7 +177,7 @@ def _parse(text: bytes, name: str, known: frozenset[str], num_bins: int) -> Publ
         and known.issuperset(gene_id.tolist())
     )
     if not is_clean:
-        _raise_first_fault(text, name, known, num_bins, "values that fail the checks")
+        _raise_first_fault(rows, name, known, num_bins, "values that fail the checks")
     return PublishedSplit(
         gene_id=gene_id,
         signal=np.ascontiguousarray(signal, dtype=np.float32),
@@ -185,6 +186,12 @@ def _parse(text: bytes, name: str, known: frozenset[str], num_bins: int) -> Publ
         size=len(text),
         md5=hashlib.md5(text, usedforsecurity=False).hexdigest(),
     )
+
+
+def _without_empty_end(text: bytes) -> bytes:
+    """Returns a CSV without the empty lines at its end, as a spreadsheet may leave them."""
+    end_of_line = text.find(b"\n", len(text.rstrip(b" \t\r\n,")))
+    return text if end_of_line < 0 else text[: end_of_line + 1]
 
 
 def _full_gene_id(number: int) -> str:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from .annotations import GeneTableError
+from .chromosomes import ChromosomeSize
 from .errors import InputError, require_known, some
 from .gene_table import GeneTable
 
@@ -71,7 +72,7 @@ def bin_edges(tss: np.ndarray, *, num_bins: int, bin_bp: int, flank_bp: int) -> 
 
 def check_chromosome_ends(
     table: GeneTable,
-    sizes: Mapping[str, int],
+    sizes: Mapping[str, ChromosomeSize],
     *,
     flank_bp: int,
     bin_bp: int,
@@ -81,8 +82,8 @@ def check_chromosome_ends(
 
     Args:
         table: Genes.
-        sizes: Length in base pairs of each chromosome, named as in `table`. It may lack some, or
-            be empty where nothing is known.
+        sizes: Length of each chromosome, named as in `table`. It may lack some, or be empty where
+            nothing is known.
         flank_bp: Half the width of a gene region.
         bin_bp: Width of a bin.
         edges: "keep" the regions that reach over an end, or "drop" them.
@@ -101,15 +102,16 @@ def check_chromosome_ends(
             f"Expected genes on the chromosomes {some(sizes, 10)}. Received: genes on "
             f"{some(without_size, 10)}. Give genes of the same genome, with the same names."
         )
-    unknown_size = np.iinfo(np.int64).max
-    size = np.array([sizes.get(chrom, unknown_size) for chrom in chroms], dtype=np.int64)
+    unknown = ChromosomeSize(np.iinfo(np.int64).max, "")
+    size = np.array([sizes.get(chrom, unknown).num_bp for chrom in chroms], dtype=np.int64)
     outside = np.flatnonzero(table.tss > size)
     if len(outside):
         gene = outside[0]
         raise GeneTableError(
-            f"Expected every TSS on its chromosome; {table.chrom[gene]} has {size[gene]} bp. "
-            f"Received: tss={table.tss[gene]} of {table.gene_id[gene]}, and of "
-            f"{len(outside) - 1} more genes. Give genes of the same genome."
+            f"Expected every TSS on its chromosome; {table.chrom[gene]} has {size[gene]} bp in "
+            f"{sizes[chroms[gene]].source}. Received: tss={table.tss[gene]} of "
+            f"{table.gene_id[gene]}, and of {len(outside) - 1} more genes. Give genes of the same "
+            "genome."
         )
     region_edges = bin_edges(table.tss, num_bins=num_bins, bin_bp=bin_bp, flank_bp=flank_bp)
     is_beyond = (region_edges[:, :-1] < 0) | (region_edges[:, 1:] > size[:, None])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from . import beam
-from .chromosomes import GENOMES, canonical_names
+from .chromosomes import GENOMES, canonical_name
 from .epigenomes import EPIGENOMES
 from .errors import InputError, require_known
 from .expression import LABEL_RULE
@@ -169,7 +170,9 @@ class Builder(  # type: ignore[call-arg]
     def _require_same_options(self) -> None:
         """Refuses to pass off what is built for what is asked for: TFDS looks at the name only."""
         config, built = self.builder_config, self.info.metadata
-        recorded = {**built.get("options", {}), **built.get("provenance", {})}
+        # What is older than an option was built as its default has it.
+        defaults = {field.name: field.default for field in dataclasses.fields(config)}
+        recorded = {**defaults, **built.get("options", {}), **built.get("provenance", {})}
         asked = {**config.options(), **config.provenance()}
         changed = [name for name, value in asked.items() if recorded.get(name) != value]
         if changed:
@@ -187,7 +190,8 @@ class Builder(  # type: ignore[call-arg]
         self.quality = examples.quality
         self.warnings += examples.warnings
         self.info.metadata.update(examples.metadata)
-        if sizes := _chromosome_sizes(examples.columns_of, config.genome):
+        known = examples.metadata.get("chromosome_sizes")
+        if sizes := known or _chromosome_sizes(examples.columns_of, config.genome):
             self.info.metadata["chromosome_sizes"] = sizes
         return {
             split: self._generate_examples(columns)
@@ -205,6 +209,4 @@ def _chromosome_sizes(columns_of: Mapping[str, Columns], genome: str) -> dict[st
     chrom = np.concatenate([columns["chrom"] for columns in columns_of.values()])
     names = sorted(set(chrom.tolist()) - {""})
     known = GENOMES.get(genome, {})
-    # One by one: how names are to be read together is for what reads files to say.
-    canonical = {name: canonical_names([name], "the genes")[name] for name in names}
-    return {name: known[canonical[name]] for name in names if canonical[name] in known}
+    return {name: known[canonical_name(name)] for name in names if canonical_name(name) in known}

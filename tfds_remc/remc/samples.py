@@ -7,10 +7,11 @@ import dataclasses
 from pathlib import Path
 
 from .errors import InputError
+from .file_types import FILE_TYPES, SignalFile
 from .text_files import open_text
 
 _REQUIRED_COLUMNS = ("epigenome", "mark", "path")
-_COLUMNS = (*_REQUIRED_COLUMNS, "control")
+_COLUMNS = (*_REQUIRED_COLUMNS, "control", "file_type")
 
 
 class SampleSheetError(InputError):
@@ -26,17 +27,34 @@ class Sample:
         mark: Name of the mark, "H3K4me3".
         path: Its reads, depth or peaks.
         control: Reads of the control experiment (input DNA); None without one.
+        file_type: What `path` holds, one of the values of `FILE_TYPES`, and `control` too if its
+            name does not tell; None to tell it by the name.
     """
 
     epigenome: str
     mark: str
     path: Path
     control: Path | None = None
+    file_type: str | None = None
+
+    @property
+    def file(self) -> SignalFile:
+        """The mark's file."""
+        return SignalFile(self.path, self.file_type)
+
+    @property
+    def control_file(self) -> SignalFile | None:
+        """The control's file."""
+        if self.control is None:
+            return None
+        by_name = SignalFile(self.control)
+        return by_name if by_name.is_told else SignalFile(self.control, self.file_type)
 
 
 def read_sample_sheet(path: Path) -> list[Sample]:
-    """Reads a sample sheet: CSV or TSV with the columns epigenome, mark, path and maybe control.
+    """Reads a sample sheet: CSV or TSV with the columns epigenome, mark and path.
 
+    It may have the columns control, and file_type for files whose names do not tell what they hold.
     Paths are relative to the folder of the sheet, or begin with `~`. Other columns are ignored.
 
     Raises:
@@ -52,8 +70,8 @@ def read_sample_sheet(path: Path) -> list[Sample]:
     names = [(name or "").strip() for name in rows.fieldnames or ()]
     if missing := [name for name in _REQUIRED_COLUMNS if name not in names]:
         raise SampleSheetError(
-            f"Expected the columns {', '.join(_COLUMNS)} (control may be left out) in {path.name}. "
-            f"Received: no {', '.join(missing)} among {', '.join(names) or 'none'}."
+            f"Expected the columns {', '.join(_COLUMNS)} (the last two may be left out) in "
+            f"{path.name}. Received: no {', '.join(missing)} among {', '.join(names) or 'none'}."
         )
     rows.fieldnames = names
     lines_of: dict[tuple[str, str], int] = {}
@@ -80,10 +98,23 @@ def read_sample_sheet(path: Path) -> list[Sample]:
                 raise SampleSheetError(
                     f"Expected a file in {where}. Received: {str(file)!r}, no such file."
                 )
-        samples.append(Sample(*key, files["path"], files.get("control")))
+        file_type = _file_type(values["file_type"], where)
+        samples.append(Sample(*key, files["path"], files.get("control"), file_type))
     if not samples:
         raise SampleSheetError(f"Expected at least one sample in {path.name}. Received: none.")
     return samples
+
+
+def _file_type(text: str, where: str) -> str | None:
+    if not text:
+        return None
+    file_type = FILE_TYPES.get(text.lower().lstrip("."))
+    if file_type is None:
+        raise SampleSheetError(
+            f"Expected file_type to be one of {', '.join(dict.fromkeys(FILE_TYPES.values()))} in "
+            f"{where}. Received: file_type={text!r}."
+        )
+    return file_type
 
 
 def samples_of(samples: list[Sample], epigenome: str, sheet: str) -> list[Sample]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .annotations import without_version
 from .errors import InputError
+from .file_types import NOT_NEGATIVE
 from .gene_table import GeneTable
 from .published import SPLITS
 
@@ -144,10 +145,12 @@ def _check_signal(
 ) -> None:
     if signal.dtype.kind not in "iuf":
         raise SignalArrayError(f"Expected numbers as signal in {name}. Received: {signal.dtype}.")
-    faults = np.argwhere(~(np.isfinite(signal) & (signal >= 0)))
+    faults = np.argwhere(~((signal >= 0) & (signal <= np.finfo(np.float32).max)))
     if len(faults):
         gene, mark, place = faults[0]
+        value = signal[gene, mark, place]
         raise SignalArrayError(
-            f"Expected signal of at least 0 in {name}. Received: {signal[gene, mark, place]} for "
-            f"gene {gene_id[gene]}, {marks[mark]}, bin {place}."
+            f"Expected numbers of at least 0 as signal in {name}. Received: {value} for gene "
+            f"{gene_id[gene]}, {marks[mark]}, bin {place}."
+            + (f" {NOT_NEGATIVE}" if value < 0 else " Where there are no data, give 0.")
         )

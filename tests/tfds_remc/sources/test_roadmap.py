@@ -52,6 +52,7 @@ def test_reads_less_their_control(
         "edges": "keep",
         "position": "overlap",
         "extend_bp": None,
+        "fragments": False,
         "min_mapq": 0,
         "normalize": "none",
         "subtract_control": True,

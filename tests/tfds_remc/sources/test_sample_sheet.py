@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pybigtools
+import pysam
 import pytest
 import tensorflow_datasets as tfds
 from absl import logging
@@ -154,6 +156,153 @@ def test_regions_over_an_end_are_dropped(
     assert GENES[2] not in read_examples(tmp_path / "data" / "remc" / "K562")
 
 
+@pytest.fixture
+def build_by_headers(own: Path, tmp_path: Path, command: Callable[..., int]) -> Callable[..., int]:
+    """Writes files of one read or value each, with these headers, and runs the command on them.
+
+    The gene regions are [800, 1200), [4800, 5200) and [-100, 300).
+    """
+
+    def write(name: str, sizes: dict[str, int]) -> Path:
+        path = own / name
+        path.parent.mkdir(exist_ok=True)
+        (first, *_) = sizes
+        if path.suffix != ".bam":
+            pybigtools.open(str(path), "w").write(sizes, iter([(first, 810, 846, 2.0)]))
+            return path
+        header = pysam.AlignmentHeader.from_references(list(sizes), list(sizes.values()))
+        with pysam.AlignmentFile(str(path), "wb", header=header) as bam:
+            read = pysam.AlignedSegment(header)
+            read.query_name, read.cigarstring = "read", "36M"
+            read.reference_id, read.reference_start = 0, 810
+            bam.write(read)
+        return path
+
+    def build(
+        *args: str,
+        mark: dict[str, int],
+        other: dict[str, int],
+        control: dict[str, int] | None = None,
+    ) -> int:
+        write("mark.bam", mark)
+        write("folder/other.bw", other)
+        if control:
+            write("folder/mark.bam", control)
+        (own / "headers.csv").write_text(
+            "epigenome,mark,path,control\n"
+            f"K562,H3K4me3,mark.bam,{'folder/mark.bam' if control else ''}\n"
+            "K562,CTCF,folder/other.bw,\nK562,H3K9ac,H3K4me3 rep 1.tagAlign,\n"
+        )
+        tables = ("--genes", own / "genes.tsv", "--expression", own / "expression.csv")
+        sheet = ("--data-dir", tmp_path / "data", "--sample-sheet", own / "headers.csv")
+        return command(*sheet, *tables, "--flank-bp", "200", *args)
+
+    return build
+
+
+def test_sizes_come_from_the_headers_of_files(
+    tmp_path: Path,
+    own: Path,
+    build_by_headers: Callable[..., int],
+    read_examples: ReadExamples,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In two styles, beside a spike-in; the tagAlign file has reads beyond and no say."""
+    sizes = {"mark": {"chr1": 5150, "2L": 90}, "other": {"1": 5150, "MT": 16_569}}
+    assert build_by_headers(**sizes) == 0
+    over = "2 gene regions reach over an end of their chromosome; the feature beyond_end marks"
+    assert over in capsys.readouterr().err
+    genes = read_examples(tmp_path / "data" / "remc" / "K562")
+    assert [genes[gene]["beyond_end"].tolist() for gene in GENES] == [
+        [False] * 4,
+        [False, False, False, True],
+        [True, False, False, False],
+    ]
+    assert genes[GENES[0]]["signal"][0].tolist() == [1, np.float32(0.72), 2]
+    recorded = metadata(tmp_path / "data" / "remc" / "K562")
+    assert recorded["chromosome_sizes"] == {"chr1": 5150}
+    assert recorded["genome"] == "unknown"
+    with (own / "genes.tsv").open("a") as table:
+        for number in range(10):
+            table.write(f"ENSG0000000100{number}\t1\t{2000 + number}\t+\n")
+    assert build_by_headers("--edges", "drop", "--name", "dropped", **sizes) == 0
+    assert "2 left out: regions over an end of their chromosome" in capsys.readouterr().out
+    assert len(read_examples(tmp_path / "data" / "remc" / "dropped")) == 11
+
+
+@pytest.mark.parametrize(
+    ("sizes", "args", "match"),
+    [
+        (
+            {"mark": {"chr1": 249_250_621}, "other": {"1": 248_956_422}},
+            [],
+            "Expected one size of chr1 in the headers of all files. Received: 249250621 bp in "
+            "mark.bam and 248956422 bp in other.bw. Give files of one genome.",
+        ),
+        (
+            {"mark": {"chr1": 9000}, "other": {"chr1": 9000}, "control": {"chr1": 8000}},
+            [],
+            "Received: 9000 bp in {own}/mark.bam and 8000 bp in {own}/folder/mark.bam. Give files",
+        ),
+        (
+            {"mark": {"chr1": 9000, "chr2": 5}, "other": {"chr1": 9000, "chr2": 7}},
+            ["--genome", "hg38"],
+            "Expected the chromosome sizes of hg38 in mark.bam, chr1=248956422. Received: chr1=90",
+        ),
+        (
+            {"mark": {"1": 4999}, "other": {"chr1": 4999}},
+            [],
+            "Expected every TSS on its chromosome; chr1 has 4999 bp in mark.bam. Received: tss=",
+        ),
+        (
+            {"mark": {"chr7": 4999}, "other": {"chr1": 9000}},
+            [],
+            "Expected chromosomes of the gene regions in mark.bam, chr1. Received: chr7.",
+        ),
+    ],
+)
+def test_headers_that_contradict(
+    own: Path,
+    build_by_headers: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    sizes: dict[str, dict[str, int]],
+    args: list[str],
+    match: str,
+) -> None:
+    assert build_by_headers(*args, **sizes) == 2
+    assert match.format(own=own) in capsys.readouterr().err
+
+
+def test_files_whose_names_do_not_tell_what_they_hold(
+    own: Path, tmp_path: Path, build_own: Callable[..., int], read_examples: ReadExamples
+) -> None:
+    assert build_own("--epigenome", "K562", "--subtract-control", "--marks", "H3K4me3") == 0
+    (own / "sheet.csv").write_text(
+        "epigenome,mark,path,control,file_type\nK562,H3K4me3,reads.bed,input.bed,tagAlign\n"
+    )
+    (own / "H3K4me3 rep 1.tagAlign").rename(own / "reads.bed")
+    (own / "input.tagAlign").rename(own / "input.bed")
+    assert build_own("--epigenome", "K562", "--subtract-control", "--name", "told") == 0
+    by_name, told = (read_examples(tmp_path / "data" / "remc" / n) for n in ("K562", "told"))
+    for gene in GENES:
+        np.testing.assert_array_equal(by_name[gene]["signal"], told[gene]["signal"])
+    assert by_name[GENES[0]]["signal"].any()
+
+
+def test_an_option_that_is_newer_than_a_dataset(
+    tmp_path: Path, build_own: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build_own("--epigenome", "K562") == 0
+    path = tmp_path / "data" / "remc" / "K562" / "1.0.0" / "metadata.json"
+    old = json.loads(path.read_text())
+    del old["options"]["fragments"]
+    path.write_text(json.dumps(old))
+    assert build_own("--epigenome", "K562") == 0
+    capsys.readouterr()
+    assert build_own("--epigenome", "K562", "--fragments") == 2
+    assert "Received: other fragments." in capsys.readouterr().err
+
+
 def test_a_region_for_each_tss(
     tmp_path: Path, own: Path, build_own: Callable[..., int], read_examples: ReadExamples
 ) -> None:
@@ -239,7 +388,27 @@ def test_what_is_built_is_not_passed_off_for_other_options(
             {"genes.tsv": "gene_id\tchrom\ttss\tstrand\nENSG00000000005\tchr1\t249300000\t+\n"},
             "Expected every TSS on its chromosome; chr1 has 249250621 bp",
         ),
-        ([], {"H3K4me3 rep 1.tagAlign": ""}, "Expected at least one read. Received: H3K4me3 rep 1"),
+        (
+            [],
+            {"H3K4me3 rep 1.tagAlign": ""},
+            "a tagAlign file. Received: H3K4me3 rep 1.tagAlign, which is empty",
+        ),
+        (
+            [],
+            {"CTCF.bedGraph": "chr1\t1\t2\t3\nchr1\t900\t950\t-0.7\n"},
+            "a number of at least 0 as value in CTCF.bedGraph, line 2. Received: value='-0.7'. "
+            "Signal is never negative: give the fold change or -log10 of p",
+        ),
+        (
+            [],
+            {"CTCF.bedGraph": "chr1\t900\t950\t1\nchr1\t940\t960\t2\n"},
+            "Received: chr1:900-950 in line 1 and chr1:940-960 in line 2, which overlap.",
+        ),
+        (
+            ["--fragments"],
+            {},
+            "Expected a BAM file where fragments are counted. Received: file_type='tagAlign'",
+        ),
         ([], {"CTCF.bedGraph": "chr7\t1\t2\t3\n"}, "chromosomes of the gene regions in CTCF.bedGr"),
     ],
 )

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.utils import tqdm_utils
 
 from ..expression import ExpressionUnit, read_expression
+from ..file_types import SignalFile
 from ..find_files import fingerprint
 from ..gene_table import TssLevel, read_gene_table
 from ..mark_quality import MarkFile
@@ -38,6 +39,7 @@ class ReadingConfig(RemcConfig):
         genome: Genome that files are checked against, such as "hg38"; "" for none.
         position: "overlap" or "five_prime": where a read counts, see `reads.ReadOptions`.
         extend_bp: Length that reads are extended to; None to leave them.
+        fragments: Count the proper pairs of BAM files in place of their reads.
         min_mapq: Least mapping quality of a read in a BAM file.
         normalize: "none", or "cpm" for counts per million reads.
         subtract_control: Subtract each mark's control, scaled to its reads.
@@ -51,6 +53,7 @@ class ReadingConfig(RemcConfig):
     genome: str = ""
     position: Position = "overlap"
     extend_bp: int | None = None
+    fragments: bool = False
     min_mapq: int = 0
     normalize: Normalization = "none"
     subtract_control: bool = False
@@ -90,6 +93,7 @@ def read_examples(
         bin_bp=config.bin_bp,
         edges=config.edges,
         genome=config.genome,
+        files=_files(samples),
     )
     matched = expression.match(regions.genes.gene_id.tolist())
     reading = read_marks(
@@ -98,6 +102,7 @@ def read_examples(
         ReadOptions(
             position=config.position,
             extend_bp=config.extend_bp,
+            fragments=config.fragments,
             min_mapq=config.min_mapq,
             genome=config.genome or None,
         ),
@@ -124,7 +129,7 @@ def read_examples(
     columns = {"beyond_end": regions.is_beyond}
     if config.tss == "transcript":
         columns["transcript_id"] = regions.genes.transcript_id
-    return own_examples(
+    examples = own_examples(
         config,
         seed=config.seed,
         signal=np.stack([mark.values for mark in marks], axis=-1),
@@ -145,3 +150,11 @@ def read_examples(
         warnings=warnings,
         **columns,
     )
+    sizes = {"chromosome_sizes": regions.chromosome_sizes}
+    return dataclasses.replace(examples, metadata={**examples.metadata, **sizes})
+
+
+def _files(samples: Sequence[Sample]) -> list[SignalFile]:
+    """All files of the samples, each once; of a control of unknown type nothing may be asked."""
+    controls = [s.control_file for s in samples if s.control_file and s.control_file.is_told]
+    return list(dict.fromkeys([*(sample.file for sample in samples), *controls]))
