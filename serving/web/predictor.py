@@ -112,7 +112,8 @@ class Predictor:
                 content,
                 source,
                 num_bins=description.num_bins,
-                marks=named or columns_of_csv(description.marks),
+                marks=named or None,
+                default_marks=columns_of_csv(description.marks),
                 max_genes=self._config.max_genes,
             ).with_marks(description.marks)
             prediction = self._ask(genes, description)

@@ -14,7 +14,7 @@ import uvicorn
 from page_reader import Reader, read_message
 from starlette.testclient import TestClient
 
-from serving.genes import CSV_MARKS
+from serving.csv_genes import CSV_MARKS
 from serving.local import LocalServer
 from serving.web.app import build_app
 from serving.web.catalogue import Catalogue, Gene

@@ -15,7 +15,8 @@ from html_page import Page, number, send
 from starlette.testclient import TestClient
 
 from serving.client import Client
-from serving.genes import CSV_MARKS, Genes
+from serving.csv_genes import CSV_MARKS
+from serving.genes import Genes
 from serving.local import LocalServer
 from serving.predictions import to_table
 from serving.web.app import build_app

@@ -12,7 +12,8 @@ import pytest
 from page_reader import Reader
 
 from serving.client import Client
-from serving.genes import CSV_MARKS, Genes
+from serving.csv_genes import CSV_MARKS
+from serving.genes import Genes
 from serving.local import LocalServer
 from serving.web.catalogue import Catalogue
 from serving.web.config import WebConfig
