@@ -147,8 +147,9 @@ def open_dataset(dataset: str | Path, data_dir: str | Path | None = None) -> Any
     places = (Path(dataset).expanduser(), name, root / name, root / _BUILDER / name)
     folder = next(filter(None, map(_version_folder, places)), None)
     if folder is None:
-        built = sorted(f"{p.parts[-3]}/{p.parts[-2]}" for p in root.glob(f"*/*/*/{_INFO_FILE}"))
-        known = f" ({', '.join(dict.fromkeys(built))} in {root})" if built else ""
+        infos = (info for depth in ("*/*", "*/*/*") for info in root.glob(f"{depth}/{_INFO_FILE}"))
+        built = sorted({str(info.parent.parent.relative_to(root)) for info in infos})
+        known = f" ({', '.join(built)} in {root})" if built else ""
         raise InputError(
             f"Expected a built dataset{known}: its name, or the folder of its version, which holds "
             f"{_INFO_FILE}. Received: dataset={dataset}, data_dir={root}. Build it: tfds "
