@@ -110,17 +110,23 @@ def iter_lines(
         raise InputError(f"Expected genes as CSV. Received: {name}, which is empty")
     if marks is not None:
         check_distinct(marks)
+    has_label = None
     if _is_heading(first[1]):
-        marks = _named_marks(first, marks, name)
+        marks, has_label = _read_heading(first, marks, name)
         first = next(rows, None)
         if first is None:
             raise InputError(f"Expected genes. Received: {name}, which has a heading alone")
-    reader = _Reader(name, tuple(marks or default_marks), separator)
+    reader = _Reader(name, tuple(marks or default_marks), separator, has_label)
     reader.check_width(first)
     rows = chain((first,), rows)
     inferred_of = ""
     if num_bins is None:
         inferred_of = first[1][0].strip()
+        if _whole(first[1][1]) != 1:
+            raise InputError(
+                f"Expected the bins of a gene in order, from 1. Received: {name}, line {first[0]}: "
+                f"gene {_cut(inferred_of)}, bin={_cut(first[1][1])}"
+            )
         of_first, rows = _first_gene(rows)
         num_bins = len(of_first)
         rows = chain(of_first, rows)
@@ -226,43 +232,53 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _named_marks(heading: _Row, given: Sequence[str] | None, name: str) -> Sequence[str]:
-    """The marks that a heading names, or those given where it names none."""
+def _read_heading(
+    heading: _Row, given: Sequence[str] | None, name: str
+) -> tuple[Sequence[str], bool]:
+    """The marks that a heading names, or those given if it names none; whether a label follows."""
     number, row = heading
     while row and not row[-1].strip():
         row = row[:-1]
+    named = [text.strip() for text in row[2:]]
     if not row or not row[0].strip("# \t"):
         raise InputError(
             f"Expected the gene id in the first column. Received: {name}, line {number}: a heading "
             "without a name for it. Leave the column of row numbers out (index=False)"
         )
-    named = [text.strip() for text in row[2:]]
-    if named and plain_mark(named[-1]) in _LABELS:
+    if not named:
+        raise InputError(
+            f"Expected columns gene id, bin and one for each mark. Received: {name}, line "
+            f"{number}: {_cut(', '.join(row))}"
+        )
+    has_label = plain_mark(named[-1]) in _LABELS
+    if has_label:
         named.pop()
     if given is None:
         check_distinct(named)
-        return named
+        return named, has_label
     wanted, found = [plain_mark(m) for m in given], [plain_mark(m) for m in named]
     if found[: len(wanted)] != wanted and set(found) & set(wanted):
         raise InputError(
             f"Expected the marks of the heading, {', '.join(named)} ({name}, line {number}). "
             f"Received: marks={', '.join(given)}. Leave them out: the heading says them"
         )
-    return given
+    return given, has_label or len(found) > len(wanted)
 
 
 def _first_gene(rows: Iterator[_Row]) -> tuple[list[_Row], Iterator[_Row]]:
     """The rows of the first gene, whose bins rise, and the rows after them."""
     found: list[_Row] = []
     for number, row in rows:
-        if found and (row[0] != found[0][1][0] or _whole(row[1:2]) <= _whole(found[-1][1][1:2])):
+        if found and (
+            row[0] != found[0][1][0] or _whole("".join(row[1:2])) <= _whole(found[-1][1][1])
+        ):
             return found, chain(((number, row),), rows)
         found.append((number, row))
     return found, iter(())
 
 
-def _whole(field: Sequence[str]) -> int:
-    return int(field[0]) if field and field[0].strip().isdecimal() else 0
+def _whole(text: str) -> float:
+    return float(text) if _is_number(text) and "," not in text else 0
 
 
 @dataclass
@@ -273,12 +289,14 @@ class _Reader:
         name: What messages call it.
         marks: Names of the columns from the third.
         separator: What separates the columns.
+        has_label: Whether a label follows the marks; None where no heading says so.
         decimal: What numbers were seen to have before their decimals, a point or a comma.
     """
 
     name: str
     marks: tuple[str, ...]
     separator: str
+    has_label: bool | None = None
     decimal: str = ""
 
     def check_width(self, numbered: _Row) -> None:
@@ -289,9 +307,8 @@ class _Reader:
         """
         number, row = numbered
         width = 2 + len(self.marks)
-        if len(row) not in (width, width + 1) and (
-            len(row) < width or any(map(str.strip, row[width + 1 :]))
-        ):
+        most = width if self.has_label is False else width + 1
+        if not width <= len(row) <= most and (len(row) < width or any(map(str.strip, row[most:]))):
             raise InputError(
                 f"Expected {width} columns (gene id, bin, {', '.join(self.marks)}), or one more "
                 f"with the label. Received: {self.name}, line {number}: {len(row)} columns. Name "
@@ -303,8 +320,9 @@ class _Reader:
         for row in rows:
             self.check_width(row)
         lines = [number for number, _ in rows]
+        width = 2 + len(self.marks)
         columns: list[Sequence[str]] = list(zip(*(row for _, row in rows), strict=False))
-        gene_id, bins, *columns = columns[: 2 + len(self.marks)]
+        gene_id, bins, *columns = columns[:width]
         ids = np.array(gene_id, object)
         self._check_bins(lines, ids, bins, num_bins, inferred_of)
         with_points = self._with_points(lines, columns)
@@ -318,6 +336,8 @@ class _Reader:
                 f"{self.name}, line {lines[row]}, gene {ids[row]}: {self.marks[mark]}="
                 f"{_cut(columns[mark][row])!r}, column {mark + 3}{self._hint(columns[mark][row])}"
             )
+        labels = [row[width].strip() if len(row) > width else "" for _, row in rows]
+        self._check_labels(lines, ids, np.array(labels, object), num_bins)
         signal = values.reshape(-1, num_bins, len(self.marks))
         names = np.array([gene.strip() for gene in ids[::num_bins]])
         return Genes(names, signal, self.marks)
@@ -358,6 +378,23 @@ class _Reader:
                 f"{lines[-1]}: the file ends at bin {bins[-1]} of gene {ids[-1]}"
             )
 
+    def _check_labels(
+        self, lines: Sequence[int], ids: np.ndarray, labels: np.ndarray, num_bins: int
+    ) -> None:
+        """A label is not read, but a column too many may come of a decimal comma in each row."""
+        rows = np.arange(len(labels))
+        odd = labels != labels[rows - rows % num_bins]
+        if self.has_label is None:
+            odd |= np.isin(labels, [text for text in set(labels) if not _is_label(text)])
+        if odd.any():
+            row = int(np.argmax(odd))
+            raise InputError(
+                "Expected a label after the marks, 0 or 1, the same in all bins of a gene. "
+                f"Received: {self.name}, line {lines[row]}, gene {_cut(ids[row])}: "
+                f"{_cut(labels[row])!r}, column {3 + len(self.marks)}. Write decimals with a "
+                "point, and name the marks of other columns with --marks, or in a heading"
+            )
+
     def _with_points(
         self, lines: Sequence[int], columns: Sequence[Sequence[str]]
     ) -> Sequence[Sequence[str]]:
@@ -387,6 +424,11 @@ class _Reader:
         if "," in text:
             return ". Write decimals with a point, and thousands without a mark"
         return ""
+
+
+def _is_label(text: str) -> bool:
+    """Whether a text may be a label, which may be said in words or be missing."""
+    return not _is_number(text) or float(text.replace(",", ".")) in (-1, 0, 1)
 
 
 def _to_numbers(texts: Sequence[str]) -> np.ndarray:

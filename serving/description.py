@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 
 from serving.errors import InputError, ServerError
-from serving.genes import check_signal, plain_mark
+from serving.genes import Genes, check_signal, plain_mark
 
 # Names of tensors, the version, the framing.
 _MESSAGE_OVERHEAD_BYTES = 4096
@@ -95,6 +95,19 @@ class ModelDescription(NamedTuple):
             raise InputError(
                 f"Expected the marks {', '.join(self.marks)}, in this order, of model "
                 f"{self.name}. Received: marks={', '.join(marks)}. Reorder the last axis"
+            )
+
+    def check_bins(self, genes: Genes) -> None:
+        """Refuse genes of another number of bins.
+
+        Raises:
+            InputError: Likewise.
+        """
+        num_bins = genes.signal.shape[1]
+        if num_bins != self.num_bins:
+            raise InputError(
+                f"Expected {self.num_bins} bins a gene, on which model {self.name} was trained. "
+                f"Received: gene {genes.gene_id[0]}, {num_bins} bins"
             )
 
     def check_layout(self, signal: np.ndarray) -> None:

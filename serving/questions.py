@@ -93,6 +93,7 @@ def signal_requests(
         gene_id = None
         if isinstance(chunk, Genes):
             check_regions(chunk.about, description.details)
+            description.check_bins(chunk)
             genes_of_model = chunk.with_marks(description.marks)
             gene_id, chunk = genes_of_model.gene_id, genes_of_model.signal
         elif marks is not None:

@@ -195,6 +195,36 @@ def test_understands_what_programs_make_of_it(tmp_path: Path, content: bytes) ->
         np.testing.assert_array_equal(genes.signal, np.float32(SIGNAL))
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        # A decimal comma in each row looks like a column more.
+        (["G,1,1,5,3", "G,2,1,5,4"], "line 1, gene G: '3', column 5. Write decimals with a point"),
+        (["G,1,1,5,1", "G,2,1,5,0"], "line 2, gene G: '0', column 5. Write decimals with a point"),
+        (["G,1,1,5", "G,2,1,5,1"], "line 2, gene G: '1', column 5"),
+        (["g,b,x,y", "G,1,1,5,1", "G,2,1,5,1"], "line 2: 5 columns"),
+        (["g,b,x,y,label", "G,1,1,5,9", "G,2,1,5,8"], "line 3, gene G: '8', column 5"),
+        (["g,b,x,y,label", "G,1,1,5,9,1"], "line 2: 6 columns"),
+        (["G,0,1,5", "G,1,1,5"], "the bins of a gene in order, from 1. Received: x, line 1"),
+        (["g,b,x,y", "G,2,1,5", "G,1,1,5"], "in order, from 1. Received: x, line 2: gene G, bin=2"),
+        (['{"a": [1,2]}'], "columns gene id, bin and one for each mark. Received: x, line 1"),
+    ],
+)
+def test_a_column_too_many_is_no_label(lines: list[str], message: str) -> None:
+    marks = None if "x" in lines[0] or "{" in lines[0] else ("x", "y")
+    with pytest.raises(InputError, match=re.escape(message)):
+        list(iter_lines([f"{line}\n" for line in lines], "x", marks=marks))
+
+
+@pytest.mark.parametrize("label", ["0", "1", "1.0", "-1", "", "high"])
+def test_a_label_is_one_for_a_gene(label: str) -> None:
+    lines = [f"G,1,1,5,{label}\n", f"G,2.0,1,5,{label}\n"]
+    (genes,) = iter_lines(lines, "x", marks=("x", "y"))
+    assert genes.signal.tolist() == [[[1, 5], [1, 5]]]
+    (genes,) = iter_lines(["g,b,x,y,RPKM\n", "G,1,1,5,3.5\n", "G,2,1,5,3.5\n"], "x")
+    assert genes.marks == ("x", "y")
+
+
 def test_a_heading_says_which_mark_is_where() -> None:
     text = ["gene,bin,h3k4me3,H3K27ac,class\n", "G1,1,4,27,0\n", "G1,2,5,28,0\n"]
     (genes,) = iter_lines(text, "genes.csv")
@@ -203,14 +233,14 @@ def test_a_heading_says_which_mark_is_where() -> None:
     assert picked.marks == ("H3K27ac", "H3K4me3")
     np.testing.assert_array_equal(picked.signal, [[[27, 4], [28, 5]]])
     # Names that are no marks' are no contradiction; the same marks in another order are.
-    (genes,) = iter_lines(["g,b,hm1,hm2\n", *text[1:]], "x", marks=("H3K27ac", "H3K4me3"))
+    (genes,) = iter_lines(["g,b,hm1,hm2,y\n", *text[1:]], "x", marks=("H3K27ac", "H3K4me3"))
     np.testing.assert_array_equal(genes.with_marks(("H3K4me3",)).signal, [[[27], [28]]])
     (genes,) = iter_lines(text, "x", marks=("H3K4me3", "H3K27AC"))
     assert genes.signal[0, 0].tolist() == [4, 27]
     with pytest.raises(InputError, match=r"the marks of the heading, h3k4me3, H3K27ac .x, line 1"):
         next(iter_lines(text, "x", marks=("H3K27ac", "H3K4me3")))
     with pytest.raises(InputError, match=r"each mark once. Received: marks=H3K4me3, h3k4me3"):
-        next(iter_lines(["g,b,H3K4me3,h3k4me3\n", *text[1:]], "x"))
+        next(iter_lines(["g,b,H3K4me3,h3k4me3,y\n", *text[1:]], "x"))
 
 
 def test_a_point_and_a_comma_in_one_file_may_be_thousands() -> None:
