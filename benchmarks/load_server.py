@@ -82,15 +82,12 @@ def serving(models_dir: Path, batching: dict[str, int] | None = None) -> Iterato
 
 
 def request_bytes(signature: str, signal: np.ndarray) -> bytes:
-    from tensorflow_serving.apis import predict_pb2
+    from serving.grpc_messages import predict_message
+    from serving.questions import Request
 
-    from serving.tensors import to_request
-
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = MODEL
-    request.model_spec.signature_name = signature
-    request.inputs["signal"].CopyFrom(to_request(signal))
-    return request.SerializeToString()
+    request = Request(signature, "signal", signal, lambda answer: answer)
+    content: bytes = predict_message(MODEL, request, None).SerializeToString()
+    return content
 
 
 def open_channel(target: str) -> grpc.aio.Channel:

@@ -89,8 +89,8 @@ class AnyClient(ABC):
     def _open(self) -> None:
         """Make what the client asks through, once the arguments are checked."""
 
-    def _error(self, code: grpc.StatusCode, details: str) -> ServerError:
-        return server_error(self.target, self.model, code, details)
+    def _error(self, code: grpc.StatusCode, details: str, served: str = "") -> ServerError:
+        return server_error(self.target, self.model, code, details, served)
 
     def _requests(
         self,

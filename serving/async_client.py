@@ -19,6 +19,7 @@ from serving.grpc_messages import (
     predict_message,
     read_answer,
     read_metadata,
+    read_served,
     status_message,
     to_json,
 )
@@ -174,6 +175,7 @@ class AsyncClient(AnyClient):
             try:
                 return await call(message, timeout=left_s)
             except grpc.aio.AioRpcError as error:
-                raise self._error(error.code(), error.details() or "") from error
+                details = error.details() or ""
+                raise self._error(error.code(), details, read_served(error)) from error
 
         return await await_answer(ask, self.timeout_s, self.backoff)

@@ -23,7 +23,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat, tee
+from itertools import chain, repeat, tee
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,17 @@ from serving.any_client import (
     BlockingClient,
 )
 from serving.command_line import import_tensorflow_quietly, option, parse, run_command
+from serving.csv_genes import CSV_MARKS, iter_csv
 from serving.description import ModelDescription
 from serving.errors import InputError, ServerError
-from serving.genes import CSV_MARKS, Genes, iter_csv, iter_dataset, iter_numpy
+from serving.genes import Genes, iter_dataset, iter_numpy
 from serving.grpc_messages import (
     Connection,
     metadata_message,
     predict_message,
     read_answer,
     read_metadata,
+    read_served,
     status_message,
     to_json,
 )
@@ -59,10 +61,13 @@ from serving.questions import (
     read_signatures,
     read_states,
 )
+from serving.retries import Backoff, is_not_served
 from serving.tls import TlsOptions
 
 _PIPE_CLOSED = 141  # as a shell tells of SIGPIPE
 _TARGET = "localhost:8500"
+# Longest wait for what only makes an error clearer.
+_STATUS_S = 3.0
 _SOURCES = ("csv", "dataset", "numpy", "describe")
 
 
@@ -126,9 +131,23 @@ class Client(BlockingClient):
             try:
                 return self._connection.methods[method](message, timeout=left_s)
             except grpc.RpcError as error:
-                raise self._error(error.code(), error.details() or "") from error
+                code, details = error.code(), error.details() or ""
+                served = read_served(error)
+                if not served and is_not_served(code, details):
+                    served = self._served_versions()
+                raise self._error(code, details, served) from error
 
         return self._persist(ask)
+
+    def _served_versions(self) -> str:
+        """The versions of the model, which TensorFlow Serving tells where it has the model."""
+        try:
+            ask = self._connection.methods["GetModelStatus"]
+            states = read_states(to_json(ask(status_message(self.model, None), timeout=_STATUS_S)))
+        except grpc.RpcError:
+            return ""
+        available = sorted(version for version, state in states.items() if state == "AVAILABLE")
+        return f"It serves {self.model} {', '.join(map(str, available))}" if available else ""
 
 
 def predict_file(
@@ -138,7 +157,7 @@ def predict_file(
     *,
     saliency: bool = False,
     show_progress: bool = False,
-) -> None:
+) -> int:
     """Predict genes as they are read, and write what is answered as it comes.
 
     Args:
@@ -147,6 +166,9 @@ def predict_file(
         output: Where to write, see `serving.outputs.output_to`.
         saliency: Also ask for the saliency, and write it.
         show_progress: Count the genes on standard error, if that is a terminal.
+
+    Returns:
+        The number of genes.
 
     Raises:
         InputError: If the genes are not what the model expects.
@@ -158,6 +180,7 @@ def predict_file(
     if saliency:
         chunks, again = tee(chunks)
         saliencies = client.saliency_stream(again)
+    num_genes = 0
     with (
         output(client.description) as write,
         # None leaves it out where standard error is no terminal.
@@ -167,7 +190,9 @@ def predict_file(
         # Both streams are cut at the same genes.
         for prediction, saliency_of_them in zip(predictions, saliencies, strict=False):
             write(prediction, saliency_of_them)
+            num_genes += len(prediction.probability)
             bar.update(len(prediction.probability))
+    return num_genes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +210,7 @@ class ClientOptions(TlsOptions):
         metavar="FILE",
     )
     dataset: Path | None = option(
-        "genes of a built dataset: its name, such as remc/E012, or the folder of its version",
+        "genes of a built dataset: its name, such as remc/E012 or E012, or its folder",
         default=None,
         aliases=("dataset_dir",),
         group="genes",
@@ -205,8 +230,8 @@ class ClientOptions(TlsOptions):
         metavar="FILE",
     )
     marks: tuple[str, ...] | None = option(
-        "names of the CSV's columns from the third, or of the last axis of .npy (of a CSV: "
-        f"{' '.join(CSV_MARKS)})",
+        "names of the CSV's columns from the third, or of the last axis of .npy (default: a CSV's "
+        f"heading, or without one {' '.join(CSV_MARKS)})",
         default=None,
         aliases=("csv_marks",),
         group="genes",
@@ -227,7 +252,7 @@ class ClientOptions(TlsOptions):
         metavar="FILE",
     )
     saliency: bool = option("also write the gradient: to a .nc file alone", default=False)
-    quiet: bool = option("no progress bar", default=False)
+    quiet: bool = option("no progress bar, and no line at the end", default=False)
     batch_size: int = option("genes a request", default=BATCH_SIZE)
     concurrency: int = option("requests at a time", default=CONCURRENCY)
     max_message_bytes: int = option("of a request or an answer", default=MAX_MESSAGE_BYTES)
@@ -242,9 +267,19 @@ class ClientOptions(TlsOptions):
             )
         if self.target is not None and self.rest is not None:
             raise InputError("Expected --target or --rest. Received: both")
+        if self.marks is not None and not (self.csv or self.numpy):
+            raise InputError("Expected --marks with --csv or --numpy. Received: --marks alone")
 
     def make_client(self) -> BlockingClient:
         """The client that they ask for."""
+        address = self.rest or self.target or _TARGET
+
+        def tell(seconds: float) -> None:
+            print(
+                f"warning: {address} does not answer yet; asking again for {seconds:.0f} s",
+                file=sys.stderr,
+            )
+
         options: dict[str, Any] = {
             "label": self.label,
             "tls": self.make_tls(),
@@ -252,24 +287,28 @@ class ClientOptions(TlsOptions):
             "batch_size": self.batch_size,
             "max_message_bytes": self.max_message_bytes,
             "concurrency": self.concurrency,
+            "backoff": Backoff(on_wait=tell),
         }
         if self.rest is None:
-            return Client(self.target or _TARGET, self.model, self.model_version, **options)
+            return Client(address, self.model, self.model_version, **options)
         from serving.rest_client import RestClient
 
-        return RestClient(self.rest, self.model, self.model_version, **options)
+        return RestClient(address, self.model, self.model_version, **options)
 
-    def read_genes(self, description: ModelDescription) -> Iterator[Genes]:
-        """The genes that they name, in chunks of a request."""
+    def read_genes(self) -> Iterator[Genes]:
+        """The genes that they name, in chunks of a request.
+
+        The first are read at once: a file that is not there or not right is told of before
+        anybody is asked.
+        """
         if self.csv:
-            marks = self.marks or CSV_MARKS
-            return iter_csv(self.csv, description.num_bins, marks, self.batch_size)
-        if self.numpy:
-            return iter_numpy(self.numpy, self.marks, self.batch_size)
-        assert self.dataset is not None
-        known = {key: description.details.get(key) for key in ("bin_bp", "flank_bp", "oriented")}
-        agreeing_with = {key: value for key, value in known.items() if value is not None}
-        return iter_dataset(self.dataset, self.split, agreeing_with, self.batch_size, self.data_dir)
+            chunks = iter_csv(self.csv, None, self.marks, self.batch_size)
+        elif self.numpy:
+            chunks = iter_numpy(self.numpy, self.marks, self.batch_size)
+        else:
+            assert self.dataset is not None
+            chunks = iter_dataset(self.dataset, self.split, self.batch_size, self.data_dir)
+        return chain((next(chunks),), chunks)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -289,28 +328,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         output = output_to(options.out, saliency=options.saliency)
-        if options.rest is None or options.dataset:
-            import_tensorflow_quietly()
+        if options.dataset:
+            import_tensorflow_quietly()  # it reads the records
+        chunks = None if options.describe else options.read_genes()
         with options.make_client() as client:
-            if options.describe:
+            if chunks is None:
                 details = client.description.details
                 about = {"version": client.description.version, "status": client.status()}
                 print(json.dumps({**about, **details, "signatures": client.metadata()}, indent=2))
             else:
-                predict_file(
+                num_genes = predict_file(
                     client,
-                    options.read_genes(client.description),
+                    chunks,
                     output,
                     saliency=options.saliency,
                     # On standard output the table itself shows how far it is.
                     show_progress=options.out is not None and not options.quiet,
                 )
+                if not options.quiet:
+                    _tell(num_genes, options, client.description)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read it has seen enough. Python would complain again when it closes the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _PIPE_CLOSED
     return 0
+
+
+def _tell(num_genes: int, options: ClientOptions, model: ModelDescription) -> None:
+    """Say how many genes were predicted by whom, and where they went."""
+    by = f"{model.name}, version {model.version}"
+    if options.label is not None:
+        by += f" ({options.label})"
+    genes = f"{num_genes:,} gene{'' if num_genes == 1 else 's'}"
+    if options.out is None:
+        # Not among the predictions.
+        print(f"{genes} predicted by {by}", file=sys.stderr)
+    else:
+        print(f"{options.out}: {genes} predicted by {by}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import grpc
 import numpy as np
 
 from serving.errors import InputError, ServerError
+from serving.genes import Genes, check_signal, plain_mark
 
 # Names of tensors, the version, the framing.
 _MESSAGE_OVERHEAD_BYTES = 4096
@@ -85,15 +86,28 @@ class ModelDescription(NamedTuple):
         return min(batch_size, fitting)
 
     def check_marks(self, marks: Sequence[str]) -> None:
-        """Refuse other marks, or the same in another order.
+        """Refuse other marks, or the same in another order; their spelling does not matter.
 
         Raises:
             InputError: If they are not the model's.
         """
-        if tuple(marks) != self.marks:
+        if [*map(plain_mark, marks)] != [*map(plain_mark, self.marks)]:
             raise InputError(
                 f"Expected the marks {', '.join(self.marks)}, in this order, of model "
                 f"{self.name}. Received: marks={', '.join(marks)}. Reorder the last axis"
+            )
+
+    def check_bins(self, genes: Genes) -> None:
+        """Refuse genes of another number of bins.
+
+        Raises:
+            InputError: Likewise.
+        """
+        num_bins = genes.signal.shape[1]
+        if num_bins != self.num_bins:
+            raise InputError(
+                f"Expected {self.num_bins} bins a gene, on which model {self.name} was trained. "
+                f"Received: gene {genes.gene_id[0]}, {num_bins} bins"
             )
 
     def check_layout(self, signal: np.ndarray) -> None:
@@ -126,18 +140,9 @@ class ModelDescription(NamedTuple):
             gene_names: n names for the message.
 
         Raises:
-            InputError: At the first number that the model cannot take.
+            InputError: At the first number that is no read count or depth.
         """
         with np.errstate(over="ignore"):  # what overflows is infinite, which is refused
             signal = np.ascontiguousarray(signal, np.float32)
-        usable = np.isfinite(signal)
-        if self.details.get("transform") == "log1p":
-            usable &= signal > -1
-        if not usable.all():
-            gene, bin_, mark = np.argwhere(~usable)[0]
-            raise InputError(
-                "Expected finite numbers, of which the model can take log(1 + signal). Received: "
-                f"{signal[gene, bin_, mark]} (gene {gene_names[gene]}, bin {bin_}, mark "
-                f"{self.marks[mark]}, counted from 0)"
-            )
+        check_signal(signal, gene_names, self.marks)
         return signal

@@ -1,26 +1,25 @@
-"""Genes to predict, from a CSV file in the published layout, a built dataset or a NumPy file.
+"""Genes to predict, from a built dataset or a NumPy file; `serving.csv_genes` reads CSV.
 
 All are read in chunks, so that no file has to fit in memory.
 """
 
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
 from serving.errors import InputError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-# Order of the columns of the published CSV files.
-CSV_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 # 2 MB of 100 bins and 5 marks.
 CHUNK_GENES = 1024
+_BUILDER = "remc"
+_INFO_FILE = "dataset_info.json"
 
 
 class Genes(NamedTuple):
@@ -30,149 +29,112 @@ class Genes(NamedTuple):
         gene_id: Text array `(genes,)`, as the input names them.
         signal: Floating-point array `(genes, bins, marks)`, as measured.
         marks: Names of the marks, in the order of the last axis.
+        about: What is known of the gene regions: `bin_bp`, `flank_bp`, `oriented`, and in `source`
+            where they come from. Empty where nothing is.
     """
 
     gene_id: np.ndarray
     signal: np.ndarray
     marks: tuple[str, ...]
+    about: Mapping[str, Any] = MappingProxyType({})
 
     def with_marks(self, marks: Sequence[str]) -> "Genes":
-        """The marks of that name, in that order.
+        """The marks of that name, in whatever spelling, in that order.
 
         Raises:
-            InputError: If a mark is missing.
+            InputError: If a mark is missing, or stands twice.
         """
-        missing = [mark for mark in marks if mark not in self.marks]
+        check_distinct(self.marks)
+        axes = {plain_mark(mark): axis for axis, mark in enumerate(self.marks)}
+        missing = [mark for mark in marks if plain_mark(mark) not in axes]
         if missing:
             raise InputError(
                 f"Expected the marks {', '.join(marks)}. Received: {', '.join(self.marks)}, "
-                f"without {', '.join(missing)}. Ask a model that was trained on these marks"
+                f"without {', '.join(missing)}. Ask a model that was trained on these marks, or "
+                "name them with --marks"
             )
-        axes = [self.marks.index(mark) for mark in marks]
-        return Genes(self.gene_id, self.signal[:, :, axes], tuple(marks))
+        wanted = [axes[plain_mark(mark)] for mark in marks]
+        return self._replace(signal=self.signal[:, :, wanted], marks=tuple(marks))
 
 
-def read_csv(path: str | Path, num_bins: int, marks: Sequence[str] = CSV_MARKS) -> Genes:
-    """All genes that `iter_csv` reads."""
-    return _join(iter_csv(path, num_bins, marks))
+def plain_mark(mark: str) -> str:
+    """A mark's name without what its spellings differ in: `h3k4me3` and `H3-K4-Me3` are one."""
+    return re.sub(r"[\s_.-]", "", mark).casefold()
 
 
-def _join(chunks: Iterable[Genes]) -> Genes:
-    gene_id, signal, marks = zip(*chunks, strict=True)
-    return Genes(np.concatenate(gene_id), np.concatenate(signal), marks[0])
-
-
-def iter_csv(
-    path: str | Path,
-    num_bins: int,
-    marks: Sequence[str] = CSV_MARKS,
-    chunk_genes: int = CHUNK_GENES,
-) -> Iterator[Genes]:
-    """Read genes from a CSV file in the published layout.
-
-    No header; a row a bin, the bins of a gene together and in order. Columns: gene id, bin (from
-    1), a read count or depth for each mark, and, in the published files, the label, which is not
-    read.
-
-    Args:
-        path: The file; may be compressed, as its ending says.
-        num_bins: Number of bins that a gene must have.
-        marks: Names of the marks, in the order of the columns.
-        chunk_genes: Most genes at a time.
+def check_distinct(marks: Sequence[str]) -> None:
+    """Refuse marks that are one, in whatever spelling, and such without a name.
 
     Raises:
-        InputError: At the first fault, with the line and the gene; if the file cannot be read.
+        InputError: Likewise.
     """
-    import pandas as pd
-
-    first_row = 0
-    try:
-        # Text stays text, so that a gene id keeps its zeros and a fault can be shown as it is.
-        with pd.read_csv(
-            path,
-            header=None,
-            dtype=str,
-            skip_blank_lines=False,
-            na_filter=False,
-            chunksize=chunk_genes * num_bins,
-        ) as tables:
-            for table in tables:
-                yield _read_rows(path, table, first_row, num_bins, marks)
-                first_row += len(table)
-    except (
-        OSError,
-        EOFError,
-        zlib.error,
-        pd.errors.EmptyDataError,
-        pd.errors.ParserError,
-        UnicodeDecodeError,
-    ) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(
-            f"Expected a CSV file in the published layout. Received: {path} ({reason})"
-        ) from error
+    plain = [plain_mark(mark) for mark in marks]
+    if len(set(plain)) < len(plain) or "" in plain or not plain:
+        raise InputError(f"Expected each mark once. Received: marks={', '.join(marks) or 'none'}")
 
 
-def _read_rows(
-    path: str | Path, table: "pd.DataFrame", first_row: int, num_bins: int, marks: Sequence[str]
-) -> Genes:
-    if table.shape[1] - len(marks) not in (2, 3):
-        raise InputError(
-            f"Expected {2 + len(marks)} columns (gene id, bin, {', '.join(marks)}), or one more "
-            f"with the label. Received: {path}: {table.shape[1]} columns"
-        )
-    gene_id = table[0].to_numpy(dtype=str)
-    _check_bins(path, first_row, gene_id, table[1].to_numpy(dtype=str), num_bins)
-    values = [
-        _numbers(path, first_row, gene_id, table[2 + i], mark) for i, mark in enumerate(marks)
-    ]
-    signal = np.stack(values, axis=-1).reshape(-1, num_bins, len(marks))
-    return Genes(gene_id[::num_bins], signal, tuple(marks))
-
-
-def _check_bins(
-    path: str | Path, first_row: int, gene_id: np.ndarray, bins: np.ndarray, num_bins: int
+def check_signal(
+    signal: np.ndarray, gene_names: Sequence[Any] | np.ndarray, marks: Sequence[str]
 ) -> None:
-    rows = np.arange(len(gene_id))
-    gene_row = rows - rows % num_bins
-    expected = (rows % num_bins + 1).astype(str)
-    faults = np.flatnonzero((bins != expected) | (gene_id != gene_id[gene_row]) | (gene_id == ""))
-    if len(faults):
-        row = faults[0]
+    """Refuse signal that is not a number, endless or negative.
+
+    Args:
+        signal: `(n, bins, marks)`.
+        gene_names: n names for the message.
+        marks: Names of the marks, likewise.
+
+    Raises:
+        InputError: At the first such number.
+    """
+    usable = np.isfinite(signal) & (signal >= 0)
+    if not usable.all():
+        gene, bin_, mark = np.argwhere(~usable)[0]
+        value = signal[gene, bin_, mark]
+        remedy = "Write 0 where there is none" if np.isnan(value) else "Is it a log ratio? Take"
+        if not np.isnan(value):
+            remedy += " the fold change or -log10 p"
         raise InputError(
-            f"Expected bin {expected[row]} of gene {gene_id[gene_row[row]]}, {num_bins} bins a "
-            f"gene. Received: {path}, line {first_row + row + 1}: gene {gene_id[row]}, "
-            f"bin={bins[row]}"
-        )
-    if len(gene_id) % num_bins:
-        raise InputError(
-            f"Expected {num_bins} bins a gene. Received: {path}, line {first_row + len(gene_id)}: "
-            f"the file ends at bin {bins[-1]} of gene {gene_id[-1]}"
+            "Expected signal as read count or depth, numbers that are not negative. Received: "
+            f"{value} (gene {gene_names[gene]}, bin {bin_}, mark {marks[mark]}, counted from 0). "
+            f"{remedy}"
         )
 
 
-def _numbers(
-    path: str | Path, first_row: int, gene_id: np.ndarray, column: "pd.Series", mark: str
-) -> np.ndarray:
-    import pandas as pd
+def join(chunks: Iterable[Genes]) -> Genes:
+    """The genes of several chunks, at least one, in their order."""
+    all_chunks = list(chunks)
+    gene_id, signal = (
+        np.concatenate([getattr(chunk, name) for chunk in all_chunks])
+        for name in ("gene_id", "signal")
+    )
+    return all_chunks[0]._replace(gene_id=gene_id, signal=signal)
 
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float32)
-    faults = np.flatnonzero(~(np.isfinite(numbers) & (numbers >= 0)))
-    if len(faults):
-        row = faults[0]
-        raise InputError(
-            f"Expected a read count or depth, a number that is not negative. Received: {path}, "
-            f"line {first_row + row + 1}, gene {gene_id[row]}: {mark}={column.iloc[row]!r}"
-        )
-    return numbers
+
+def check_regions(about: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """Refuse gene regions that are not laid out as those on which a model was trained.
+
+    Args:
+        about: What is known of the gene regions, as in `Genes`; nothing is compared if it is empty.
+        model: What the model says of itself.
+
+    Raises:
+        InputError: If they differ.
+    """
+    for key in ("bin_bp", "flank_bp", "oriented") if about else ():
+        expected = model.get(key)
+        if expected is not None and about.get(key) != expected:
+            raise InputError(
+                f"Expected {key}={expected}, on which the model was trained. Received: "
+                f"{key}={about.get(key)} in {about.get('source')}. Pick another model or dataset"
+            )
 
 
 def open_dataset(dataset: str | Path, data_dir: str | Path | None = None) -> Any:
     """The builder, of tensorflow-datasets, of a built dataset.
 
     Args:
-        dataset: Its name, such as `remc/E012`, of which the highest version is taken; or the
-            folder of its version, which holds `dataset_info.json`.
+        dataset: Its name, such as `remc/E012`, `E012` for short or `remc/E012:1.0.0`; or its
+            folder, or that of a version. Without a version the highest is taken.
         data_dir: Where datasets were built; the default of tensorflow-datasets if None.
 
     Raises:
@@ -180,24 +142,34 @@ def open_dataset(dataset: str | Path, data_dir: str | Path | None = None) -> Any
     """
     import tensorflow_datasets as tfds
 
-    folder = Path(dataset)
-    if not (folder / "dataset_info.json").is_file():
-        root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
-        versions = sorted(
-            (path.parent for path in (root / dataset).glob("*/dataset_info.json")),
-            key=lambda path: [int(part) for part in path.name.split(".") if part.isdecimal()],
+    root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+    name = Path(str(dataset).replace(":", "/")).expanduser()
+    places = (Path(dataset).expanduser(), name, root / name, root / _BUILDER / name)
+    folder = next(filter(None, map(_version_folder, places)), None)
+    if folder is None:
+        infos = (info for depth in ("*/*", "*/*/*") for info in root.glob(f"{depth}/{_INFO_FILE}"))
+        built = sorted({str(info.parent.parent.relative_to(root)) for info in infos})
+        known = f" ({', '.join(built)} in {root})" if built else ""
+        raise InputError(
+            f"Expected a built dataset{known}: its name, or the folder of its version, which holds "
+            f"{_INFO_FILE}. Received: dataset={dataset}, data_dir={root}. Build it: tfds "
+            f"build {_BUILDER} --config {name.name} --data_dir {root}"
         )
-        if not versions:
-            raise InputError(
-                "Expected a built dataset: its name, or the folder of its version, which holds "
-                f"dataset_info.json. Received: dataset={dataset}, data_dir={root}. Build it: tfds "
-                f"build remc --config {folder.name} --data_dir {root}"
-            )
-        folder = versions[-1]
     builder = tfds.builder_from_directory(folder)
     if "marks" not in (builder.info.metadata or {}):
         raise InputError(f"Expected a dataset whose metadata name its marks. Received: {folder}")
     return builder
+
+
+def _version_folder(place: Path) -> Path | None:
+    """The place, if it is the folder of a version, or the highest version in it."""
+    if (place / _INFO_FILE).is_file():
+        return place
+    return max(
+        (path.parent for path in place.glob(f"*/{_INFO_FILE}")),
+        key=lambda path: [int(part) for part in path.name.split(".") if part.isdecimal()],
+        default=None,
+    )
 
 
 def examples_of(builder: Any, split: str) -> Iterator[Mapping[str, Any]]:
@@ -212,7 +184,6 @@ def examples_of(builder: Any, split: str) -> Iterator[Mapping[str, Any]]:
 def iter_dataset(
     dataset: str | Path,
     split: str,
-    agreeing_with: Mapping[str, Any] | None = None,
     chunk_genes: int = CHUNK_GENES,
     data_dir: str | Path | None = None,
 ) -> Iterator[Genes]:
@@ -221,12 +192,11 @@ def iter_dataset(
     Args:
         dataset: As in `open_dataset`.
         split: Name of a split.
-        agreeing_with: Metadata that the dataset must have, such as `bin_bp`.
         chunk_genes: Most genes at a time.
         data_dir: As in `open_dataset`.
 
     Raises:
-        InputError: If there is no such dataset or split, or its metadata differ.
+        InputError: If there is no such dataset or split, or its signal is none.
     """
     builder = open_dataset(dataset, data_dir)
     metadata = builder.info.metadata
@@ -234,21 +204,19 @@ def iter_dataset(
         raise InputError(
             f"Expected one of the splits {', '.join(builder.info.splits)}. Received: split={split}"
         )
-    for key, expected in (agreeing_with or {}).items():
-        if metadata.get(key) != expected:
-            raise InputError(
-                f"Expected {key}={expected}, on which the model was trained. Received: "
-                f"{key}={metadata.get(key)} in {dataset}"
-            )
     if not builder.info.splits[split].num_examples:
         raise InputError(f"Expected genes. Received: an empty split={split} of {dataset}")
     examples = examples_of(builder, split)
     while chunk := list(islice(examples, chunk_genes)):
-        yield Genes(
-            np.array([example["gene_id"] for example in chunk]).astype(str),
-            np.stack([example["signal"] for example in chunk]),
-            tuple(metadata["marks"]),
-        )
+        gene_id = np.array([text_of(example["gene_id"]) for example in chunk])
+        signal = np.stack([example["signal"] for example in chunk])
+        check_signal(signal, gene_id, metadata["marks"])
+        yield Genes(gene_id, signal, tuple(metadata["marks"]), {**metadata, "source": dataset})
+
+
+def text_of(value: Any) -> str:
+    """A text of an example, which may come as bytes."""
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def iter_numpy(
@@ -264,8 +232,8 @@ def iter_numpy(
         chunk_genes: Most genes at a time.
 
     Raises:
-        InputError: If the file cannot be read or is not laid out so, or marks are missing or given
-            twice.
+        InputError: If the file cannot be read or is not laid out so, marks are missing or given
+            twice, or the signal is none.
     """
     try:
         if is_zipfile(path):
@@ -299,6 +267,9 @@ def iter_numpy(
         )
     if not len(signal):
         raise InputError(f"Expected genes. Received: {path}, whose signal is {signal.shape}")
+    check_distinct(names)
     for start in range(0, len(signal), chunk_genes):
         part = slice(start, start + chunk_genes)
+        # Whole numbers are left for the client to refuse, which says how to convert them.
+        check_signal(signal[part], gene_id[part], names)
         yield Genes(gene_id[part].astype(str), signal[part], names)

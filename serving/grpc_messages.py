@@ -7,7 +7,17 @@ from typing import Any
 import grpc
 
 from serving.errors import ServerError
+from serving.messages import (
+    GetModelMetadataRequest,
+    GetModelMetadataResponse,
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+    PredictRequest,
+    PredictResponse,
+    SignatureDefMap,
+)
 from serving.questions import Answer, Request, VersionChoice
+from serving.tensors import TensorError, to_array, to_request
 from serving.tls import Tls
 
 # A server that comes back is noticed within a second, not within the two minutes of gRPC's default.
@@ -15,6 +25,14 @@ _RECONNECT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
+# Each method's service, and what it takes and answers.
+_METHODS = {
+    "Predict": ("PredictionService", PredictRequest, PredictResponse),
+    "GetModelMetadata": ("PredictionService", GetModelMetadataRequest, GetModelMetadataResponse),
+    "GetModelStatus": ("ModelService", GetModelStatusRequest, GetModelStatusResponse),
+}
+# TensorFlow Serving lists its models nowhere; the stand-in says them with a refusal.
+SERVED_KEY = "keras-chrome-served"
 
 
 class Connection:
@@ -33,8 +51,6 @@ class Connection:
     def __init__(
         self, module: ModuleType, target: str, tls: Tls | None, max_message_bytes: int
     ) -> None:
-        from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
-
         options: list[tuple[str, Any]] = [
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", max_message_bytes),
@@ -45,22 +61,19 @@ class Connection:
         else:
             options += tls.channel_options()
             self.channel = module.secure_channel(target, tls.credentials(), options=options)
-        predictions = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
-        models = model_service_pb2_grpc.ModelServiceStub(self.channel)
         self.methods: dict[str, Callable[..., Any]] = {
-            "Predict": predictions.Predict,
-            "GetModelMetadata": predictions.GetModelMetadata,
-            "GetModelStatus": models.GetModelStatus,
+            name: self.channel.unary_unary(
+                f"/tensorflow.serving.{service}/{name}",
+                request_serializer=request.SerializeToString,
+                response_deserializer=response.FromString,
+            )
+            for name, (service, request, response) in _METHODS.items()
         }
 
 
 def predict_message(model: str, request: Request[Any], choice: VersionChoice) -> Any:
     """A `PredictRequest`."""
-    from tensorflow_serving.apis import predict_pb2
-
-    from serving.tensors import to_request
-
-    message = predict_pb2.PredictRequest()
+    message: Any = PredictRequest()
     _fill(message.model_spec, model, choice)
     message.model_spec.signature_name = request.signature
     message.inputs[request.input_name].CopyFrom(to_request(request.values))
@@ -73,8 +86,6 @@ def read_answer(message: Any) -> Answer:
     Raises:
         ServerError: If it holds no arrays.
     """
-    from serving.tensors import TensorError, to_array
-
     try:
         outputs = {name: to_array(tensor) for name, tensor in message.outputs.items()}
     except TensorError as error:
@@ -86,30 +97,28 @@ def read_answer(message: Any) -> Answer:
 
 def metadata_message(model: str, choice: VersionChoice) -> Any:
     """A `GetModelMetadataRequest`."""
-    from tensorflow_serving.apis import get_model_metadata_pb2
-
-    message = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    message: Any = GetModelMetadataRequest(metadata_field=["signature_def"])
     _fill(message.model_spec, model, choice)
     return message
 
 
 def read_metadata(message: Any) -> Mapping[str, Any]:
     """The `SignatureDefMap` of a `GetModelMetadataResponse`, as JSON."""
-    from tensorflow_serving.apis import get_model_metadata_pb2
-
-    signatures = get_model_metadata_pb2.SignatureDefMap()
-    message.metadata["signature_def"].Unpack(signatures)
-    return to_json(signatures)
+    return to_json(SignatureDefMap.FromString(message.metadata["signature_def"].value))
 
 
 def status_message(model: str, choice: VersionChoice) -> Any:
     """A `GetModelStatusRequest`."""
-    from tensorflow_serving.apis import get_model_status_pb2
-
-    message = get_model_status_pb2.GetModelStatusRequest()
+    message: Any = GetModelStatusRequest()
     # A server that is asked for a label tells of all versions.
     _fill(message.model_spec, model, choice if isinstance(choice, int) else None)
     return message
+
+
+def read_served(error: Any) -> str:
+    """What a refusing server says that it serves, in words; empty if it does not."""
+    served = dict(error.trailing_metadata() or ()).get(SERVED_KEY, "")
+    return f"It serves {served}" if served else ""
 
 
 def to_json(message: Any) -> Mapping[str, Any]:

@@ -38,7 +38,7 @@ import grpc
 
 from serving.command_line import import_tensorflow_quietly, option, parse, run_command
 from serving.errors import InputError
-from serving.models_config import read_models_config
+from serving.models_config import MODELS_CONFIG_FILE, point_into, read_models_config
 from serving.ports import address, listen
 
 if TYPE_CHECKING:
@@ -58,14 +58,15 @@ class LocalServer:
 
     Args:
         models_dir: Folder of served models, `NAME/VERSION/saved_model.pb`, which stands for the
-            container's `/models`. Without `model_config_file` every model in it is served, and of
+            container's `/models`. Without a `models.config` every model in it is served, and of
             each the highest version.
         host: Address to listen on; the default is reachable from this machine alone.
         port: Port for gRPC; 0 takes a free one.
         rest_port: Port for REST and for Prometheus; 0 takes a free one, None leaves it closed.
             It is never encrypted.
-        model_config_file: ModelServerConfig in protobuf's text format, as TensorFlow Serving takes
-            it: names, versions and labels. Read again at each poll.
+        models_config: ModelServerConfig in protobuf's text format, as TensorFlow Serving takes
+            it: names, versions and labels. Read again at each poll. By default the
+            `models.config` that `python -m export` writes into `models_dir`, where there is one.
         batching: How requests are batched, or a file of TensorFlow Serving's BatchingParameters.
         ssl_config_file: TensorFlow Serving's SSLConfig: certificate and key of the server, and
             whether clients need one.
@@ -76,6 +77,7 @@ class LocalServer:
     Attributes:
         target: `host:port` of gRPC, as a client wants it.
         rest_url: `http://host:port` of REST, or None.
+        models_config: The file that says what is served, or None.
 
     Raises:
         InputError: If there is nothing to serve, a SavedModel cannot be loaded, or a file of
@@ -90,7 +92,7 @@ class LocalServer:
         host: str = "127.0.0.1",
         port: int = 0,
         rest_port: int | None = None,
-        model_config_file: str | Path | None = None,
+        models_config: str | Path | None = None,
         batching: "BatchingParameters | str | Path | None" = None,
         ssl_config_file: str | Path | None = None,
         poll_wait_s: float = 1.0,
@@ -112,7 +114,7 @@ class LocalServer:
             batching = BatchingParameters.from_file(batching) if batching else BatchingParameters()
         credentials = server_credentials(ssl_config_file) if ssl_config_file else None
         self._host = host
-        self._model_config_file = model_config_file
+        self.models_config = None if models_config is None else Path(models_config)
         self._poll_wait_s = poll_wait_s
         self._max_message_bytes = max_message_bytes
         self._models = ModelStore(Path(models_dir), allow_unsafe_ops=allow_unsafe_ops)
@@ -133,6 +135,17 @@ class LocalServer:
     def models(self) -> dict[str, list[int]]:
         """The versions that answer, for each model's name."""
         return self._models.available()
+
+    @property
+    def left_out(self) -> list[str]:
+        """Models that lie in the folder and that `models_config` does not name."""
+        return sorted(self._models.in_folder() - self._models.available().keys())
+
+    @property
+    def served(self) -> str:
+        """What answers, in words, with the labels of versions, and the file that says so."""
+        text = self._models.served()
+        return f"{text}, as {self.models_config} says" if self.models_config else text
 
     def close(self, grace_s: float = 5.0) -> None:
         """Stop accepting requests, and wait at most `grace_s` seconds for those under way."""
@@ -252,9 +265,17 @@ class LocalServer:
             raise InputError(f"Expected models that can be served. Received: {error}") from error
 
     def _read_config(self) -> Any:
-        if self._model_config_file is None:
+        models_dir = self._models.models_dir
+        beside = models_dir / MODELS_CONFIG_FILE
+        if self.models_config is None and beside.is_file():
+            # From now on, also if it is away for a moment.
+            self.models_config = beside
+        if self.models_config is None:
             return self._models.config_of_folder()
-        return read_models_config(self._model_config_file)
+        config = read_models_config(self.models_config)
+        if self.models_config.absolute() in (beside.absolute(), models_dir.absolute()):
+            point_into(config, models_dir)
+        return config
 
     async def _poll_again_and_again(self) -> None:
         last_fault = ""
@@ -297,10 +318,11 @@ class LocalOptions:
     rest_port: int | None = option(
         "port of REST and Prometheus (default: closed)", default=None, metavar="N"
     )
-    model_config_file: Path | None = option(
+    models_config: Path | None = option(
         "models, versions and labels, as TensorFlow Serving reads them; read again and again "
-        "(default: every model in the folder, its highest version)",
+        "(default: DIR/models.config if it is there, else every model, its highest version)",
         default=None,
+        aliases=("model_config_file",),
         metavar="FILE",
     )
     batching_parameters_file: Path | None = option(
@@ -335,7 +357,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     # A GPU stays with whoever trains on it.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
+    logging.addLevelName(logging.WARNING, "warning")
+    logging.addLevelName(logging.ERROR, "error")
+    logging.basicConfig(format="%(levelname)s: %(message)s (%(asctime)s)", level=logging.WARNING)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -345,16 +369,22 @@ def main(argv: Sequence[str] | None = None) -> None:
         host=options.host,
         port=options.port,
         rest_port=options.rest_port,
-        model_config_file=options.model_config_file,
+        models_config=options.models_config,
         batching=options.batching_parameters_file,
         ssl_config_file=options.ssl_config_file,
         poll_wait_s=options.poll_wait_s,
         allow_unsafe_ops=options.allow_unsafe_ops,
     )
-    served = ", ".join(f"{name} {versions}" for name, versions in server.models.items())
-    print(f"Local stand-in for TensorFlow Serving on {server.target}: {served}", flush=True)
+    print(f"Local stand-in for TensorFlow Serving on {server.target}: {server.served}", flush=True)
     if server.rest_url:
         print(f"REST and Prometheus on {server.rest_url}", flush=True)
+    if server.models_config is not None and server.left_out:
+        _logger.warning(
+            "%s in %s is not served: %s does not name it. Export it, or add it there",
+            ", ".join(server.left_out),
+            options.models_dir,
+            server.models_config,
+        )
     stopping.wait()
     server.close(options.grace_s)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from serving.description import ModelDescription
 from serving.errors import ServerError
-from serving.genes import Genes
+from serving.genes import Genes, check_regions
 from serving.predictions import Prediction, Saliency
 
 _T = TypeVar("_T")
@@ -92,7 +92,10 @@ def signal_requests(
     for chunk in chunks:
         gene_id = None
         if isinstance(chunk, Genes):
-            gene_id, chunk, _ = chunk.with_marks(description.marks)
+            check_regions(chunk.about, description.details)
+            description.check_bins(chunk)
+            genes_of_model = chunk.with_marks(description.marks)
+            gene_id, chunk = genes_of_model.gene_id, genes_of_model.signal
         elif marks is not None:
             description.check_marks(marks)
         signal = np.asarray(chunk)
@@ -119,6 +122,7 @@ def _read_answer(
         # Not gene_id, which is no output; nor what only an ensemble has, if the model is none.
         if name in shapes and (name in answer.outputs or name not in result._field_defaults):
             outputs[name] = _array_of(name, (num_genes, *shapes[name]), description, answer)
+            _check_finite(name, outputs[name], description, gene_id)
     return result(**outputs, gene_id=gene_id)
 
 
@@ -138,6 +142,20 @@ def _array_of(
         f"Expected numbers {name} of shape {shape} from model {description.name}, version "
         f"{answer.version}. Received: {received}. Export the model with: python -m export",
     )
+
+
+def _check_finite(
+    name: str, array: np.ndarray, description: ModelDescription, gene_id: np.ndarray | None
+) -> None:
+    faults = np.argwhere(~np.isfinite(array))
+    if len(faults):
+        gene = "" if gene_id is None else f" for gene {gene_id[faults[0][0]]}"
+        raise ServerError(
+            grpc.StatusCode.INTERNAL,
+            f"Expected finite numbers {name} from model {description.name}, version "
+            f"{description.version}. Received: {array[tuple(faults[0])]}{gene}. Its weights or its "
+            "scaling are at fault: train and export it again",
+        )
 
 
 Signatures = dict[str, dict[str, dict[str, tuple[str, tuple[int, ...]]]]]

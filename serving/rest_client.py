@@ -5,6 +5,7 @@ exact: a float32 reads as the number that was written.
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +25,7 @@ from serving.questions import (
     read_signatures,
     read_states,
 )
+from serving.retries import is_not_served
 
 # The status code that TensorFlow Serving, or a proxy before it, turned into HTTP's.
 _CODES = {
@@ -42,6 +44,15 @@ _CODES = {
     504: grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 _READ_BYTES = 2**16
+# Where TensorFlow Serving's container tells Prometheus how it fares, and what it says of a version
+# that it has loaded from a folder NAME/VERSION.
+_METRICS = "/monitoring/prometheus/metrics"
+_LOADED = re.compile(
+    r':tensorflow:cc:saved_model:load_attempt_count\{model_path="[^"]*?([^"/]+)/(\d+)/?",'
+    r'status="success"\}'
+)
+# Longest wait for what only makes an error clearer.
+_METRICS_S = 3.0
 # The only output of a signature comes without its name.
 _ONLY_OUTPUT = {"describe": "description"}
 
@@ -163,11 +174,28 @@ class RestClient(BlockingClient):
         if response.status_code != requests.codes.ok:
             code = _CODES.get(response.status_code, grpc.StatusCode.UNKNOWN)
             if isinstance(reply, dict) and "error" in reply:
-                raise self._error(code, str(reply["error"]))
+                details = str(reply["error"])
+                served = self._served() if is_not_served(code, details) else ""
+                raise self._error(code, details, served)
             raise self._error(code, f"HTTP {response.status_code}, {str(reply)[:80]!r}")
         if not isinstance(reply, dict):
             raise self._unexpected(reply)
         return reply
+
+    def _served(self) -> str:
+        """What the server has loaded, as its metrics tell where they are on; or nothing."""
+        try:
+            with self._session.get(
+                f"{self.target.rstrip('/')}{_METRICS}",
+                timeout=_METRICS_S,
+                stream=True,
+                **self._tls_options(),
+            ) as response:
+                metrics = self._read(response, time.monotonic() + _METRICS_S).decode()
+        except (requests.RequestException, ServerError, UnicodeDecodeError):
+            return ""
+        loaded = sorted({f"{name} {version}" for name, version in _LOADED.findall(metrics)})
+        return f"It has loaded {', '.join(loaded)}" if loaded else ""
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         content = bytearray()

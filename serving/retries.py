@@ -23,7 +23,7 @@ _REMEDIES = {
     grpc.StatusCode.UNAVAILABLE: "Is the server running, and is the address right? "
     "Does it ask for TLS, or for a certificate?",
     grpc.StatusCode.DEADLINE_EXCEEDED: "Give it more time (timeout_s) or fewer genes (batch_size)",
-    grpc.StatusCode.NOT_FOUND: "Which models are served is in the server's models folder",
+    grpc.StatusCode.NOT_FOUND: "The server's models.config names the models that it serves",
     grpc.StatusCode.RESOURCE_EXHAUSTED: "Send fewer genes at once (batch_size, concurrency)",
 }
 # A queue with a bound, of requests that wait for their batch: gone in a moment. A message that is
@@ -39,7 +39,14 @@ class TemporaryError(ServerError):
     """A server refused a request that it may answer a moment later."""
 
 
-def server_error(target: str, model: str, code: grpc.StatusCode, details: str) -> ServerError:
+def is_not_served(code: grpc.StatusCode, details: str) -> bool:
+    """Whether a server refuses because it has no such model, version or label."""
+    return code is grpc.StatusCode.NOT_FOUND or "servable version label" in details
+
+
+def server_error(
+    target: str, model: str, code: grpc.StatusCode, details: str, served: str = ""
+) -> ServerError:
     """What a server's refusal is to the user.
 
     Args:
@@ -47,6 +54,7 @@ def server_error(target: str, model: str, code: grpc.StatusCode, details: str) -
         model: Name of the served model.
         code: The status that came back.
         details: The text that came with it.
+        served: What it serves instead, in words, where that is known.
 
     Returns:
         A `TemporaryError` if the server was not there or its queue was full.
@@ -58,7 +66,7 @@ def server_error(target: str, model: str, code: grpc.StatusCode, details: str) -
             f"Expected a model that describes itself. Received: model={model}, without the "
             "signature describe. Export it with: python -m export",
         )
-    remedy = _REMEDIES.get(code, "See Client.metadata() for what the model takes")
+    remedy = served or _REMEDIES.get(code, "See Client.metadata() for what the model takes")
     message = (
         f"Expected an answer from {target}, model={model}. Received: {code.name}: {details}. "
         f"{remedy}"
@@ -78,12 +86,14 @@ class Backoff:
         max_s: Largest limit.
         random: Draws the share of its limit that a pause takes, in [0, 1).
         clock: Tells the time in seconds.
+        on_wait: Is told, once a request, how many seconds are left to ask again.
     """
 
     initial_s: float = 0.1
     max_s: float = 2.0
     random: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
+    on_wait: Callable[[float], None] | None = None
 
 
 class _Attempts:
@@ -101,9 +111,11 @@ class _Attempts:
     def pause_s(self, error: ServerError) -> float:
         """How long to pause after an error; raises it where asking again is of no use."""
         if isinstance(error, TemporaryError):
-            self._last = error
+            is_first, self._last = self._last is None, error
             remaining_s = self.remaining_s()
             if remaining_s > self._backoff.initial_s:
+                if is_first and self._backoff.on_wait is not None:
+                    self._backoff.on_wait(remaining_s)
                 # Never all the time that is left: a server that comes back late is found.
                 limit_s = min(self._limit_s, remaining_s)
                 self._limit_s = min(2 * self._limit_s, self._backoff.max_s)

@@ -47,7 +47,7 @@ def test_a_version_is_tried_promoted_and_rolled_back(tmp_path: Path) -> None:
     models_dir = tmp_path / "models"
     export_runs(runs[:1], models_dir, "demo")
     config = models_dir / "models.config"
-    with LocalServer(models_dir, model_config_file=config, poll_wait_s=0.1) as server:
+    with LocalServer(models_dir, models_config=config, poll_wait_s=0.1) as server:
         assert version_of(server, "stable") == 1
         with Client(server.target, "demo", label="stable") as client:
             first = client.predict(SIGNAL, marks=MARKS)

@@ -10,7 +10,7 @@ config_dir=${SERVING_CONFIG_DIR:-/etc/serving}
 cpus=${SERVING_CPUS:-2}
 
 if [[ ! -r $models_config ]]; then
-    echo "entrypoint.sh: Expected a file that names the models and can be read." \
+    echo "error: Expected a file that names the models and can be read." \
         "Received: $models_config. python -m export writes it; mount its folder at /models" >&2
     exit 2
 fi

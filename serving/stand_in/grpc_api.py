@@ -10,7 +10,9 @@ from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving.errors import InputError
+from serving.grpc_messages import SERVED_KEY
 from serving.messages import SSLConfig, read_text_proto
+from serving.retries import is_not_served
 from serving.stand_in.metrics import Metrics
 from serving.stand_in.servable import RequestError
 from serving.stand_in.service import Service
@@ -70,7 +72,9 @@ class GrpcApi:
                 grpc.method_handlers_generic_handler(
                     f"{_PACKAGE}.{name}",
                     {
-                        method: grpc.unary_unary_rpc_method_handler(_answering(kind, answer))
+                        method: grpc.unary_unary_rpc_method_handler(
+                            _answering(kind, answer, service.models.served)
+                        )
                         for method, (kind, answer) in methods.items()
                     },
                 )
@@ -97,11 +101,15 @@ class GrpcApi:
 
 
 def _answering(
-    kind: Any, answer: Callable[[Any], Awaitable[Message]]
+    kind: Any, answer: Callable[[Any], Awaitable[Message]], served: Callable[[], str]
 ) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
-    """A service method, from bytes to bytes, that answers faults with their status code."""
+    """A service method, from bytes to bytes, that answers faults with their status code.
+
+    Who asks for what is not served is told, beside the words of TensorFlow Serving, what is.
+    """
 
     async def method(content: bytes, context: grpc.aio.ServicerContext) -> bytes:
+        beside: tuple[tuple[str, str], ...] = ()
         try:
             request = kind.FromString(content)
         except DecodeError:
@@ -111,13 +119,15 @@ def _answering(
             return bytes((await answer(request)).SerializeToString())
         except RequestError as fault:
             code, message = fault.code, str(fault)
+            if is_not_served(code, message):
+                beside = ((SERVED_KEY, served().encode("ascii", "backslashreplace").decode()),)
         except Exception as error:
             # A bug of ours must not end the server, nor tell strangers where its files lie.
             _logger.exception("%s", kind.__name__)
             code, message = grpc.StatusCode.INTERNAL, type(error).__name__
         if len(message) > _MAX_STATUS_CHARACTERS:
             message = f"{message[:_MAX_STATUS_CHARACTERS]}...TRUNCATED"
-        await context.abort(code, message)
+        await context.abort(code, message, beside)
         raise AssertionError  # abort has raised
 
     return method

@@ -12,6 +12,7 @@ from time import perf_counter
 import grpc
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 
+from serving.models_config import CONTAINER_MODELS
 from serving.stand_in.servable import RequestError
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -69,6 +70,13 @@ class Metrics:
             registry=self._registry,
         )
 
+        self._loads = Gauge(
+            ":tensorflow:cc:saved_model:load_attempt_count",
+            "1 for every version that was loaded and answers.",
+            ("model_path", "status"),
+            registry=self._registry,
+        )
+
     def _histogram(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Histogram:
         return Histogram(
             f"{_PREFIX}{name}", text, labels, buckets=_MICROSECONDS, registry=self._registry
@@ -114,7 +122,9 @@ class Metrics:
     def text(self) -> bytes:
         """All of it, in Prometheus's text format."""
         self._versions.clear()
+        self._loads.clear()
         for name, versions in self._available().items():
             for version in versions:
                 self._versions.labels(name, version).set(1)
+                self._loads.labels(f"{CONTAINER_MODELS}/{name}/{version}", "success").set(1)
         return generate_latest(self._registry)

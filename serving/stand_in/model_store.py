@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from serving.errors import InputError
+from serving.models_config import CONTAINER_MODELS
 from serving.stand_in.servable import LoadError, RequestError, Servable, invalid
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("serving.local")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-# Where TensorFlow Serving's container has the folder of models.
-_CONTAINER_MODELS = PurePosixPath("/models")
 _MOST_LOADS = 6
 _RETRY_S = 60.0
 
@@ -145,6 +144,18 @@ class ModelStore:
 
         config = model_server_config_pb2.ModelServerConfig()
         config.model_config_list.SetInParent()
+        for name in sorted(self.in_folder() | self._configs.keys()):
+            config.model_config_list.config.add(
+                name=name, base_path=str(CONTAINER_MODELS / name), model_platform="tensorflow"
+            )
+        return config
+
+    def in_folder(self) -> set[str]:
+        """Names of the models that lie in the folder of models, whether they are served or not.
+
+        Raises:
+            InputError: If the folder of models is none.
+        """
         try:
             folders = sorted(path for path in self.models_dir.iterdir() if path.is_dir())
         except OSError as error:
@@ -154,12 +165,16 @@ class ModelStore:
                 "--name NAME"
             ) from error
         # What starts with a point is an export under way.
-        found = {p.name for p in folders if _NAME.fullmatch(p.name) and _numbered_folders(p)}
-        for name in sorted(found | self._configs.keys()):
-            config.model_config_list.config.add(
-                name=name, base_path=str(_CONTAINER_MODELS / name), model_platform="tensorflow"
-            )
-        return config
+        return {p.name for p in folders if _NAME.fullmatch(p.name) and _numbered_folders(p)}
+
+    def served(self) -> str:
+        """What answers, in words: `demo 1 (stable), 2 (canary); e012 1 (stable)`."""
+        models = []
+        for name, versions in self.available().items():
+            labels = {number: label for label, number in self._labels.get(name, {}).items()}
+            numbered = (f"{n} ({labels[n]})" if n in labels else f"{n}" for n in versions)
+            models.append(f"{name} {', '.join(numbered)}")
+        return "; ".join(models)
 
     async def apply(self, config: "ModelServerConfig") -> None:
         """Serve what a configuration says, and nothing else; returns when new models answer.
@@ -234,8 +249,8 @@ class ModelStore:
                 f"base_path()={config.base_path}"
             )
         root = self.models_dir.resolve()
-        inside = path.is_relative_to(_CONTAINER_MODELS)
-        folder = root / path.relative_to(_CONTAINER_MODELS) if inside else Path(path)
+        inside = path.is_relative_to(CONTAINER_MODELS)
+        folder = root / path.relative_to(CONTAINER_MODELS) if inside else Path(path)
         # Without following links: a version may be one, the way to it must stay inside.
         if ".." in path.parts or not folder.is_relative_to(root):
             raise invalid(

@@ -84,9 +84,10 @@ def _serve(config: WebConfig, options: PageOptions) -> None:
     from serving.web.catalogue import read_catalogues
 
     with listen(options.host, options.port) as listener:
-        # TensorFlow reads datasets and packs arrays here; predicting is the server's.
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-        import_tensorflow_quietly()
+        if options.dataset:
+            # TensorFlow reads their records; predicting is the server's.
+            os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+            import_tensorflow_quietly()
         catalogues = read_catalogues(options.dataset, options.splits, options.data_dir)
         config = replace(config, catalogues=catalogues)
         server = uvicorn.Server(

@@ -286,6 +286,7 @@ class _Pages:
                 "error": error,
                 "is_unavailable": status == 503,
                 "matches": None,
+                "are_alike": False,
                 "result": None,
                 **context,
             }
@@ -297,14 +298,16 @@ class _Pages:
 
     def _render_matches(self, asked: Asked, error: NoGeneError) -> HTMLResponse:
         catalogue = error.catalogue
-        found, number = catalogue.search(asked.gene, _MAX_MATCHES)
+        found, number = list(error.found[:_MAX_MATCHES]), len(error.found)
+        if not found:
+            found, number = catalogue.search(asked.gene, _MAX_MATCHES)
         if not found:
             return self._render(asked, error=str(error), status=404)
         matches = [
             (address_of_gene("/", asked, catalogue.name, gene.key), gene)
             for gene in (catalogue.genes[i] for i in found)
         ]
-        return self._render(asked, matches=matches, number=number)
+        return self._render(asked, matches=matches, number=number, are_alike=bool(error.found))
 
     def _render_result(
         self, result: Result, asked: Asked, links: Links, gene: int, page: int

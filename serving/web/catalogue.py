@@ -1,7 +1,9 @@
-"""Genes of a built dataset, read once, found by symbol or id."""
+"""Genes of a built dataset, read once, found by the names that people know them by."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,25 @@ from typing import Any
 import numpy as np
 
 from serving.errors import InputError
-from serving.genes import Genes, examples_of, open_dataset
+from serving.genes import (
+    Genes,
+    check_regions,
+    examples_of,
+    open_dataset,
+    plain_mark,
+    text_of,
+)
+
+_BETWEEN_NAMES = "@"
+_NUM_LISTED = 10
+# Ensembl's and RefSeq's ids have versions; other names end in a dot and digits on their own.
+_VERSIONED = re.compile(
+    r"((?:ENS[A-Z]*\d{11})|(?:[NX][MR]_\d+))\.\d+(?:_\d+)?(_PAR_Y)?", re.IGNORECASE
+)
+# What tables write for a symbol that nobody knows.
+_NO_SYMBOL = {"na", "n/a", "-", ".", "nan"}
+# What the signal is where its source says so; else reads, or what nobody knows.
+_UNIT_OF_TRACK = {"fold_change": "fold change", "p_value": "-log10 p"}
 
 
 @dataclass(frozen=True)
@@ -17,14 +37,15 @@ class Gene:
     """One gene of a dataset.
 
     Attributes:
-        key: Its own name in this dataset: its id, or `ID~2` for the second with that id.
+        key: A name that no other gene of the dataset has; see `Catalogue`.
         gene_id: As in the dataset.
         symbol: Empty where it has none.
+        transcript_id: Of the transcript whose TSS it is; empty where each gene has one TSS.
         place: `chr9:37,034,476`, empty where it is not known.
         strand: `+`, `-`, or empty.
         split: Where the dataset put it.
         oriented: True if its bins run in the direction of transcription.
-        rpkm: Its measured expression; NaN where it is not known.
+        rpkm: Its measured expression, in the dataset's unit; NaN where it is not known.
         is_high: Whether that counts as high by the rule of the dataset, or None.
         is_high_published: Likewise by the label that its authors published, or None.
     """
@@ -39,16 +60,27 @@ class Gene:
     rpkm: float
     is_high: bool | None
     is_high_published: bool | None
+    transcript_id: str = ""
 
     @property
     def name(self) -> str:
         """What people call it."""
         return self.symbol or self.gene_id
 
+    @property
+    def names(self) -> Iterator[str]:
+        """All that it may be called alone."""
+        yield from filter(None, (self.symbol, self.gene_id, self.transcript_id, self.place))
+
 
 @dataclass(frozen=True)
 class Catalogue:
     """The genes of a dataset.
+
+    A gene is asked for by its gene id, its transcript id, both with or without version, its symbol,
+    or its place, `chr9:37034475` (0-based). Where genes share one of these, several joined by `@`
+    say which is meant: `PAX5@chr9:37034475`, `ENSG00000167578@MIA`. Of genes that share all of them
+    `ENSG00000167578~2` is the second. Upper and lower case are the same.
 
     Attributes:
         name: Of the dataset, such as `remc/E012`.
@@ -64,28 +96,90 @@ class Catalogue:
     genes: Sequence[Gene]
     signal: np.ndarray
 
+    @property
+    def unit(self) -> str:
+        """The unit of `rpkm`."""
+        options = self.metadata.get("options") or {}
+        return str(self.metadata.get("unit") or options.get("unit") or "RPKM")
+
+    @cached_property
+    def signal_unit(self) -> str:
+        """What the signal counts, in a word or two; empty where nobody knows.
+
+        Published files hold counts of reads, or their mean depth, and do not say which.
+        """
+        options = self.metadata.get("options") or {}
+        source = self.metadata.get("source")
+        if source in _UNIT_OF_TRACK:
+            return _UNIT_OF_TRACK[source]
+        if source == "sample_sheet" and not self._is_of_reads():
+            return ""
+        if options.get("normalize") == "cpm":
+            return "reads per million"
+        if source == "published" and (self.signal % 1).any():
+            return "read depth"
+        is_counted = source in ("published", "simulated", "alignments", "sample_sheet")
+        return "reads" if is_counted else ""
+
+    def _is_of_reads(self) -> bool:
+        """Whether the signal of every mark was counted from reads, by the names of its files."""
+        files = self.metadata.get("provenance") or {}
+        names = [str((files.get(mark) or {}).get("file", "")).lower() for mark in self.marks]
+        return all(name.removesuffix(".gz").endswith((".bam", ".tagalign")) for name in names)
+
     @cached_property
     def _names(self) -> list[tuple[str, ...]]:
-        return [
-            tuple(text.casefold() for text in (gene.symbol, gene.gene_id, gene.key) if text)
-            for gene in self.genes
-        ]
+        return [tuple(map(_comparable, gene.names)) for gene in self.genes]
+
+    @cached_property
+    def _named(self) -> dict[str, list[int]]:
+        """The genes that have a name."""
+        named: dict[str, list[int]] = defaultdict(list)
+        for i, gene in enumerate(self.genes):
+            for name in set(map(_comparable, gene.names)):
+                named[name].append(i)
+        return named
 
     def find(self, text: str) -> list[int]:
-        """The genes of exactly that symbol, id or key; upper and lower case are the same."""
-        wanted = text.strip().casefold()
-        # A key is one gene's own, and the key of the first with an id is the id itself.
-        return [i for i, names in enumerate(self._names) if wanted in names]
+        """The genes that are called so."""
+        text = text.strip()
+        # First the whole: there are symbols with such signs of their own.
+        if found := self._named.get(_comparable(text)):
+            return found
+        if match := re.fullmatch(r"(.+)~([1-9]\d*)", text):
+            return self.find(match[1])[int(match[2]) - 1 :][:1]
+        parts = [self._named.get(_comparable(part), []) for part in text.split(_BETWEEN_NAMES)]
+        return sorted(set(parts[0]).intersection(*parts[1:]))
+
+    def own_name(self, i: int) -> str:
+        """A name of a gene that no other has: its symbol, or what has to be added to it."""
+        gene = self.genes[i]
+        head, *more = gene.names
+        place = gene.place.replace(",", "")
+        longer = [[gene.gene_id], [head, gene.transcript_id], [gene.gene_id, head], [head, place]]
+        for parts in ([head], *longer, [head, *more]):
+            name = _BETWEEN_NAMES.join(parts)
+            if self.find(name) == [i]:
+                return name
+        return f"{gene.gene_id}~{self.find(gene.gene_id).index(i) + 1}"
+
+    def with_keys(self) -> "Catalogue":
+        """The same genes, each with its own name as its key."""
+        genes = [replace(gene, key=self.own_name(i)) for i, gene in enumerate(self.genes)]
+        return replace(self, genes=genes)
 
     def search(self, text: str, limit: int) -> tuple[list[int], int]:
-        """Genes whose symbol or id is the text, starts with it, or has it within, in this order.
+        """Genes with a name that is the text, starts with it, or has it within, in this order.
 
         Returns:
             At most `limit` of them, and how many there are.
         """
-        wanted = text.strip().casefold()
+        wanted = _comparable(text)
         if not wanted:
             return [], 0
+        # Of names joined, and `~2`, there is nothing to complete.
+        if wanted not in self._named and (exact := self.find(text)):
+            return exact[:limit], len(exact)
         ranked: tuple[list[int], list[int], list[int]] = ([], [], [])
         for i, names in enumerate(self._names):
             if wanted in names:
@@ -107,13 +201,7 @@ class Catalogue:
         Raises:
             InputError: If the gene regions are not laid out alike.
         """
-        for key in ("bin_bp", "flank_bp", "oriented"):
-            expected = details.get(key)
-            if expected is not None and self.metadata.get(key) != expected:
-                raise InputError(
-                    f"Expected {key}={expected}, on which the model was trained. Received: "
-                    f"{key}={self.metadata.get(key)} in {self.name}. Pick another model or dataset"
-                )
+        check_regions({**self.metadata, "source": self.name}, details)
 
     def suits(self, details: Mapping[str, Any]) -> bool:
         """Whether a model can be asked about these genes."""
@@ -121,24 +209,45 @@ class Catalogue:
             self.check(details)
         except InputError:
             return False
-        return set(details["marks"]) <= set(self.marks)
+        return set(map(plain_mark, details["marks"])) <= set(map(plain_mark, self.marks))
 
 
 class NoGeneError(InputError):
     """No gene of a dataset, or more than one, has exactly that name."""
 
-    def __init__(self, text: str, number: int, catalogue: Catalogue) -> None:
+    def __init__(self, text: str, found: Sequence[int], catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        if number > 1:
+        self.found = found
+        if found:
+            listed = [_listed(catalogue, i) for i in found[:_NUM_LISTED]]
+            if more := len(found) - len(listed):
+                listed.append(f"and {more} more")
             super().__init__(
-                f"Expected one gene. Received: gene={text}, the name of {number} genes of "
-                f"{catalogue.name}"
+                f"Expected a name that one gene has. Received: gene={text!r}, which {len(found)} "
+                f"of {catalogue.name} have: {'; '.join(listed)}. Ask for the one meant by what "
+                "stands before its bracket"
             )
         else:
             super().__init__(
-                f"Expected the symbol or id of a gene of {catalogue.name}. Received: gene={text}. "
-                "Try the start of its name"
+                f"Expected the gene id, symbol or place of a gene of {catalogue.name} "
+                f"({len(catalogue.genes)} genes). Received: gene={text!r}. Try the start of its "
+                "name"
             )
+
+
+def _listed(catalogue: Catalogue, i: int) -> str:
+    gene = catalogue.genes[i]
+    place = " ".join(filter(None, (gene.place.replace(",", ""), gene.strand)))
+    about = filter(None, (gene.gene_id, gene.transcript_id, gene.symbol, place, gene.split))
+    return f"{gene.key} ({', '.join(about)})"
+
+
+def _comparable(name: str) -> str:
+    """A name as it is compared: without case, version and the commas of a place."""
+    name = name.strip()
+    if match := _VERSIONED.fullmatch(name):
+        name = match[1] + (match[2] or "")
+    return (name.replace(",", "") if ":" in name else name).casefold()
 
 
 def read_catalogue(
@@ -166,42 +275,36 @@ def read_catalogue(
             )
     genes: list[Gene] = []
     signals: list[np.ndarray] = []
-    times: dict[str, int] = {}
     for split in splits or info.splits:
         for example in examples_of(builder, split):
-            gene_id = _text(example["gene_id"])
-            times[gene_id] = times.get(gene_id, 0) + 1
-            genes.append(_gene(example, gene_id, times[gene_id], split))
+            genes.append(_gene(example, split))
             signals.append(example["signal"])
     if not genes:
         raise InputError(f"Expected genes. Received: dataset={dataset}, which has none")
     name = "/".join(filter(None, (info.name, info.config_name)))
-    return Catalogue(
-        name, dict(info.metadata), tuple(info.metadata["marks"]), genes, np.stack(signals)
-    )
+    marks = tuple(info.metadata["marks"])
+    return Catalogue(name, dict(info.metadata), marks, genes, np.stack(signals)).with_keys()
 
 
-def _gene(example: Mapping[str, Any], gene_id: str, time: int, split: str) -> Gene:
-    chrom, tss = _text(example.get("chrom", b"")), int(example.get("tss", -1))
+def _gene(example: Mapping[str, Any], split: str) -> Gene:
+    chrom, tss = text_of(example.get("chrom", b"")), int(example.get("tss", -1))
+    symbol = text_of(example.get("symbol", b"")).strip()
     oriented = example.get("oriented")
     labels = (int(example.get(name, -1)) for name in ("label", "label_published"))
     is_high, is_high_published = (bool(label) if label >= 0 else None for label in labels)
     return Gene(
-        key=gene_id if time == 1 else f"{gene_id}~{time}",
-        gene_id=gene_id,
-        symbol=_text(example.get("symbol", b"")),
+        key="",
+        gene_id=text_of(example["gene_id"]),
+        symbol="" if symbol.casefold() in _NO_SYMBOL else symbol,
         place=f"{chrom}:{tss:,}" if chrom and tss >= 0 else "",
-        strand=_text(example.get("strand", b"")),
+        strand=text_of(example.get("strand", b"")),
         split=split,
         oriented=None if oriented is None else bool(oriented),
         rpkm=float(example.get("rpkm", np.nan)),
         is_high=is_high,
         is_high_published=is_high_published,
+        transcript_id=text_of(example.get("transcript_id", b"")),
     )
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
 def read_catalogues(

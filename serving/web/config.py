@@ -38,6 +38,7 @@ class WebConfig:
         "TensorFlow Serving's models.config, which names models and labels of versions; read anew "
         "for every page",
         default=None,
+        aliases=("model_config_file",),
         metavar="FILE",
     )
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)

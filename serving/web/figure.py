@@ -43,6 +43,8 @@ class _Layout:
 
 
 _STRIP_GAP = 3
+# Beta has one scale for all marks and genes, from 0 to 1.
+_BETA_GAP, _BETA_ROOM = 24.0, 99.0
 
 
 def _layout(picture: GenePicture, is_narrow: bool) -> _Layout:
@@ -195,7 +197,7 @@ def _drawing(picture: GenePicture, is_narrow: bool) -> tuple[Markup, _Layout, fl
     parts = [_row(picture, layout, i, highest) for i in range(len(picture.marks))]
     parts += [_tss(picture, layout, bottom), _axis(picture, layout, bottom)]
     if picture.beta is not None and not is_narrow:
-        parts.append(text_at("beta", layout.right + 24, 14, "tick"))
+        parts.append(_scale_of_beta(layout, bottom))
     if picture.alpha is not None:
         parts.append(_key(layout, bottom, highest, picture.beta is not None))
     below = _BELOW[is_narrow] if picture.alpha is not None else _BELOW[False]
@@ -232,6 +234,10 @@ def _row(picture: GenePicture, layout: _Layout, mark: int, highest_alpha: float)
         parts.append(_heat(picture.alpha[mark], layout, y, height, highest_alpha))
         if mark == 0 and not layout.is_narrow:
             parts.append(text_at("alpha", layout.left - 7, y + height - 4, "tick", anchor="end"))
+    if mark == 0 and picture.signal_unit:
+        x, y = (layout.left, 14.0) if layout.is_narrow else (layout.left - 7, base)
+        anchor = None if layout.is_narrow else "end"
+        parts.append(text_at(picture.signal_unit, x, y, "tick", anchor=anchor))
     if picture.beta is not None:
         parts.append(_beta(picture, layout, mark, top, base))
     return element("g", Markup("").join(parts), class_=mark_class(name))
@@ -263,25 +269,39 @@ def _heat(alpha: np.ndarray, layout: _Layout, y: float, height: float, highest: 
 
 def _beta(picture: GenePicture, layout: _Layout, mark: int, top: float, base: float) -> Markup:
     assert picture.beta is not None
-    sd = np.zeros(len(picture.beta)) if picture.beta_sd is None else picture.beta_sd
-    longest = float((picture.beta + sd).max()) or 1.0
     if layout.is_narrow:
         room, x, y = 56.0, layout.right - 178, top + 4
         if picture.beta_sd is None:
             x += 58
     else:
-        room, x, y = 76.0, layout.right + 24, base - layout.area / 2 - 6
-    length = room * float(picture.beta[mark]) / longest
-    end = room * float(picture.beta[mark] + sd[mark]) / longest
-    parts = [element("rect", class_="beta", x=x, y=y, width=max(1.0, length), height=11)]
+        room, x, y = _BETA_ROOM, layout.right + _BETA_GAP, base - layout.area / 2 - 6
+    beta = float(picture.beta[mark])
+    parts = [
+        element("rect", class_="track", x=x, y=y, width=room, height=11),
+        element("rect", class_="beta", x=x, y=y, width=max(1.0, room * beta), height=11),
+    ]
     if picture.beta_sd is not None:
-        start = room * max(0.0, float(picture.beta[mark] - sd[mark])) / longest
-        low, high = rounded(x + start), rounded(x + end)
+        sd = float(picture.beta_sd[mark])
+        low, high = (rounded(x + room * min(1.0, max(0.0, b))) for b in (beta - sd, beta + sd))
         middle = rounded(y + 5.5)
         ticks = "".join(f"M{at} {rounded(y + 2.5)}v6" for at in (low, high))
         parts.append(path("whisker", f"M{low} {middle}H{high}{ticks}"))
     text = f"beta {picture.beta_text(mark)}" if layout.is_narrow else picture.beta_text(mark)
-    parts.append(text_at(text, x + end + 7, y + 9.5, "value"))
+    parts.append(text_at(text, x + room + 7, y + 9.5, "value"))
+    return Markup("").join(parts)
+
+
+def _scale_of_beta(layout: _Layout, bottom: float) -> Markup:
+    left, right = layout.right + _BETA_GAP, layout.right + _BETA_GAP + _BETA_ROOM
+    y = bottom - 26
+    parts = [
+        text_at("beta", left, 14, "tick"),
+        path("axis", f"M{rounded(left)} {rounded(y)}H{rounded(right)}"),
+    ]
+    for value, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        x = left + value * _BETA_ROOM
+        parts.append(path("axis", f"M{rounded(x)} {rounded(y)}v4"))
+        parts.append(text_at(f"{value:g}", x, y + 15, "tick", anchor=anchor))
     return Markup("").join(parts)
 
 
@@ -353,7 +373,7 @@ def _key(layout: _Layout, bottom: float, highest: float, has_beta: bool) -> Mark
     if layout.is_narrow:
         x, y, width = layout.left + 42, bottom + 48, 132.0
     elif has_beta:
-        x, y, width = layout.right + 24, bottom - 6, 99.0
+        x, y, width = layout.right + _BETA_GAP, bottom + 14, _BETA_ROOM
     else:
         x, y, width = layout.left - 118, bottom - 6, 66.0
     cell = width / len(_LEVELS)

@@ -65,6 +65,7 @@ class GenePicture:
         beta: Attention over the marks, `(marks,)`, or None.
         beta_sd: Standard deviation of beta over the members of an ensemble, or None.
         strand: `+`, `-`, or empty where it is not known.
+        signal_unit: What the signal counts, or empty where it is not known.
     """
 
     name: str
@@ -75,6 +76,7 @@ class GenePicture:
     beta: np.ndarray | None = None
     beta_sd: np.ndarray | None = None
     strand: str = ""
+    signal_unit: str = ""
 
     @property
     def direction(self) -> int:
@@ -89,6 +91,8 @@ class GenePicture:
         parts = []
         for i, mark in enumerate(self.marks):
             text = f"{mark}: signal up to {brief(float(self.signal[:, i].max()))}"
+            if self.signal_unit:
+                text += f" {self.signal_unit}"
             if self.alpha is not None:
                 place = self.region.place(int(self.alpha[i].argmax()))
                 text += f", alpha highest at {place}"

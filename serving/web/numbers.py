@@ -9,12 +9,12 @@ def decimals(value: float, digits: int = 3) -> str:
 
 
 def brief(value: float) -> str:
-    """Three digits that matter."""
+    """Three digits that matter, and of larger numbers all before the point: `1,574`."""
     if value == 0:
         return "0"
-    if abs(value) < 0.001 or abs(value) >= 1e6:
+    if abs(value) < 0.001 or abs(value) >= 1e12:
         return f"{value:.1e}".replace("-", MINUS)
-    if abs(value) >= 1000:
+    if abs(value) >= 999.5:
         return f"{value:,.0f}".replace("-", MINUS)
     return f"{float(f'{value:.3g}'):g}".replace("-", MINUS)
 

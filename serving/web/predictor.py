@@ -72,7 +72,7 @@ class Predictor:
         Args:
             model: The model.
             dataset: Name of the dataset; empty for the one that suits the model best.
-            gene: Symbol, id or key of the gene.
+            gene: What it is called; see `Catalogue`.
 
         Raises:
             NoGeneError: If it is the name of no gene, or of several.
@@ -83,12 +83,21 @@ class Predictor:
             catalogue = self.catalogue(dataset, description)
             found = catalogue.find(gene)
             if len(found) != 1:
-                raise NoGeneError(gene, len(found), catalogue)
+                raise NoGeneError(gene, found, catalogue)
             catalogue.check(description.details)
             genes = catalogue.take(found[0]).with_marks(description.marks)
             known = catalogue.genes[found[0]]
             prediction = self._ask(genes, description)
-            return Result(model, description, genes, prediction, catalogue.name, known)
+            return Result(
+                model,
+                description,
+                genes,
+                prediction,
+                catalogue.name,
+                known,
+                unit=catalogue.unit,
+                signal_unit=catalogue.signal_unit,
+            )
 
         return await self._in_thread(ask)
 
@@ -112,7 +121,8 @@ class Predictor:
                 content,
                 source,
                 num_bins=description.num_bins,
-                marks=named or columns_of_csv(description.marks),
+                marks=named or None,
+                default_marks=columns_of_csv(description.marks),
                 max_genes=self._config.max_genes,
             ).with_marks(description.marks)
             prediction = self._ask(genes, description)

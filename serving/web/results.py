@@ -35,6 +35,8 @@ class Result:
         source: Where the genes come from, in words.
         known: What is known of the only gene, where it is one of a dataset.
         columns: The marks of the columns that somebody named for their CSV text, or empty.
+        unit: The unit of the expression that is known of the gene.
+        signal_unit: What the signal counts, or empty where nobody knows.
     """
 
     model: ServedModel
@@ -44,6 +46,8 @@ class Result:
     source: str
     known: Gene | None = None
     columns: str = ""
+    unit: str = "RPKM"
+    signal_unit: str = ""
 
     @property
     def num_genes(self) -> int:
@@ -78,6 +82,7 @@ class Result:
             beta=None if self.prediction.beta is None else self.prediction.beta[gene],
             beta_sd=None if beta_sd is None else beta_sd[gene],
             strand="" if known is None else known.strand,
+            signal_unit=self.signal_unit,
         )
 
 

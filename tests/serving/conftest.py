@@ -110,7 +110,7 @@ def server(models_dir: Path) -> Iterator[LocalServer]:
     with LocalServer(
         models_dir,
         rest_port=0,
-        model_config_file=models_dir / "models.config",
+        models_config=models_dir / "models.config",
         # Requests of tiny genes, as many as make up a message of some MB.
         batching=BatchingParameters(max_batch_size=50_000),
     ) as server:

@@ -20,10 +20,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 import xarray as xr
+from made_models import save_describing
 
 from serving.client import main
+from serving.description import ModelDescription
 from serving.errors import InputError, ServerError
 from serving.local import LocalServer
+from serving.ports import free_ports
 
 pytestmark = pytest.mark.serving
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
@@ -186,8 +189,24 @@ def test_describes_the_model(
             "tiny",
             "without H3K9me3",
         ),
-        (("--csv", "{tmp}/genes.csv"), "none", "NOT_FOUND"),
-        (("--csv", "{tmp}/genes.csv", "--rest", "{rest}"), "none", "NOT_FOUND"),
+        (
+            ("--csv", "{tmp}/genes.csv"),
+            "none",
+            "NOT_FOUND: Servable not found for request: Latest(none). It serves foreign 1; tiny 3 "
+            "(stable), 12 (canary)",
+        ),
+        (
+            ("--csv", "{tmp}/genes.csv", "--rest", "{rest}"),
+            "none",
+            "Servable not found for request: Latest(none). It has loaded foreign 1, tiny 12",
+        ),
+        (("--csv", "{tmp}/genes.csv", "--model-version", "4"), "tiny", "It serves foreign 1; tiny"),
+        (
+            ("--csv", "{tmp}/genes.csv", "--label", "x"),
+            "tiny",
+            "label: x. It serves foreign 1; tiny",
+        ),
+        (("--describe", "--marks", "H3K4me3"), "tiny", "--marks with --csv or --numpy"),
         (("--csv", "{tmp}/genes.csv", "--rest", "localhost:8501"), "tiny", "Expected a URL"),
         (
             ("--csv", "{tmp}/genes.csv", "--rest", "{rest}", "--tls"),
@@ -238,6 +257,121 @@ def test_refuses_in_one_line(
     assert "\n" not in str(refused.value)
     assert capsys.readouterr() == ("", "")
     assert [p.name for p in tmp_path.iterdir()] == ["genes.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (None, ("--csv", "{file}"), "{file} (No such file or directory)"),
+        ("G,1,1,2,3,4,-5\n", ("--csv", "{file}"), "line 1, gene G: H3K9me3='-5', column 7"),
+        ("G,1,1,2,3,4,nan\n", ("--csv", "{file}"), "line 1, gene G: H3K9me3='nan', column 7"),
+        ("G;1;1;2;3;4;x\n", ("--csv", "{file}"), "line 1, gene G: H3K9me3='x', column 7"),
+        ("G,1,1,2,3,4\n", ("--csv", "{file}"), "line 1: 6 columns"),
+        ("gene,bin,a,b\nG,1,1\n", ("--csv", "{file}"), "Expected 4 columns (gene id, bin, a, b)"),
+        (None, ("--numpy", "{file}", "--marks", "x"), "{file} (No such file or directory)"),
+        (None, ("--dataset", "E012", "--data-dir", "{file}"), "Build it: tfds build remc --conf"),
+        ("G,1,1,2,3,4,5\n", ("--csv", "{file}", "--out", "{file}/x.csv"), "folder that exists"),
+    ],
+)
+@pytest.mark.timeout(60)
+def test_what_is_wrong_here_is_told_before_anybody_is_asked(
+    tmp_path: Path, content: str | None, options: tuple[str, ...], message: str
+) -> None:
+    """There is no server: whoever asked one would wait for it for ten minutes."""
+    file = tmp_path / "genes.csv"
+    if content is not None:
+        file.write_text(content)
+    options = tuple(option.format(file=file) for option in options)
+    where = ("--target", f"127.0.0.1:{free_ports(1)[0]}", "--timeout-s", "600")
+    with pytest.raises(InputError, match=re.escape(message.format(file=file))):
+        main(["--model", "tiny", *where, *options])
+
+
+@pytest.mark.parametrize("over", ["grpc", "rest"])
+def test_says_how_many_genes_went_where(
+    server: LocalServer,
+    signal: np.ndarray,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    over: str,
+) -> None:
+    csv, out = write_csv(tmp_path / "genes.csv", signal), tmp_path / "x.csv"
+    where = ("--rest", server.rest_url or "") if over == "rest" else ()
+    options = ("--csv", csv, "--label", "stable", *where)
+    assert run_main(server, *options, "--out", out, "--batch-size", 2) == 0
+    said = "7 genes predicted by tiny, version 3 (stable)\n"
+    assert capsys.readouterr() == (f"{out}: {said}", "")
+    assert run_main(server, *options) == 0
+    table, beside = capsys.readouterr()
+    assert (table, beside) == (out.read_text(), said)
+    assert run_main(server, *options, "--quiet") == 0
+    assert capsys.readouterr() == (table, "")
+
+
+def test_marks_are_known_in_any_spelling(
+    server: LocalServer, signal: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv = write_csv(tmp_path / "genes.csv", signal)
+    assert run_main(server, "--csv", csv) == 0
+    expected = capsys.readouterr().out
+    spelled = [mark.lower().replace("h3", "H3-") for mark in MARKS]
+    assert run_main(server, "--csv", csv, "--marks", *spelled) == 0
+    assert capsys.readouterr().out == expected
+    # In another order they are others.
+    assert run_main(server, "--csv", csv, "--marks", *spelled[::-1]) == 0
+    assert capsys.readouterr().out != expected
+
+
+@pytest.mark.parametrize("over", ["grpc", "rest"])
+def test_an_answer_that_is_no_number_is_an_error(
+    tmp_path: Path, signal: np.ndarray, over: str
+) -> None:
+    save_describing(tmp_path / "models/broken/1", MARKS, 8, scale=float("nan"))
+    csv = write_csv(tmp_path / "genes.csv", signal)
+    with LocalServer(tmp_path / "models", rest_port=0) as server:
+        where = ("--rest", server.rest_url or "") if over == "rest" else ()
+        options = ("--csv", csv, "--out", tmp_path / "x.csv", *where)
+        message = "version 1. Received: nan for gene 000000. Its weights or its scaling"
+        with pytest.raises(ServerError, match=re.escape(message)):
+            run_main(server, *options, name="broken")
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_dataset_answers_to_several_names(
+    server: LocalServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a name alone, of its folder, of that of a version, the highest."""
+    builder = Genes(data_dir=tmp_path)
+    builder.download_and_prepare()
+    (tmp_path / "remc").mkdir()
+    (tmp_path / "genes").rename(tmp_path / "remc/E012")
+    folder = tmp_path / "remc/E012"
+    (folder / "0.9.0").mkdir()
+    (folder / "0.9.0/dataset_info.json").write_text("{}")
+    names = ("E012", "remc/E012", "remc/E012/", "E012/1.0.0", "remc/E012:1.0.0", "remc/E012/1.0.0")
+    tables = set()
+    capsys.readouterr()
+    for name in (*names, str(folder), f"{folder}/", str(folder / "1.0.0")):
+        assert run_main(server, "--dataset", name, "--data-dir", tmp_path, "--quiet") == 0
+        tables.add(capsys.readouterr().out)
+    assert len(tables) == 1
+    assert tables.pop().count("ENSG") == 4
+    with pytest.raises(InputError, match=rf"built dataset \(remc/E012 in {tmp_path}\): its name"):
+        run_main(server, "--dataset", "E013", "--data-dir", tmp_path)
+
+
+def test_a_dataset_of_other_regions_is_refused(
+    server: LocalServer, dataset_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ModelDescription.parse
+
+    def of_longer_bins(*args: Any) -> ModelDescription:
+        described = whole(*args)
+        return described._replace(details={**described.details, "bin_bp": 200})
+
+    monkeypatch.setattr(ModelDescription, "parse", of_longer_bins)
+    with pytest.raises(InputError, match=r"Expected bin_bp=200, .* Received: bin_bp=100 in"):
+        run_main(server, "--dataset", dataset_dir)
 
 
 def test_a_fault_in_the_last_gene_leaves_no_file(

@@ -11,7 +11,9 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+import requests
 import tensorflow as tf
+from asking import wait_until
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     get_model_status_pb2,
@@ -21,10 +23,12 @@ from tensorflow_serving.apis import (
 )
 
 from serving.client import Client
+from serving.command_line import parse
 from serving.errors import InputError
-from serving.local import LocalServer
+from serving.local import LocalOptions, LocalServer
 from serving.ports import free_ports, listen
 from serving.rest_client import RestClient
+from serving.web.config import WebConfig
 
 pytestmark = pytest.mark.serving
 GENES = np.zeros((2, 8, 5), np.float32)
@@ -195,7 +199,7 @@ def test_command_says_when_it_is_ready_and_stops_when_interrupted(
     ) as process:
         try:
             assert process.stdout
-            ready = f"Local stand-in for TensorFlow Serving on 127.0.0.1:{port}: double [1]\n"
+            ready = f"Local stand-in for TensorFlow Serving on 127.0.0.1:{port}: double 1\n"
             assert process.stdout.readline() == ready
             process.send_signal(signals.SIGINT)
             assert process.communicate(timeout=60) == ("", "")
@@ -249,3 +253,80 @@ def test_refuses_a_saved_model_that_fails_its_warmup(models_dir: Path, tmp_path:
     warmup.write_bytes(warmup.read_bytes().replace(b"saliency", b"salience"))
     with pytest.raises(InputError, match="tiny/1, which cannot be loaded"):
         LocalServer(tmp_path)
+
+
+@pytest.fixture
+def labelled_dir(quick_models_dir: Path, tmp_path: Path) -> Path:
+    """`tiny` with versions 3, 12 and a `models.config`, and `other`, which that does not name."""
+    for folder in ("tiny/3", "tiny/12", "other/1"):
+        (tmp_path / folder).parent.mkdir(exist_ok=True)
+        (tmp_path / folder).symlink_to(quick_models_dir / "tiny/12")
+    write_config(tmp_path / "models.config")
+    return tmp_path
+
+
+def write_config(path: Path, base_path: str = "/models/tiny", stable: int = 3) -> None:
+    labels = f'version_labels {{ key: "stable" value: {stable} }}'
+    model = f'name: "tiny" base_path: "{base_path}" model_version_policy {{ all {{}} }} {labels}'
+    path.write_text(f"model_config_list {{ config {{ {model} }} }}")
+
+
+@pytest.mark.parametrize("base_path", ["/models/tiny", "/srv/models/tiny", "gs://bucket/tiny"])
+@pytest.mark.parametrize("named", [None, "models.config", "."])
+def test_reads_the_models_config_of_its_folder(
+    labelled_dir: Path, base_path: str, named: str | None
+) -> None:
+    """As `--models-config` names it; it lies among its models, wherever a server has them."""
+    write_config(labelled_dir / "models.config", base_path)
+    options = {} if named is None else {"models_config": labelled_dir / named}
+    with (
+        LocalServer(labelled_dir, **options) as server,
+        Client(server.target, "tiny", label="stable") as client,
+    ):
+        assert client.description.version == 3
+        assert server.models == {"tiny": [3, 12]}
+        assert server.left_out == ["other"]
+        assert server.served.startswith("tiny 3 (stable), 12, as ")
+
+
+def test_a_models_config_that_comes_later_is_followed_and_stays(labelled_dir: Path) -> None:
+    config = labelled_dir / "models.config"
+    config.unlink()
+    with LocalServer(labelled_dir, poll_wait_s=0.02) as server:
+        assert server.models == {"other": [1], "tiny": [12]}
+        write_config(config)
+        wait_until(lambda: server.models == {"tiny": [3, 12]})
+        config.unlink()
+        write_config(labelled_dir / "new.config", stable=12)
+        (labelled_dir / "new.config").rename(config)
+        wait_until(lambda: "12 (stable)" in server.served)
+
+
+def test_another_models_config_is_taken_as_it_is(labelled_dir: Path, tmp_path: Path) -> None:
+    write_config(tmp_path / "other.config", "/srv/models/tiny")
+    with pytest.raises(InputError, match="to lie in the folder of models"):
+        LocalServer(labelled_dir, models_config=tmp_path / "other.config")
+
+
+@pytest.mark.parametrize(
+    "option", ["--models-config", "--model-config-file", "--model_config_file"]
+)
+def test_the_file_has_one_name_and_answers_to_that_of_tensorflow_serving(option: str) -> None:
+    options = parse(LocalOptions, ["--models", "m", option, "m/x.config"], prog="", description="")
+    assert options.models_config == Path("m/x.config")
+    of_page = parse(WebConfig, [option, "m/x.config"], prog="", description="")
+    assert of_page.models_config == Path("m/x.config")
+
+
+def test_says_what_is_served_to_whom_asks_for_something_else(
+    labelled_dir: Path, predictions: Any, server: LocalServer
+) -> None:
+    """Beside the words of TensorFlow Serving, which has none for it."""
+    with pytest.raises(grpc.RpcError) as refused:
+        predictions.Predict(predict_pb2.PredictRequest(model_spec={"name": "nope"}))
+    assert refused.value.details() == "Servable not found for request: Latest(nope)"
+    beside = dict(refused.value.trailing_metadata())
+    assert beside["keras-chrome-served"] == "foreign 1; tiny 3 (stable), 12 (canary)"
+    with requests.get(f"{server.rest_url}/monitoring/prometheus/metrics", timeout=20) as metrics:
+        loaded = ':tensorflow:cc:saved_model:load_attempt_count{model_path="/models/tiny/12",status'
+        assert loaded in metrics.text

@@ -8,7 +8,7 @@ import pytest
 from export import export_run
 from keras_chrome.import_weights import ImportConfig, import_weights
 from serving.client import Client
-from serving.genes import CSV_MARKS
+from serving.csv_genes import CSV_MARKS
 from serving.local import LocalServer
 
 

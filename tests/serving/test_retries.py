@@ -150,3 +150,13 @@ def test_knows_what_may_pass(code: grpc.StatusCode, details: str, is_temporary: 
 def test_message_is_one_line() -> None:
     error = server_error("host:8500", "tiny", grpc.StatusCode.INTERNAL, "first\n  second:\n")
     assert "INTERNAL: first second. See" in str(error)
+
+
+def test_tells_once_that_it_waits() -> None:
+    time, told = Time(), []
+    backoff = Backoff(random=lambda: 0.5, clock=lambda: time.now_s, on_wait=told.append)
+    server = Server(time, 6.0, AWAY)
+    assert ask_until_answered(server.ask, 30, backoff, time.sleep) == "answer"
+    assert (told, len(server.left_s)) == ([30.0], 11)
+    assert ask_until_answered(server.ask, 30, backoff, time.sleep) == "answer"
+    assert told == [30.0]

@@ -3,7 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow.core.framework import tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorflow.python.framework import tensor_util
 
 from serving.tensors import TensorError, to_answer, to_array, to_request
 
@@ -15,6 +16,8 @@ ARRAYS = [
     np.array(2.5, np.float32),
     np.arange(4, dtype=np.int64),
     np.array([[True, False]]),
+    *(np.array([1, 2, 3], kind) for kind in ("i1", "u1", "i2", "u2", "i4", "u4", "u8")),
+    *(np.array([0.5, 0, -2], kind) for kind in ("f2", "f8", "c8", "c16")),
     np.array([b"PAX5", b""], object),
 ]
 
@@ -27,7 +30,23 @@ def test_round_trip(
     read = to_array(write(array))
     assert (read.dtype, read.shape) == (array.dtype, array.shape)
     np.testing.assert_array_equal(read, array)
-    np.testing.assert_array_equal(tf.make_ndarray(write(array)), array)
+    theirs = tensor_pb2.TensorProto.FromString(write(array).SerializeToString())
+    np.testing.assert_array_equal(tf.make_ndarray(theirs), array)
+
+
+@pytest.mark.parametrize("array", ARRAYS, ids=lambda array: f"{array.dtype}{array.shape}")
+def test_reads_numbers_in_the_fields_of_their_types(array: np.ndarray) -> None:
+    """Where `tensor_content` is not taken; the last number stands for those left out."""
+    tensor = tf.make_tensor_proto(array)
+    name = {np.dtype("f2"): "half_val", np.dtype("c8"): "scomplex_val"}.get(array.dtype)
+    text = tensor_util.GetNumpyAppendFn(array.dtype)
+    packed = tensor_pb2.TensorProto(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape)
+    if array.size:
+        text(packed, array.ravel())
+        assert name is None or len(getattr(packed, name))
+    np.testing.assert_array_equal(to_array(packed), array)
+    packed.tensor_shape.dim.insert(0, tensor_shape_pb2.TensorShapeProto.Dim(size=2))
+    np.testing.assert_array_equal(to_array(packed), tf.make_ndarray(packed))
 
 
 def test_answers_floats_where_clients_of_tensorflow_serving_look_for_them() -> None:

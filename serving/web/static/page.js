@@ -154,7 +154,7 @@
       active = -1;
       list.replaceChildren(
         ...found.map((gene, n) => {
-          const about = [gene.name === gene.key ? "" : gene.key, gene.place].filter(Boolean).join(" ");
+          const about = [gene.name === gene.id ? "" : gene.id, gene.place].filter(Boolean).join(" ");
           const option = element(
             "li",
             { id: `suggestion-${n}`, role: "option", "aria-selected": "false" },

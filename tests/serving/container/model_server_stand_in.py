@@ -36,7 +36,7 @@ def main() -> None:
         Path(models_config).parent,
         port=int(os.environ["PORT_8500"]),
         rest_port=int(os.environ["PORT_8501"]),
-        model_config_file=models_config,
+        models_config=models_config,
         batching=outside("batching_parameters_file"),
         ssl_config_file=outside("ssl_config_file"),
         poll_wait_s=0.5,

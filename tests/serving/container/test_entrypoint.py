@@ -135,7 +135,7 @@ def test_without_models_it_says_what_is_missing(start) -> None:
     process = start(MODELS_CONFIG="/nowhere/models.config")
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert stderr.startswith("entrypoint.sh: Expected a file")
+    assert stderr.startswith("error: Expected a file")
     assert "Received: /nowhere/models.config. " in stderr
     assert stderr.count("\n") == 1
 

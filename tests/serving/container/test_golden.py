@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from serving.container.golden import compare_tables, make_signal, write_genes
+from serving.csv_genes import read_csv
 from serving.errors import VerificationError
-from serving.genes import read_csv
 
 SIDECAR = '{"marks": ["H3K4me3", "H3K9me3"], "num_bins": 3}'
 

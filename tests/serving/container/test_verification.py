@@ -102,7 +102,7 @@ def test_a_server_that_does_what_it_should_passes_each_step(
     main(["wait", *rest, *version, "--timeout-s", "20"])
     main(["rest", *rest, *version, "--model-dir", str(model_dir), *golden])
     options = ("--target", server.target, "--model", "tiny", "--csv", f"{tmp_path}/genes.csv")
-    assert client_main([*options, "--out", f"{tmp_path}/table.csv"]) == 0
+    assert client_main([*options, "--quiet", "--out", f"{tmp_path}/table.csv"]) == 0
     main(["compare", "--table", f"{tmp_path}/table.csv", *golden])
     main(["metrics", *rest])
     lines = capsys.readouterr().out.splitlines()

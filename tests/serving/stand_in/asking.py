@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_serving.apis import (
     get_model_status_pb2,
@@ -15,7 +16,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.tensors import to_array, to_request
+from serving.tensors import to_array
 
 
 def predict_request(
@@ -28,7 +29,7 @@ def predict_request(
     if label:
         request.model_spec.version_label = label
     for key, value in inputs.items():
-        request.inputs[key].CopyFrom(to_request(np.asarray(value, np.float32)))
+        request.inputs[key].CopyFrom(tf.make_tensor_proto(np.asarray(value, np.float32)))
     return request
 
 

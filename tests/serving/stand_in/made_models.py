@@ -12,6 +12,7 @@ def save_describing(
     marks: tuple[str, ...] = ("x", "y"),
     num_bins: int = 3,
     kept: slice = slice(None),
+    scale: float = 1.0,
     **details: Any,
 ) -> None:
     """Save a model whose attention is the signal, so that a gene is known by its answer.
@@ -21,6 +22,7 @@ def save_describing(
         marks: Names of the marks.
         num_bins: Number of bins.
         kept: The genes that it answers, for one that lies.
+        scale: Factor of the probability, for one that is broken.
         **details: What it says of itself beside them; an ensemble if there are several `members`.
     """
     region = {"bin_bp": 100, "flank_bp": 50 * num_bins, "transform": "log1p"}
@@ -28,7 +30,7 @@ def save_describing(
     description = json.dumps(about)
 
     def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probability": tf.sigmoid(tf.reduce_mean(signal[kept], (1, 2)) - 3)}
+        return {"probability": scale * tf.sigmoid(tf.reduce_mean(signal[kept], (1, 2)) - 3)}
 
     def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         beta = tf.ones_like(signal[kept, 0, :])

@@ -155,7 +155,7 @@ def test_policies(
     make_version(models_dir / "adder/3", 3)
     file = tmp_path / "models.config"
     file.write_text(config(ADDER + (f"model_version_policy {{ {policy} }}" if policy else "")))
-    with LocalServer(models_dir, model_config_file=file) as server, Asking(server.target) as asking:
+    with LocalServer(models_dir, models_config=file) as server, Asking(server.target) as asking:
         assert server.models == {"adder": versions}
         assert asking.answer("adder") == [3]
         assert asking.answer("adder", version=versions[0]) == [versions[0]]
@@ -173,7 +173,7 @@ def test_labels_move_from_version_to_version(
     file = tmp_path / "models.config"
     file.write_text(labels(1, 2))
     with (
-        LocalServer(models_dir, model_config_file=file, poll_wait_s=0.02) as server,
+        LocalServer(models_dir, models_config=file, poll_wait_s=0.02) as server,
         Asking(server.target) as asking,
     ):
         assert asking.answer("adder", label="stable") == [1]
@@ -197,7 +197,7 @@ def test_reloads_as_it_is_told(models_dir: Path, tmp_path: Path, make_version: A
     other = 'name: "other" base_path: "/models/other" model_platform: "tensorflow"'
     # Longer than the test: the file does not take back what it was told.
     with (
-        LocalServer(models_dir, model_config_file=file, poll_wait_s=600) as server,
+        LocalServer(models_dir, models_config=file, poll_wait_s=600) as server,
         Asking(server.target) as asking,
     ):
         asking.reload(config(ADDER, other))
@@ -240,7 +240,7 @@ def test_refuses_a_configuration_and_goes_on(
     file = tmp_path / "models.config"
     file.write_text(config(ALL + 'version_labels { key: "stable" value: 1 }'))
     with (
-        LocalServer(models_dir, model_config_file=file, poll_wait_s=600) as server,
+        LocalServer(models_dir, models_config=file, poll_wait_s=600) as server,
         Asking(server.target) as asking,
     ):
         received = asking.fails(lambda: asking.reload(wanted))
@@ -271,7 +271,7 @@ def test_a_file_with_a_fault_changes_nothing(models_dir: Path, tmp_path: Path) -
     file = tmp_path / "models.config"
     file.write_text(config(ADDER))
     with (
-        LocalServer(models_dir, model_config_file=file, poll_wait_s=0.02) as server,
+        LocalServer(models_dir, models_config=file, poll_wait_s=0.02) as server,
         Asking(server.target) as asking,
     ):
         file.write_text("model_config_list {")

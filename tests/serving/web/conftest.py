@@ -14,7 +14,7 @@ import uvicorn
 from page_reader import Reader, read_message
 from starlette.testclient import TestClient
 
-from serving.genes import CSV_MARKS
+from serving.csv_genes import CSV_MARKS
 from serving.local import LocalServer
 from serving.web.app import build_app
 from serving.web.catalogue import Catalogue, Gene
@@ -23,17 +23,17 @@ from serving.web.config import WebConfig
 NUM_BINS = 8
 MARKUP = "<script>alert(1)</script>"
 _GENES = (
-    ("ENSG00000196092", "ENSG00000196092", "PAX5", "test"),
-    ("ENSG00000135903", "ENSG00000135903", "PAX3", "test"),
-    ("ENSG00000000003", "ENSG00000000003", "TSPAN6", "train"),
-    ("ENSG00000000003~2", "ENSG00000000003", "TSPAN6", "test"),
-    (MARKUP, MARKUP, "\"><img src=x onerror='alert(2)'>", "test"),
+    ("ENSG00000196092", "PAX5", "test"),
+    ("ENSG00000135903", "PAX3", "test"),
+    ("ENSG00000000003", "TSPAN6", "train"),
+    ("ENSG00000000003", "TSPAN6", "test"),
+    (MARKUP, "\"><img src=x onerror='alert(2)'>", "test"),
 )
 
 
-def _gene(number: int, key: str, gene_id: str, symbol: str, split: str) -> Gene:
+def _gene(number: int, gene_id: str, symbol: str, split: str) -> Gene:
     return Gene(
-        key=key,
+        key="",
         gene_id=gene_id,
         symbol=symbol,
         place=f"chr9:{37_034_476 + number:,}",
@@ -50,9 +50,10 @@ def _gene(number: int, key: str, gene_id: str, symbol: str, split: str) -> Gene:
 def catalogue() -> Catalogue:
     """Five genes in genome orientation: two of one name, and one that would like to be markup."""
     signal = np.random.default_rng(5).poisson(4, (len(_GENES), NUM_BINS, 5)).astype(np.float32)
-    metadata = {"bin_bp": 100, "flank_bp": 400, "oriented": False}
+    regions = {"bin_bp": 100, "flank_bp": 400, "oriented": False}
+    metadata = {**regions, "unit": "TPM", "source": "alignments"}
     genes = [_gene(number, *names) for number, names in enumerate(_GENES)]
-    return Catalogue("remc/demo", metadata, CSV_MARKS, genes, signal)
+    return Catalogue("remc/demo", metadata, CSV_MARKS, genes, signal).with_keys()
 
 
 @pytest.fixture

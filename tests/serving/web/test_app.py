@@ -15,7 +15,8 @@ from html_page import Page, number, send
 from starlette.testclient import TestClient
 
 from serving.client import Client
-from serving.genes import CSV_MARKS, Genes
+from serving.csv_genes import CSV_MARKS
+from serving.genes import Genes
 from serving.local import LocalServer
 from serving.predictions import to_table
 from serving.web.app import build_app
@@ -87,7 +88,7 @@ def test_a_gene_of_a_dataset_has_an_address(
     )
     assert "remc/demo, test split" in shown.text
     verdict = "right" if expected.probability[0] >= 0.5 else "wrong"
-    assert f"Measured: high, 12.5 RPKM. The model is {verdict}." in shown.text
+    assert f"Measured: high, 12.5 TPM. The model is {verdict}." in shown.text
     assert "genes" not in shown.tables
     table = pd.read_csv(io.StringIO(page.get(shown.link("/gene.csv")).text))
     assert table["gene_id"].tolist() == ["ENSG00000196092"]
@@ -107,13 +108,33 @@ def test_the_form_leads_to_that_address(page: TestClient) -> None:
 
 def test_genes_of_one_name_are_told_apart(page: TestClient) -> None:
     shown = Page(page.get("/?gene=TSPAN6").text)
-    assert "2 genes like TSPAN6" in shown.text
+    assert "2 genes called TSPAN6" in shown.text
+    assert "Pick one, or ask for it by its own name:" in shown.text
+    assert "chr9:37,034,479 \N{MINUS SIGN} test · TSPAN6@chr9:37034479" in shown.text
     links = [link for link in shown.values("href", "a") if "gene=" in link]
     assert links == [
-        "/?model=tiny&dataset=remc%2Fdemo&gene=ENSG00000000003",
-        "/?model=tiny&dataset=remc%2Fdemo&gene=ENSG00000000003~2",
+        "/?model=tiny&dataset=remc%2Fdemo&gene=TSPAN6%40chr9%3A37034478",
+        "/?model=tiny&dataset=remc%2Fdemo&gene=TSPAN6%40chr9%3A37034479",
     ]
-    assert "chr9:37,034,479" in page.get(links[1]).text
+    for link, place in zip(links, ("chr9:37,034,478", "chr9:37,034,479"), strict=True):
+        of_one = Page(page.get(link).text)
+        assert place in of_one.text
+        assert page.get(of_one.link("/gene.csv")).status_code == 200
+    refused = page.get("/gene.csv?gene=tspan6")
+    assert refused.status_code == 404
+    assert (
+        "Expected a name that one gene has. Received: gene='tspan6', which 2 of remc/demo have: "
+        "TSPAN6@chr9:37034478 (ENSG00000000003, TSPAN6, chr9:37034478 -, train); "
+        "TSPAN6@chr9:37034479 (ENSG00000000003, TSPAN6, chr9:37034479 -, test). Ask for the one "
+        "meant by what stands before its bracket."
+    ) in Page(refused.text).text
+
+
+def test_expression_has_the_unit_of_its_dataset(page: TestClient) -> None:
+    shown = Page(page.get("/?gene=ENSG00000196092.14").text)
+    assert "Measured: high, 12.5 TPM." in shown.text
+    assert "RPKM" not in shown.text
+    assert "Signal of each mark in reads, as measured" in shown.text
 
 
 def test_part_of_a_name_finds_genes(page: TestClient) -> None:
@@ -121,7 +142,7 @@ def test_part_of_a_name_finds_genes(page: TestClient) -> None:
     assert "2 genes like pax" in shown.text
     response = page.get("/?gene=nosuch")
     assert response.status_code == 404
-    assert "Expected the symbol or id of a gene of remc/demo. Received: gene=nosuch." in (
+    assert "symbol or place of a gene of remc/demo (5 genes). Received: gene='nosuch'." in (
         Page(response.text).text
     )
 
@@ -130,7 +151,7 @@ def test_suggestions_are_limited(page: TestClient, catalogue: Catalogue) -> None
     answer = page.get("/genes", params={"q": "PAX", "dataset": "remc/demo"}).json()
     assert answer["number"] == 2
     assert answer["genes"][0] == {
-        "key": "ENSG00000135903",
+        "key": "PAX3",
         "name": "PAX3",
         "id": "ENSG00000135903",
         "place": "chr9:37,034,477",

@@ -12,7 +12,8 @@ import pytest
 from page_reader import Reader
 
 from serving.client import Client
-from serving.genes import CSV_MARKS, Genes
+from serving.csv_genes import CSV_MARKS
+from serving.genes import Genes
 from serving.local import LocalServer
 from serving.web.catalogue import Catalogue
 from serving.web.config import WebConfig
@@ -35,9 +36,7 @@ def test_a_gene_is_found_and_predicted(
     assert box.get_attribute("aria-expanded") == "true"
     reader.all("#suggestions li")[1].click()
     reader.wait_for_result()
-    assert reader.browser.current_url.endswith(
-        "/?model=tiny&dataset=remc%2Fdemo&gene=ENSG00000196092"
-    )
+    assert reader.browser.current_url.endswith("/?model=tiny&dataset=remc%2Fdemo&gene=PAX5")
     expected = client.predict(catalogue.take(0))
     assert reader.find("#probability").text == f"{expected.probability[0]:.3f}"
     assert reader.find("#gene-name").text == "PAX5"

@@ -212,6 +212,34 @@ def test_a_phone_needs_no_sideways_scrolling(
     assert reader.ask(f"Math.min(...{texts}.map((t) => t.getBoundingClientRect().height))") > 10
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 360, 390, 414, 700])
+def test_suggestions_on_a_phone_leave_the_button_free(
+    reader: Reader, width: int, scheme: str
+) -> None:
+    metrics = {**PHONE, "width": width}
+    reader.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    reader.emulate(prefers_color_scheme=scheme)
+    reader.open()
+    # Two datasets, as here, or one, whose name stands in the label.
+    reader.find("#gene").send_keys("pa")
+    reader.wait("document.querySelectorAll('#suggestions [role=option]').length === 4")
+    assert reader.ask(
+        """(() => {
+          const button = document.querySelector(".by-gene .main");
+          button.scrollIntoView({block: "center"});
+          const [b, l] = [button, document.querySelector("#suggestions")].map(
+            (e) => e.getBoundingClientRect());
+          const apart = l.top >= b.bottom || l.left >= b.right || l.right <= b.left;
+          const on_it = document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2);
+          return apart && on_it === button && l.width > 0.7 * innerWidth && l.right <= innerWidth;
+        })()"""
+    )
+    assert reader.ask("document.documentElement.scrollWidth") <= width
+    reader.find(".by-gene .main").click()
+    reader.wait_for(".matches")
+
+
 def check_phone(reader: Reader) -> None:
     assert reader.ask("innerWidth") == 360
     assert reader.ask("document.documentElement.scrollWidth") <= 360

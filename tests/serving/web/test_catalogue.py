@@ -1,12 +1,13 @@
 """Genes of a dataset: read as they are, found as people call them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from serving.errors import InputError
-from serving.web.catalogue import Catalogue, read_catalogue, read_catalogues
+from serving.web.catalogue import Catalogue, Gene, _gene, read_catalogue, read_catalogues
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,118 @@ def test_a_gene_is_found_by_symbol_id_or_key(catalogue: Catalogue) -> None:
     assert catalogue.find(" pax5 ") == catalogue.find("ensg00000196092") == [0]
     assert catalogue.find("TSPAN6") == catalogue.find("ENSG00000000003") == [2, 3]
     assert catalogue.find("ENSG00000000003~2") == [3]
-    assert catalogue.find("PAX") == catalogue.find("") == []
+    assert catalogue.find("PAX") == catalogue.find("") == catalogue.find("TSPAN6@PAX5") == []
+
+
+@pytest.fixture
+def many() -> Catalogue:
+    """Genes that share their names in every way."""
+    rows = [
+        ("ENSG00000000001", "MIA", "", "chr1:1,000"),
+        ("ENSG00000000002", "MIA", "", "chr1:2,000"),
+        ("ENSG00000000003.5", "TSS", "ENST00000000001.2", "chr1:3,000"),
+        ("ENSG00000000003.5", "TSS", "ENST00000000002.2", "chr1:4,000"),
+        ("ENSG00000000004", "", "", "chrX:5,000"),
+        ("ENSG00000000005", "ASMT", "", "chrX:6,000"),
+        ("ENSG00000000005_PAR_Y", "ASMT", "", "chrY:6,000"),
+        ("ENSG00000000006", "TWIN", "", ""),
+        ("ENSG00000000006", "TWIN", "", ""),
+        ("RP11-1.2", "RP11-1.2", "", "chr2:7,000"),
+        ("RP11-1.3", "RP11-1.3", "", "chr2:8,000"),
+    ]
+    genes = [
+        Gene("", gene_id, symbol, place, "+", "test", None, 1.0, None, None, transcript_id)
+        for gene_id, symbol, transcript_id, place in rows
+    ]
+    signal = np.zeros((len(genes), 2, 1), np.float32)
+    return Catalogue("remc/own", {}, ("H3K4me3",), genes, signal).with_keys()
+
+
+def test_every_gene_has_a_name_of_its_own(many: Catalogue) -> None:
+    assert [gene.key for gene in many.genes] == [
+        "ENSG00000000001",
+        "ENSG00000000002",
+        "TSS@ENST00000000001.2",
+        "TSS@ENST00000000002.2",
+        "ENSG00000000004",
+        "ENSG00000000005",
+        "ENSG00000000005_PAR_Y",
+        "ENSG00000000006~1",
+        "ENSG00000000006~2",
+        "RP11-1.2",
+        "RP11-1.3",
+    ]
+    for i, gene in enumerate(many.genes):
+        assert many.find(gene.key) == many.find(gene.key.lower()) == [i]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ENSG00000000001.12", [0]),
+        ("ensg00000000003", [2, 3]),
+        ("ENSG00000000003.9", [2, 3]),
+        ("ENST00000000002", [3]),
+        ("ENST00000000002.7", [3]),
+        ("chr1:2,000", [1]),
+        ("MIA@chr1:2000", [1]),
+        ("MIA@ENSG00000000001", [0]),
+        ("MIA", [0, 1]),
+        ("ENSG00000000005.3_PAR_Y", [6]),
+        ("TWIN~2", [8]),
+        ("TWIN~3", []),
+        ("RP11-1.2", [9]),
+        ("RP11-1", []),
+        ("NA", []),
+    ],
+)
+def test_names_are_understood_as_keras_chrome_does(
+    many: Catalogue, text: str, found: list[int]
+) -> None:
+    assert many.find(text) == found
+    if found:
+        assert set(many.search(text, 10)[0]) >= set(found)
+
+
+def test_a_symbol_that_says_that_there_is_none_is_none() -> None:
+    for symbol in (b"NA", b"n/a", b"-", b".", b"nan", b""):
+        assert _gene({"gene_id": b"ENSG1", "symbol": symbol}, "test").name == "ENSG1"
+    assert _gene({"gene_id": b"ENSG1", "symbol": b"NAT1"}, "test").name == "NAT1"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "unit"),
+    [
+        ({}, "RPKM"),
+        ({"unit": "FPKM"}, "FPKM"),
+        ({"options": {"unit": "TPM"}}, "TPM"),
+        ({"options": {"unit": None}}, "RPKM"),
+        ({"unit": "counts", "options": {"unit": "TPM"}}, "counts"),
+    ],
+)
+def test_the_unit_is_the_datasets(many: Catalogue, metadata: dict, unit: str) -> None:
+    assert replace(many, metadata=metadata).unit == unit
+
+
+@pytest.mark.parametrize(
+    ("metadata", "unit"),
+    [
+        ({"source": "alignments"}, "reads"),
+        ({"source": "p_value"}, "-log10 p"),
+        ({"source": "alignments", "options": {"normalize": "cpm"}}, "reads per million"),
+        ({"source": "sample_sheet", "provenance": {"H3K4me3": {"file": "a.BAM"}}}, "reads"),
+        ({"source": "sample_sheet", "provenance": {"H3K4me3": {"file": "a.bw"}}}, ""),
+        ({"source": "published"}, "reads"),
+        ({}, ""),
+    ],
+)
+def test_the_signal_has_a_unit_where_it_is_known(
+    many: Catalogue, metadata: dict, unit: str
+) -> None:
+    assert replace(many, metadata=metadata).signal_unit == unit
+    if metadata.get("source") == "published":
+        of_depth = replace(many, metadata=metadata, signal=many.signal + np.float32(0.5))
+        assert of_depth.signal_unit == "read depth"
 
 
 def test_search_puts_the_likeliest_first(catalogue: Catalogue) -> None:

@@ -54,6 +54,14 @@ def test_signal_is_drawn_from_zero_each_mark_on_its_own_scale() -> None:
     assert heights(parsed(picture(signal=little)), 1)[0] == half
 
 
+@pytest.mark.parametrize("is_narrow", [True, False])
+def test_signal_has_its_unit_where_it_is_known(is_narrow: bool) -> None:
+    root = parsed(picture(signal_unit="fold change"), is_narrow=is_narrow)
+    assert texts(root).count("fold change") == 1
+    assert "H3K4me3: signal up to 8 fold change," in root.get("aria-label", "")
+    assert "H3K4me3: signal up to 8," in parsed(picture()).get("aria-label", "")
+
+
 def test_signal_below_zero_hangs_from_the_line() -> None:
     signal = np.array([[-1, 0], [1, 0], [0, 0], [0, 0]], np.float32)
     below, above, *others = heights(parsed(picture(signal=signal)), 0)
@@ -86,10 +94,15 @@ def test_even_attention_is_pale() -> None:
 
 
 @pytest.mark.parametrize("is_narrow", [True, False])
-def test_beta_is_bars_on_one_scale_from_zero(is_narrow: bool) -> None:
+def test_beta_is_bars_on_a_scale_from_zero_to_one(is_narrow: bool) -> None:
     root = parsed(picture(), is_narrow=is_narrow)
     long, short = (float(bar.get("width", "")) for bar in of_class(root, "beta"))
-    assert long == pytest.approx(3 * short, rel=0.01)
+    for track in of_class(root, "track"):
+        whole = float(track.get("width", ""))
+        assert (long, short) == pytest.approx((0.75 * whole, 0.25 * whole), abs=0.01)
+    assert len(of_class(root, "track")) == 2
+    if not is_narrow:
+        assert {"0", "0.5", "1"} <= set(texts(root))
     prefix = "beta " if is_narrow else ""
     assert {f"{prefix}0.75", f"{prefix}0.25"} <= set(texts(root))
     assert not of_class(root, "whisker")
@@ -106,8 +119,11 @@ def test_an_ensemble_shows_how_far_its_members_differ(is_narrow: bool) -> None:
     ]
     (x, long), (_, short) = bars
     assert spans[0] == pytest.approx([x + long * 2 / 3, x + long * 4 / 3], abs=0.02)
-    # Not below zero.
+    # Not below zero, nor above one.
     assert spans[1] == pytest.approx([x, x + short * 3], abs=0.02)
+    sure = picture(beta=np.array([0.9, 0.1]), beta_sd=np.array([0.3, 0.3]))
+    whisker = of_class(parsed(sure, is_narrow=is_narrow), "whisker")[0].get("d", "")
+    assert f"H{x + long / 0.75:g}" in whisker
     assert any(text.endswith("0.75 ± 0.25") for text in texts(root))
 
 

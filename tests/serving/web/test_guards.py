@@ -106,7 +106,7 @@ def test_names_stay_text(
     assert "<script" not in drawing.text
     assert f"{MARKUP}0" in "".join(ElementTree.fromstring(drawing.text).itertext())
     assert drawing.headers["content-disposition"].endswith('"script_alert_1_script_0.svg"')
-    assert page.get("/genes", params={"q": MARKUP}).json()["genes"][0]["key"] == MARKUP
+    assert page.get("/genes", params={"q": MARKUP}).json()["genes"][0]["id"] == MARKUP
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from google.protobuf import text_format
 from html_page import Page, send
 from starlette.testclient import TestClient
 
-from serving.genes import CSV_MARKS
+from serving.csv_genes import CSV_MARKS
 from serving.local import LocalServer
 from serving.messages import SSLConfig
 from serving.ports import free_ports

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from serving.csv_genes import CSV_MARKS
 from serving.description import ModelDescription
-from serving.genes import CSV_MARKS
 from serving.predictions import Prediction
 from serving.web.catalogue import Catalogue
 from serving.web.results import Result
