@@ -252,7 +252,8 @@ class Course:
     def end(self) -> str:
         """Why training is over, and which epoch is kept, in a line."""
         if self.has_stalled:
-            why = f"stopped early: no better validation AUROC for {self.patience} epochs"
+            epochs = "1 epoch" if self.patience == 1 else f"{self.patience} epochs"
+            why = f"stopped early: no better validation AUROC for {epochs}"
         elif self.num_epochs >= self.epochs:
             why = "reached the last epoch"
         else:

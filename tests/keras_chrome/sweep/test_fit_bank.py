@@ -65,7 +65,10 @@ def test_runs_are_what_fit_makes_of_them_and_places_are_taken_anew(
     assert metrics["other-seed"]["epochs_run"] == 2
     stopped = metrics["impatient"]
     assert stopped["epochs_run"] == stopped["best_epoch"] + 1 < 20
-    assert "other-seed: epoch 1: loss" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "other-seed: epoch 1/2: loss" in printed
+    assert "other-seed: reached the last epoch; kept epoch" in printed
+    assert "impatient: stopped early: no better validation AUROC for 1 epoch; kept" in printed
 
 
 def test_what_a_bank_cannot_train(data_dir: Path, tmp_path: Path) -> None:
