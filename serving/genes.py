@@ -144,8 +144,11 @@ def open_dataset(dataset: str | Path, data_dir: str | Path | None = None) -> Any
 
     root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
     name = Path(str(dataset).replace(":", "/")).expanduser()
-    places = (Path(dataset).expanduser(), name, root / name, root / _BUILDER / name)
-    folder = next(filter(None, map(_version_folder, places)), None)
+    given = Path(dataset).expanduser()
+    folder: Path | None = given
+    if not (given / _INFO_FILE).is_file():
+        places = (root / name, root / _BUILDER / name, given, name)
+        folder = next(filter(None, map(_version_folder, places)), None)
     if folder is None:
         infos = (info for depth in ("*/*", "*/*/*") for info in root.glob(f"{depth}/{_INFO_FILE}"))
         built = sorted({str(info.parent.parent.relative_to(root)) for info in infos})
