@@ -105,6 +105,7 @@ def genes_of(
         label=np.zeros(num_genes, np.int8),
         gene_id=np.array(gene_id),
         symbol=np.array(gene_id),
+        transcript_id=np.full(num_genes, ""),
         chrom=np.full(num_genes, "chr1"),
         tss=np.array(tss),
         strand=np.full(num_genes, strand),
