@@ -16,7 +16,7 @@ from keras_chrome.command_line import import_tensorflow_quietly, option, parse, 
 from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_run
-from keras_chrome.runs.files import write_csv, write_json
+from keras_chrome.runs.files import checked_directory, write_csv, write_json
 from keras_chrome.runs.run import read_metrics
 from keras_chrome.runs.study import DataArguments
 from keras_chrome.tables import format_table
@@ -132,6 +132,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m keras_chrome.evaluate",
         description="Measure how well a run predicts the validation and test genes.",
     )
+    if given.out:
+        checked_directory(given.out)
     import_tensorflow_quietly()
     metrics = evaluate(given.run, out=given.out, **given.data_options())
     print(summary(metrics))
