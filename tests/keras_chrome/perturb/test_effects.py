@@ -208,8 +208,8 @@ def test_an_unknown_mark_lists_the_known_ones(baseline_path: Path) -> None:
 def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
     table = pd.DataFrame(
         {
-            "gene_id": ["a", "b", "c"],
-            "symbol": ["", "B", "C"],
+            "gene": ["a", "B", "C"],
+            "unit": "TPM",
             "label": [0, 1, 1],
             "rpkm": [0.5, 1.0, 2.0],
             "probability_before": [0.4, 0.6, 0.7],
@@ -236,6 +236,7 @@ def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
     assert "1 of 1 predicted low become high, 1 of 2 predicted high become low" in text
     up, down = text.split("\n\n")[1:]
     assert [line.split()[0] for line in up.splitlines()] == ["up", "a"]
+    assert [line.split()[2] for line in up.splitlines()] == ["TPM", "0.5"]
     assert [line.split()[0] for line in down.splitlines()] == ["down", "B", "C"]
 
 
