@@ -87,12 +87,15 @@ def evaluate_genes(
     ends = np.cumsum([len(genes) for genes in splits])
     metrics: dict[str, Any] = {"label_rule": labels}
     tables = []
+    has_transcripts = any((genes.transcript_id != "").any() for genes in splits)
     for genes, probability in zip(splits, np.split(together, ends[:-1]), strict=True):
         metrics[genes.split] = classification_metrics(genes.label, probability)
         tables.append(
             pd.DataFrame(
                 {
                     "gene_id": genes.gene_id,
+                    # One gene may have several TSSs.
+                    **({"transcript_id": genes.transcript_id} if has_transcripts else {}),
                     "split": genes.split,
                     "label": genes.label,
                     "probability": probability,

@@ -25,7 +25,7 @@ class Options:
         "where datasets were built (default: as in training)", default=None
     )
     labels: str | None = option("label rule (default: the runs' own)", default=None, choices=LABELS)
-    pseudocount: float = option("RPKM added before the log2 fold change", default=1.0)
+    pseudocount: float = option("expression added before the log2 fold change", default=1.0)
     out: Path | None = option(
         "directory to write (default: RUN_A/contrast-RUN_B-SPLIT)", default=None
     )

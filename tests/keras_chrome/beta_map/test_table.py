@@ -112,6 +112,14 @@ def test_a_dataset_without_symbols_is_asked_for_the_id(
     assert table["run"].tolist() == [str(other_run), str(run_path)]
 
 
+def test_a_gene_of_two_names_is_one_panel(run_path: Path) -> None:
+    genes = open_run(run_path).load_genes("test")
+    symbol, gene_id = str(genes.symbol[5]), str(genes.gene_id[5])
+    table = beta_map([run_path], genes=[symbol.lower(), gene_id, str(genes.gene_id[6]), symbol])
+    assert table["gene"].tolist() == [symbol, str(genes.symbol[6])]
+    assert table["unit"].tolist() == ["RPKM"] * 2
+
+
 def test_a_missing_gene_names_the_run_and_the_nearest(run_path: Path) -> None:
     gene_id = str(open_run(run_path).load_genes("test").gene_id[0])
     with pytest.raises(

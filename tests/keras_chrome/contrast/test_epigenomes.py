@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -326,7 +327,7 @@ def test_runs_that_do_not_belong_together_are_refused(
     runs: tuple[Path, Path], tmp_path: Path
 ) -> None:
     run_path, other_run_path = runs
-    with pytest.raises(InputError, match=r"above 0 RPKM.*pseudocount=0"):
+    with pytest.raises(InputError, match=r"above 0\. .*pseudocount=0"):
         contrast(run_path, other_run_path, pseudocount=0)
     other_marks = Path(shutil.copytree(other_run_path, tmp_path / "marks"))
     marks = ["H3K27ac", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
@@ -346,6 +347,15 @@ def test_runs_that_do_not_belong_together_are_refused(
     _edit(other_run_path, "options", labels="published")
     with pytest.raises(InputError, match=r"label rule.*median.*published.*--labels"):
         contrast(run_path, other_run_path)
+
+
+def test_expression_is_of_one_unit(runs: tuple[Path, Path], alter: Callable[..., Path]) -> None:
+    other = alter(lambda split, examples: None, unit="TPM")
+    _edit(runs[1], "options", dataset="remc/altered", data_dir=str(other))
+    with pytest.raises(InputError, match=r"remc/small in RPKM, remc/altered in TPM\. Build one"):
+        contrast(*runs)
+    _edit(runs[0], "options", dataset="remc/altered", data_dir=str(other))
+    assert "log2 fold change of TPM + 1" in summary(contrast(*runs))
 
 
 def test_other_bins_are_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:

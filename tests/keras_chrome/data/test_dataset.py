@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 
 from keras_chrome.data import check_classes, load_genes, open_dataset, read_columns
 from keras_chrome.errors import InputError
+from keras_chrome.fit import FitConfig, fit
 
 
 def test_describes_what_was_built(data_dir: Path) -> None:
@@ -211,6 +212,18 @@ def test_signal_that_is_no_number_from_zero_is_refused(
         load_genes(dataset, "valid", marks=("H3K9me3", "H3K4me3"))
     # A mark that is not read stands in nobody's way.
     assert len(load_genes(dataset, "valid", marks=("H3K9me3",))) == 50
+
+
+def test_no_model_is_fitted_to_such_signal(alter: Callable[..., Path], tmp_path: Path) -> None:
+    def change(split: str, examples: list[dict[str, Any]]) -> None:
+        examples[0]["signal"] = examples[0]["signal"] - 5
+
+    data_dir = str(alter(change))
+    for model in ("cnn_alpha_beta", "logistic_regression"):
+        options = {"data_dir": data_dir, "model": model, "epochs": 1}
+        with pytest.raises(InputError, match=r"finite number, in remc/altered\. Received: -"):
+            fit(FitConfig("remc/altered", str(tmp_path / "run"), **options))
+        assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

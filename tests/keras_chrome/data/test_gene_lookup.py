@@ -1,8 +1,10 @@
 """Which gene a name means."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from keras_chrome.data.gene_lookup import GeneNames
@@ -124,3 +126,36 @@ def test_a_long_list_is_cut(names: GeneNames) -> None:
     )
     with pytest.raises(InputError, match=r"which 30 .*: g0 \(g0, U6, test\);.*; and 20 more\."):
         found(many, "U6")
+
+
+@pytest.mark.real_data
+def test_every_published_gene_can_be_asked_for(real_data: Path) -> None:
+    table = pd.read_csv(real_data / "remc" / "genes.tsv", sep="\t", keep_default_na=False)
+    # As a dataset is read.
+    symbol = table["symbol"].replace("NA", "")
+    gene_id, chrom, strand, split = (
+        table[name].to_numpy(str) for name in ("gene_id", "chrom", "strand", "published_split")
+    )
+    names = GeneNames(
+        gene_id=gene_id,
+        symbol=symbol.to_numpy(str),
+        transcript_id=np.full(len(table), ""),
+        chrom=chrom,
+        tss=table["tss"].to_numpy(),
+        strand=strand,
+        label=np.zeros(len(table), int),
+        split=split,
+    )
+    assert len(set(names.unique.tolist())) == len(names) == 19802
+    repeated = table["gene_id"][table["gene_id"].duplicated()].tolist()
+    assert len(repeated) == 7
+    for gene_id in repeated:
+        with pytest.raises(InputError, match="which 2 of remc/some have"):
+            found(names, f"{gene_id}.3")
+        positions = np.flatnonzero(names.gene_id == gene_id)
+        assert [found(names, f"{gene_id}@{symbol[i]}") for i in positions] == positions.tolist()
+    with pytest.raises(InputError, match=r"which 2 .*ENSG\d+ \(ENSG\d+, REXO1L2P"):
+        found(names, "REXO1L2P")
+    assert names.symbol[found(names, "ensg00000196092.12")] == "PAX5"
+    with pytest.raises(InputError, match="gene='NA'"):
+        found(names, "NA")

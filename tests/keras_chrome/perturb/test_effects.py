@@ -249,6 +249,18 @@ def test_command_for_a_mark(baseline_path: Path, capsys: pytest.CaptureFixture[s
     np.testing.assert_allclose(written["change"], expected["change"], atol=1e-6)
 
 
+def test_command_for_a_gene_names_the_file_after_it(
+    baseline_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    genes = open_study(baseline_path, split="train").genes
+    symbol = str(genes.symbol[4])
+    for name in (symbol.lower(), str(genes.gene_id[4])):
+        main([str(baseline_path), "--mark", "H3K27me3", "--scale", "0", "--gene", name])
+        *_, path = capsys.readouterr().out.split()
+        assert Path(path).name == f"H3K27me3_scale0-{symbol}.csv"
+        assert pd.read_csv(path)["gene"].tolist() == [symbol]
+
+
 def test_command_for_all_marks(
     baseline_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
