@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv,
         prog="python -m keras_chrome.explain",
         description="Compute which bins of which marks a run's predictions rest on, for every "
-        "gene of a split or for one gene, and write them as NetCDF or as a table. The file is "
+        "gene of a split or for one gene, and write them as NetCDF or as a table. NetCDF is "
         "written anew as each method ends: what is broken off keeps what was done.",
     )
     if given.out:
@@ -135,7 +135,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     path = given.out or given.run / f"importance-{name}.nc"
     started = time.perf_counter()
     for method, importance in zip(methods, explain_in_turn(study, methods), strict=True):
-        write_arrays(path, importance)
+        # A table of all genes takes longer to write than a method to compute.
+        if method == methods[-1] or path.suffix.lower() == ".nc":
+            write_arrays(path, importance)
         done = f"{method}: {format_duration(time.perf_counter() - started)}"
         if (error := importance[method].attrs.get("completeness_error")) is not None:
             done += f"; the sums are off by {100 * error:.2f} % of the change in logit"
