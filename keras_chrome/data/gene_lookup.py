@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_chrome.data.dataset import LABEL_FEATURE, Dataset, Genes, read_columns
 from keras_chrome.errors import InputError
-from keras_chrome.vocabulary import SPLITS
+from keras_chrome.vocabulary import LABELS, SPLITS
 
 _NUM_SUGGESTIONS = 3
 _NUM_LISTED = 10
@@ -180,12 +180,17 @@ def read_gene_names(dataset: Dataset, labels: str) -> GeneNames:
     Args:
         dataset: From `open_dataset`.
         labels: Label rule.
+
+    Raises:
+        InputError: If the label rule is unknown.
     """
+    if (feature := LABEL_FEATURE.get(labels.lower())) is None:
+        raise InputError(f"Expected one of {LABELS}. Received: labels={labels!r}")
     parts = {split: read_columns(dataset, split) for split in SPLITS}
     names = [f.name for f in fields(GeneNames) if f.name not in ("label", "split")]
     return GeneNames(
         **{name: np.concatenate([part[name] for part in parts.values()]) for name in names},
-        label=np.concatenate([part[LABEL_FEATURE[labels]] for part in parts.values()]),
+        label=np.concatenate([part[feature] for part in parts.values()]),
         split=np.repeat(list(parts), [len(part["gene_id"]) for part in parts.values()]),
     )
 

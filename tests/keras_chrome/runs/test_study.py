@@ -99,6 +99,12 @@ def test_a_gene_behind_one_without_label_is_the_right_one(
         open_study(study.run.path, gene="NA", **data)
 
 
+def test_an_unknown_label_rule_is_refused(study: Study) -> None:
+    gene_id = str(study.genes.gene_id[0])
+    with pytest.raises(InputError, match=r"\('median', 'published'\)\. Received: labels='mean'"):
+        open_study(study.run.path, gene=gene_id, labels="mean")
+
+
 def test_a_run_with_splits_of_its_own_says_which_a_gene_is_in(study: Study) -> None:
     path = study.run.path
     config = json.loads((path / "config.json").read_text())
