@@ -19,7 +19,7 @@ import numpy as np
 from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.data import open_dataset, read_columns
 from keras_chrome.errors import InputError
-from keras_chrome.runs.files import write_csv
+from keras_chrome.runs.files import checked_directory, write_csv
 from keras_chrome.tables import format_table
 from keras_chrome.vocabulary import SPLITS
 
@@ -284,6 +284,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m keras_chrome.audit_labels",
         description="Compare a dataset's published labels with the rules that may have made them.",
     )
+    if given.out:
+        checked_directory(given.out)
     import_tensorflow_quietly()
     audit = audit_labels(given.dataset, given.data_dir)
     print(summary(audit))

@@ -16,7 +16,7 @@ from keras_chrome.command_line import import_tensorflow_quietly, option, parse, 
 from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_run
-from keras_chrome.runs.files import write_csv, write_json
+from keras_chrome.runs.files import checked_directory, write_csv, write_json
 from keras_chrome.runs.run import read_metrics
 from keras_chrome.runs.study import DataArguments
 from keras_chrome.tables import format_table
@@ -87,12 +87,15 @@ def evaluate_genes(
     ends = np.cumsum([len(genes) for genes in splits])
     metrics: dict[str, Any] = {"label_rule": labels}
     tables = []
+    has_transcripts = any((genes.transcript_id != "").any() for genes in splits)
     for genes, probability in zip(splits, np.split(together, ends[:-1]), strict=True):
         metrics[genes.split] = classification_metrics(genes.label, probability)
         tables.append(
             pd.DataFrame(
                 {
                     "gene_id": genes.gene_id,
+                    # One gene may have several TSSs.
+                    **({"transcript_id": genes.transcript_id} if has_transcripts else {}),
                     "split": genes.split,
                     "label": genes.label,
                     "probability": probability,
@@ -132,6 +135,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m keras_chrome.evaluate",
         description="Measure how well a run predicts the validation and test genes.",
     )
+    if given.out:
+        checked_directory(given.out)
     import_tensorflow_quietly()
     metrics = evaluate(given.run, out=given.out, **given.data_options())
     print(summary(metrics))

@@ -6,7 +6,8 @@ NetCDF file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -14,46 +15,76 @@ from typing import TYPE_CHECKING, Any, Unpack
 from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
-from keras_chrome.runs import open_study
-from keras_chrome.runs.files import write_netcdf
-from keras_chrome.runs.study import GeneArguments
+from keras_chrome.runs import Study, open_study
+from keras_chrome.runs.files import ARRAY_ENDINGS, ending_of, gene_file_name, write_arrays
+from keras_chrome.runs.study import GENE_HELP, GeneArguments
+from keras_chrome.tables import format_duration
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from keras_chrome.runs.study import GeneOptions
 
+ALL = "all"
+"""Stands for all methods that a model has."""
+_CHEAP = [name for name, method in METHODS.items() if method.is_cheap]
+
 
 def explain(
-    run_dir: str | Path, *, methods: Sequence[str] | None = None, **genes: Unpack[GeneOptions]
+    run_dir: str | Path, *, methods: str | Sequence[str] | None = None, **genes: Unpack[GeneOptions]
 ) -> xr.Dataset:
     """Compute the importance of every bin of genes, by several methods with their defaults.
 
     Args:
         run_dir: A run directory.
-        methods: Names in `keras_chrome.importance.METHODS`; all that the model has if None.
+        methods: Names in `keras_chrome.importance.METHODS`; `"all"` for all that the model has,
+            and of these the cheap ones, which take a few passes a gene, if None.
         **genes: Which genes: `split`, `gene`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
-        A variable (gene, mark, bin) a method, `probability` (gene), and what `Study.to_xarray`
-        adds. The attributes of `integrated_gradients` and `expected_gradients` have
+        A variable (gene, mark, bin) a method, and what `Study.to_xarray` adds, `probability`
+        (gene) among it. The attributes of `integrated_gradients` and `expected_gradients` have
         `completeness_error`, the share of the logits' differences by which their sums are off.
 
     Raises:
-        InputError: If the run, the dataset or the gene is missing, they do not fit each other, or
-            the model lacks what a method needs.
+        InputError: If the run, the dataset or the gene is missing, they do not fit each other, the
+            model lacks what a method needs, or an importance is not finite.
 
     Example:
         >>> explain("runs/E012", methods=["saliency"], gene="PAX5")["saliency"]
     """
     study = open_study(run_dir, **genes)
-    signal = study.genes.signal
-    names = methods_of(study.model) if methods is None else list(dict.fromkeys(methods))
-    background = study.background()
-    variables: dict[str, tuple[Any, ...]] = {"probability": ("gene", study.prediction.probability)}
-    for name in names:
+    *_, importance = explain_in_turn(study, chosen_methods(study, methods))
+    return importance
+
+
+def chosen_methods(study: Study, methods: str | Sequence[str] | None) -> list[str]:
+    """The methods that `explain` takes, each once."""
+    if methods is None:
+        return methods_of(study.model, is_cheap=True)
+    methods = [methods] if isinstance(methods, str) else list(dict.fromkeys(methods))
+    return methods_of(study.model) if ALL in methods else methods
+
+
+def explain_in_turn(study: Study, methods: Sequence[str]) -> Iterator[xr.Dataset]:
+    """Compute one method after the other.
+
+    Args:
+        study: Model and genes.
+        methods: Names in `keras_chrome.importance.METHODS`.
+
+    Yields:
+        What `explain` returns, of the methods so far.
+    """
+    signal, background = study.genes.signal, study.background()
+    variables: dict[str, tuple[Any, ...]] = {}
+    for name in methods:
         importance = compute_importance(name, study.model, signal, background=background)
-        attributes: dict[str, Any] = {"is_signed": int(METHODS[name].is_signed)}
+        attributes: dict[str, Any] = {
+            "units": METHODS[name].units,
+            "long_name": f"importance by {name}",
+            "is_signed": int(METHODS[name].is_signed),
+        }
         if name in ("integrated_gradients", "expected_gradients"):
             from keras_chrome.importance.completeness import completeness
 
@@ -61,7 +92,7 @@ def explain(
             of_method = completeness(study.model, signal, importance, baselines)
             attributes["completeness_error"] = of_method.total_error
         variables[name] = (("gene", "mark", "bin"), importance.swapaxes(1, 2), attributes)
-    return study.to_xarray(variables)
+        yield study.to_xarray(variables)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +101,18 @@ class Options(GeneArguments):
 
     run: Path = option("run directory", positional=True)
     methods: tuple[str, ...] | None = option(
-        f"any of {', '.join(METHODS)} (default: all that the model has)",
+        f"any of {', '.join(METHODS)}, or {ALL} (default: those of {', '.join(_CHEAP)} that the "
+        "model has: the others take minutes to an hour)",
         default=None,
-        choices=METHODS,
+        choices=(*METHODS, ALL),
         metavar="METHOD",
     )
-    gene: str | None = option("one gene of any split: Ensembl id or symbol", default=None)
-    out: Path | None = option("file to write (default: RUN/importance-SPLIT.nc)", default=None)
+    gene: str | None = option(f"one gene of any split: {GENE_HELP}", default=None)
+    out: Path | None = option(
+        f"file to write, which ends in {', '.join(ARRAY_ENDINGS)} (default: "
+        "RUN/importance-SPLIT.nc)",
+        default=None,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -86,17 +122,38 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv,
         prog="python -m keras_chrome.explain",
         description="Compute which bins of which marks a run's predictions rest on, for every "
-        "gene of a split or for one gene, and write them as NetCDF.",
+        "gene of a split or for one gene, and write them as NetCDF or as a table. NetCDF is "
+        "written anew as each method ends: what is broken off keeps what was done.",
     )
+    if given.out:
+        ending_of(given.out, ARRAY_ENDINGS)
     import_tensorflow_quietly()
-    importance = explain(given.run, methods=given.methods, **given.gene_options(given.gene))
-    for name, values in importance.items():
-        if (error := values.attrs.get("completeness_error")) is not None:
-            print(f"{name}: the sums are off by {100 * error:.2f} % of the change in logit")
-    name = given.gene or importance.attrs["split"]
+    study = open_study(given.run, **given.gene_options(given.gene))
+    methods = chosen_methods(study, given.methods)
+    _print_estimate(study, methods)
+    name = gene_file_name(str(study.gene_names[0])) if given.gene else study.genes.split
     path = given.out or given.run / f"importance-{name}.nc"
-    write_netcdf(path, importance)
+    started = time.perf_counter()
+    for method, importance in zip(methods, explain_in_turn(study, methods), strict=True):
+        # A table of all genes takes longer to write than a method to compute.
+        if method == methods[-1] or path.suffix.lower() == ".nc":
+            write_arrays(path, importance)
+        done = f"{method}: {format_duration(time.perf_counter() - started)}"
+        if (error := importance[method].attrs.get("completeness_error")) is not None:
+            done += f"; the sums are off by {100 * error:.2f} % of the change in logit"
+        print(done, flush=True)
+        started = time.perf_counter()
     print(path)
+
+
+def _print_estimate(study: Study, methods: Sequence[str]) -> None:
+    from keras_chrome.importance.duration import estimated_s
+
+    seconds = estimated_s(methods, study.model, study.genes.signal)
+    of_methods = ", ".join(f"{name} {format_duration(s)}" for name, s in seconds.items())
+    total = format_duration(sum(seconds.values()))
+    num_genes = f"{len(study.genes):,} gene{'s' if len(study.genes) > 1 else ''}"
+    print(f"{num_genes}, about {total}: {of_methods}", flush=True)
 
 
 if __name__ == "__main__":

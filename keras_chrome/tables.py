@@ -1,7 +1,32 @@
-"""Rows as tables, for the screen and in Markdown."""
+"""Rows as tables, for the screen and in Markdown, and numbers as people write them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+
+def format_number(value: float) -> str:
+    """A number, such as expression, with the three digits that matter; `?` where unknown.
+
+    Example:
+        >>> [format_number(x) for x in (0, 0.00123, 1.26, 1574, 123456)]
+        ['0', '0.00123', '1.26', '1,570', '123,000']
+    """
+    if not math.isfinite(value):
+        return "?"
+    rounded = float(f"{value:.3g}")
+    if rounded == 0 or abs(rounded) >= 1e-4:
+        # Six places hold three digits of any of these; noughts at the end say nothing.
+        return f"{rounded + 0.0:,.6f}".rstrip("0").rstrip(".")
+    return f"{rounded:.3g}"
+
+
+def format_duration(seconds: float) -> str:
+    """A time as people say it: `8 s`, `4 min`, `1 h 20 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:

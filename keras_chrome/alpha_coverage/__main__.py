@@ -8,6 +8,7 @@ from keras_chrome.alpha_coverage.coverage import alpha_coverage
 from keras_chrome.alpha_coverage.output import summary, write_alpha_coverage
 from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.errors import InputError
+from keras_chrome.runs.files import checked_stem
 from keras_chrome.runs.study import GeneArguments
 from keras_chrome.runs.validation_mark import MARK, VALIDATION_MARK
 
@@ -24,7 +25,9 @@ class Options(GeneArguments):
     )
     seed: int = option("seed of the bootstrap", default=0)
     out: Path | None = option(
-        "stem of the files to write (default: RUN/figures/alpha_coverage-MARK)", default=None
+        "stem of the files to write, or one of them, ending in .png, .svg, .pdf or .csv (default: "
+        "RUN/figures/alpha_coverage-MARK)",
+        default=None,
     )
 
 
@@ -37,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Draw the attention of a run to a mark under the signal of a mark that it was "
         "not trained on, over the genes that are expressed and predicted ON.",
     )
+    if given.out:
+        checked_stem(given.out)
     import_tensorflow_quietly()
     coverage = alpha_coverage(
         given.run,

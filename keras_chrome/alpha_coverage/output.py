@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keras_chrome.alpha_coverage.coverage import AlphaCoverage
-from keras_chrome.runs.files import write_outputs
+from keras_chrome.runs.files import write_figure_and_table
 
 
 def summary(coverage: AlphaCoverage) -> str:
@@ -30,12 +30,9 @@ def summary(coverage: AlphaCoverage) -> str:
 
 
 def write_alpha_coverage(coverage: AlphaCoverage, stem: Path) -> list[Path]:
-    """Draw a coverage and write its numbers: `stem`.png, .svg, .csv and -correlations.csv."""
+    """Draw a coverage and write its numbers, as `write_figure_and_table` says."""
     from keras_chrome.alpha_coverage.figure import draw_alpha_coverage
 
     correlations = coverage.correlations.rename_axis("profile").reset_index()
-    return write_outputs(
-        stem.parent,
-        figures={stem.name: draw_alpha_coverage(coverage)},
-        tables={stem.name: coverage.table, f"{stem.name}-correlations": correlations},
-    )
+    figure = draw_alpha_coverage(coverage)
+    return write_figure_and_table(stem, figure, coverage.table, correlations=correlations)

@@ -8,6 +8,7 @@ from keras_chrome.alpha_profile.output import summary, write_alpha_profile
 from keras_chrome.alpha_profile.profile import alpha_profile
 from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.errors import InputError
+from keras_chrome.runs.files import checked_stem
 from keras_chrome.runs.study import GeneArguments
 
 
@@ -18,7 +19,9 @@ class Options(GeneArguments):
     run: Path = option("run directory, of a variant with attention over bins", positional=True)
     seed: int = option("seed of the bootstrap", default=0)
     out: Path | None = option(
-        "stem of the files to write (default: RUN/figures/alpha_profile)", default=None
+        "stem of the files to write, or one of them, ending in .png, .svg, .pdf or .csv (default: "
+        "RUN/figures/alpha_profile)",
+        default=None,
     )
 
 
@@ -31,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Draw the attention of a run over bins and marks, averaged over the genes "
         "predicted ON and OFF, in the direction of transcription.",
     )
+    if given.out:
+        checked_stem(given.out)
     import_tensorflow_quietly()
     profile = alpha_profile(given.run, seed=given.seed, **given.gene_options())
     print(summary(profile))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keras_chrome.alpha_profile.profile import AlphaProfile
-from keras_chrome.runs.files import write_outputs
+from keras_chrome.runs.files import write_figure_and_table
 from keras_chrome.tables import format_table
 
 
@@ -36,8 +36,7 @@ def summary(profile: AlphaProfile) -> str:
 
 
 def write_alpha_profile(profile: AlphaProfile, stem: Path) -> list[Path]:
-    """Draw a profile and write its numbers: `stem`.png, `stem`.svg and `stem`.csv."""
+    """Draw a profile and write its numbers, as `write_figure_and_table` says."""
     from keras_chrome.alpha_profile.figure import draw_alpha_profile
 
-    figures, tables = {stem.name: draw_alpha_profile(profile)}, {stem.name: profile.table}
-    return write_outputs(stem.parent, figures=figures, tables=tables)
+    return write_figure_and_table(stem, draw_alpha_profile(profile), profile.table)

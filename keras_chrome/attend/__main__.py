@@ -7,8 +7,15 @@ from pathlib import Path
 from keras_chrome.attend.attention import attend
 from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.errors import InputError
-from keras_chrome.runs.files import atomic_path, write_netcdf
-from keras_chrome.runs.study import GeneArguments
+from keras_chrome.runs.files import (
+    ARRAY_ENDINGS,
+    FIGURE_ENDINGS,
+    atomic_path,
+    ending_of,
+    gene_file_name,
+    write_arrays,
+)
+from keras_chrome.runs.study import GENE_HELP, GeneArguments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +24,12 @@ class Options(GeneArguments):
 
     run: Path = option("run directory", positional=True)
     plot: str | None = option(
-        "draw this gene of any split: Ensembl id or symbol", default=None, metavar="GENE"
+        f"draw this gene of any split: {GENE_HELP}", default=None, metavar="GENE"
     )
     out: Path | None = option(
-        "file to write (default: RUN/attention-SPLIT.nc or RUN/plots/GENE.png)", default=None
+        f"file to write, which ends in {', '.join(ARRAY_ENDINGS)}, or with --plot in "
+        f"{', '.join(FIGURE_ENDINGS)} (default: RUN/attention-SPLIT.nc or RUN/plots/GENE.png)",
+        default=None,
     )
 
 
@@ -30,20 +39,24 @@ def main(argv: Sequence[str] | None = None) -> None:
         Options,
         argv,
         prog="python -m keras_chrome.attend",
-        description="Write the attention of a run for every gene of a split as NetCDF, "
-        "or draw one gene.",
+        description="Write the attention of a run for every gene of a split as NetCDF or as a "
+        "table, or draw one gene.",
     )
+    is_plot = given.plot is not None
+    if given.out:
+        ending_of(given.out, FIGURE_ENDINGS if is_plot else ARRAY_ENDINGS)
     import_tensorflow_quietly()
     attention = attend(given.run, **given.gene_options(given.plot))
-    if given.plot:
+    if is_plot:
         from keras_chrome.attend.figure import draw_gene
 
-        path = given.out or given.run / "plots" / f"{given.plot}.png"
+        name = gene_file_name(str(attention["gene"].values[0]))
+        path = given.out or given.run / "plots" / f"{name}.png"
         with atomic_path(path) as temporary:
             draw_gene(attention.isel(gene=0)).savefig(temporary)
     else:
         path = given.out or given.run / f"attention-{attention.attrs['split']}.nc"
-        write_netcdf(path, attention)
+        write_arrays(path, attention)
     print(path)
 
 

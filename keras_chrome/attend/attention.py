@@ -25,8 +25,8 @@ def attend(run_dir: str | Path, **genes: Unpack[GeneOptions]) -> xr.Dataset:
         **genes: Which genes: `split`, `gene`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
-        `alpha` (gene, mark, bin), `beta` (gene, mark) if the variant has it, `probability` (gene),
-        and what `Study.to_xarray` adds.
+        `alpha` (gene, mark, bin), `beta` (gene, mark) if the variant has it, and what
+        `Study.to_xarray` adds, `probability` (gene) among it.
 
     Raises:
         InputError: If the run, the dataset or the gene is missing, they do not fit each other, or
@@ -34,7 +34,14 @@ def attend(run_dir: str | Path, **genes: Unpack[GeneOptions]) -> xr.Dataset:
     """
     study = open_study(run_dir, **genes)
     # No variant has beta alone.
-    attention: dict[str, Any] = {"alpha": (("gene", "mark", "bin"), study.attention("alpha"))}
+    attention: dict[str, Any] = {
+        "alpha": (
+            ("gene", "mark", "bin"),
+            study.attention("alpha"),
+            {"units": "1", "long_name": "attention to bins within a mark"},
+        )
+    }
     if (beta := study.prediction.beta) is not None:
-        attention["beta"] = (("gene", "mark"), beta)
-    return study.to_xarray({**attention, "probability": ("gene", study.prediction.probability)})
+        attributes = {"units": "1", "long_name": "attention to marks"}
+        attention["beta"] = (("gene", "mark"), beta, attributes)
+    return study.to_xarray(attention)

@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from keras_chrome.figures.axes import edges_kb, quiet
 from keras_chrome.figures.palette import GREY, PALE, mark_colour
+from keras_chrome.tables import format_number
 
 
 def draw_gene(gene: xr.Dataset) -> Figure:
@@ -93,9 +94,11 @@ def _title(gene: xr.Dataset) -> str:
         place = f"{gene['chrom'].values}:{int(gene['tss']):,} ({gene['strand'].values or '?'})"
     rpkm = float(gene["rpkm"])
     truth = f"{'high' if int(gene['label']) else 'low'} ({gene.attrs['label_rule']} label"
-    truth += f", {rpkm:.3g} RPKM)" if np.isfinite(rpkm) else ")"
+    unit = gene["rpkm"].attrs["units"]
+    truth += f", {format_number(rpkm)} {unit})" if np.isfinite(rpkm) else ")"
     parts = [
         name,
+        str(gene["transcript_id"].values),
         place,
         f"{gene.attrs['dataset']}, {gene.attrs['split']} split",
         f"P(high) = {float(gene['probability']):.2f}, measured {truth}",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_chrome.data import broken_bins
 from keras_chrome.errors import InputError
 from keras_chrome.vocabulary import TRANSFORMS
 
@@ -153,5 +154,12 @@ class Baseline:
             raise InputError(
                 f"Expected signal of shape (genes, {expected[0]} bins, {expected[1]} marks). "
                 f"Received: shape={signal.shape}"
+            )
+        if len(broken := broken_bins(signal)):
+            gene, bin_, mark = broken[0]
+            raise InputError(
+                "Expected signal of 0 or more, a finite number. Received: "
+                f"{signal[gene, bin_, mark]:g} for gene {gene}, bin {bin_ + 1}, mark "
+                f"{self.spec.marks[mark]}; give read counts, depth or fold change"
             )
         return signal

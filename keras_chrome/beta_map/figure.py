@@ -1,7 +1,5 @@
 """Attention to marks as a heat map: a panel a gene, a row an epigenome."""
 
-import math
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from keras_chrome.figures.axes import quiet, round_ticks, write_cells
 from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
+from keras_chrome.tables import format_number
 
 _ROW_INCHES = 0.27
 _MARK_INCHES = 0.58
@@ -104,8 +103,10 @@ def _write_measured(axes: Axes, panel: pd.DataFrame) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(len(panel), 0)
     axes.axis("off")
+    # Epigenomes may have been measured in several.
+    unit = "/".join(panel["unit"].unique())
     cells = {
-        "measured\nRPKM": [_rpkm(rpkm) for rpkm in panel["rpkm"]],
+        f"measured\n{unit}": [format_number(rpkm) for rpkm in panel["rpkm"]],
         "\nlabel": ["high" if label else "low" for label in panel["label"]],
         "\nsplit": list(panel["split"]),
     }
@@ -128,12 +129,7 @@ def _write_header(axes: Axes, x: float, text: str) -> None:
     )
 
 
-def _rpkm(rpkm: float) -> str:
-    if not math.isfinite(rpkm):
-        return "?"
-    return f"{rpkm:,.0f}" if rpkm >= 100 else f"{rpkm:.3g}"
-
-
 def _title(row: pd.Series) -> str:
-    name = row["symbol"] or row["gene"]
-    return f"{name}, {row['chrom']}:{row['tss']:,}" if row["tss"] >= 0 else str(name)
+    place = f"{row['chrom']}:{row['tss']:,}" if row["tss"] >= 0 else ""
+    name = row["symbol"] or row["gene_id"]
+    return ", ".join(filter(None, [name, row["transcript_id"], place]))

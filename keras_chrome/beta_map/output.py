@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_chrome.runs.files import write_outputs
-from keras_chrome.tables import format_table
+from keras_chrome.runs.files import write_figure_and_table
+from keras_chrome.tables import format_number, format_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def summary(table: pd.DataFrame) -> str:
     """The genes, a line a run."""
+    # Epigenomes may have been measured in several.
+    unit = "/".join(table["unit"].unique())
     return format_table(
         [
             {
@@ -21,7 +23,7 @@ def summary(table: pd.DataFrame) -> str:
                 "epigenome": row["epigenome"],
                 "split": row["split"],
                 "P(high)": row["probability"],
-                "RPKM": row["rpkm"],
+                unit: format_number(row["rpkm"]),
                 "label": "high" if row["label"] else "low",
                 **{
                     name.removeprefix("beta_"): row[name]
@@ -35,8 +37,7 @@ def summary(table: pd.DataFrame) -> str:
 
 
 def write_beta_map(table: pd.DataFrame, stem: Path) -> list[Path]:
-    """Draw a map and write its numbers: `stem`.png, `stem`.svg and `stem`.csv."""
+    """Draw a map and write its numbers, as `write_figure_and_table` says."""
     from keras_chrome.beta_map.figure import draw_beta_map
 
-    figures, tables = {stem.name: draw_beta_map(table)}, {stem.name: table}
-    return write_outputs(stem.parent, figures=figures, tables=tables)
+    return write_figure_and_table(stem, draw_beta_map(table), table)

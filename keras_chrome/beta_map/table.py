@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GENE = "PAX5"
 ORDERS = ("given", "expression")
+_NAMES = ("gene_id", "symbol", "transcript_id", "chrom", "tss")
 
 
 def beta_map(
@@ -35,18 +36,18 @@ def beta_map(
 
     Args:
         run_dirs: Run directories, of variants with attention over marks, each of an epigenome.
-        genes: Ensembl ids or symbols. A dataset without symbols is asked for the Ensembl id that
-            a symbol has in another.
+        genes: Ensembl ids or symbols, see `GeneNames`. A dataset without symbols is asked for the
+            Ensembl id that a symbol has in another.
         order: Order of the epigenomes: `given`, or by `expression` of the gene, highest first.
         split: `train`, `valid`, `test` or `all`; any if None, which prefers test.
         **data: For all runs, `dataset`, `data_dir`, `labels`, see `DataOptions`.
 
     Returns:
-        A row a gene and run: `gene`, as asked for; `gene_id`, `symbol`, `chrom`, `tss`;
-            `epigenome`, the dataset's name, with the run's where that is not enough; `run`, its
-            directory; `split`; `label_rule`; `label`, 1 for high; `rpkm`, NaN where unknown;
-            `probability` of high expression; and `beta_MARK` a mark, NaN where the run was not
-            trained on it.
+        A row a gene and run: `gene`, a name that no other gene of the first run's dataset has;
+            `gene_id`, `symbol`, `transcript_id`, `chrom`, `tss`; `epigenome`, the dataset's name,
+            with the run's where that is not enough; `run`, its directory; `split`; `label_rule`;
+            `label`, 1 for high; `rpkm`, NaN where unknown, in `unit`; `probability` of high
+            expression; and `beta_MARK` a mark, NaN where the run was not trained on it.
 
     Raises:
         InputError: If a run or its dataset is missing, a run is given twice, its variant has no
@@ -67,13 +68,16 @@ def beta_map(
         raise InputError(
             f"Expected each run once. Received: {', '.join(str(run.path) for run in runs)}"
         )
-    rows = []
-    for gene in dict.fromkeys(genes):
+    rows: list[dict[str, Any]] = []
+    for gene in genes:
         studies = _find(gene, runs, split, data)
+        name = str(studies[0].gene_names[0])
+        if name in (row["gene"] for row in rows):
+            continue  # It was asked for by another of its names.
         names = epigenome_names([(study.dataset.epigenome, study.run.path) for study in studies])
         rows += [
-            {"gene": gene, "epigenome": name, **_answer(study)}
-            for name, study in zip(names, studies, strict=True)
+            {"gene": name, "epigenome": epigenome, **_answer(study)}
+            for epigenome, study in zip(names, studies, strict=True)
         ]
     return ordered(pd.DataFrame(rows), order)
 
@@ -145,12 +149,13 @@ def _answer(study: Study) -> dict[str, Any]:
     genes = study.genes
     (beta,) = study.attention("beta")
     return {
-        **{name: getattr(genes, name)[0] for name in ("gene_id", "symbol", "chrom", "tss")},
+        **{name: getattr(genes, name)[0] for name in _NAMES},
         "run": str(study.run.path),
         "split": genes.split,
         "label_rule": study.labels,
         "label": int(genes.label[0]),
         "rpkm": float(genes.rpkm[0]),
+        "unit": study.dataset.unit,
         "probability": float(study.prediction.probability[0]),
         **{f"beta_{m}": float(b) for m, b in zip(study.run.marks, beta, strict=True)},
     }

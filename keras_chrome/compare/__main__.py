@@ -10,6 +10,7 @@ from keras_chrome.command_line import import_tensorflow_quietly, option, parse, 
 from keras_chrome.compare.correlations import CompareConfig, compare
 from keras_chrome.compare.output import summary, write_comparison
 from keras_chrome.errors import InputError
+from keras_chrome.runs.files import checked_directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Correlate the importance of one mark's bins with the signal of a mark that "
         "the runs were not trained on, over genes predicted ON.",
     )
+    if given.out:
+        checked_directory(given.out)
     import_tensorflow_quietly()
     table = compare(given.runs, given)
     print(f"\n{summary(table)}\n")

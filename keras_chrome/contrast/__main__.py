@@ -10,6 +10,7 @@ from keras_chrome.command_line import import_tensorflow_quietly, option, parse, 
 from keras_chrome.contrast.epigenomes import contrast
 from keras_chrome.contrast.output import summary, write_contrast
 from keras_chrome.errors import InputError
+from keras_chrome.runs.files import checked_directory
 from keras_chrome.vocabulary import LABELS, SPLITS
 
 
@@ -24,7 +25,7 @@ class Options:
         "where datasets were built (default: as in training)", default=None
     )
     labels: str | None = option("label rule (default: the runs' own)", default=None, choices=LABELS)
-    pseudocount: float = option("RPKM added before the log2 fold change", default=1.0)
+    pseudocount: float = option("expression added before the log2 fold change", default=1.0)
     out: Path | None = option(
         "directory to write (default: RUN_A/contrast-RUN_B-SPLIT)", default=None
     )
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Contrast two epigenomes by a run of each: genes that switch between them, "
         "measured and predicted, and what changed in signal, alpha and beta.",
     )
+    if given.out:
+        checked_directory(given.out)
     import_tensorflow_quietly()
     found = contrast(
         given.run_a,

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from keras_chrome.runs import Study
 
 
+# Of single ends and of pairs: the same but for the name.
+_SAME_UNIT = {"FPKM": "RPKM"}
+
+
 @dataclass(frozen=True)
 class Contrast:
     """Epigenome B against epigenome A; every change is B minus A.
@@ -29,12 +33,13 @@ class Contrast:
         name_a: Run and dataset of A, in words.
         name_b: Likewise of B.
         marks: The marks of both runs.
-        pseudocount: RPKM that was added to both before the logarithm of their ratio.
+        pseudocount: Expression that was added to both before the logarithm of their ratio.
         genes: A row a gene in both, the largest predicted `difference` first. Names as of A:
-            `gene_id`, `symbol`, `chrom`, `tss`, `strand`. Measured: `label_a`, `label_b`;
-            `measured`, `gained` where the label goes from low to high, `lost` where from high to
-            low, else `same`; `rpkm_a`, `rpkm_b`, `log2_fold_change`. Predicted: `probability_a`
-            and `probability_b`, each by the epigenome's own model; their `difference`;
+            `gene_id`, `symbol`, `transcript_id`, `chrom`, `tss`, `strand`. Measured: `label_a`,
+            `label_b`; `measured`, `gained` where the label goes from low to high, `lost` where
+            from high to low, else `same`; `rpkm_a`, `rpkm_b`, `log2_fold_change`. Predicted:
+            `probability_a` and `probability_b`, each by the epigenome's own model; their
+            `difference`;
             `predicted`, likewise, at a probability of 0.5. Attributed: `probability_a_on_b`,
             model A on B's signal, and `probability_b_on_a`; `signal_effect_a`, how much model A's
             answer changes with the signal, and `signal_effect_b`; `signal_effect`, their mean,
@@ -55,6 +60,7 @@ class Contrast:
         num_unlabelled: Genes, of A and of B, left out because the label rule says nothing of them.
         num_unturnable: Genes left out because A and B hold them in directions of which the strand,
             which is unknown, would have to tell whether they are the same.
+        unit: Of expression.
     """
 
     name_a: str
@@ -68,6 +74,7 @@ class Contrast:
     num_only_b: int
     num_unlabelled: tuple[int, int]
     num_unturnable: int
+    unit: str = "RPKM"
 
 
 def contrast(
@@ -95,12 +102,12 @@ def contrast(
             this split of both.
         data_dir: Where datasets were built; where each run found its own if None.
         labels: Label rule; the runs' own if None. Genes without such a label are left out.
-        pseudocount: RPKM to add to both before the logarithm of their ratio is taken.
+        pseudocount: Expression to add to both before the logarithm of their ratio is taken.
         seed: Seeds the bootstrap.
 
     Raises:
-        InputError: If a run or dataset is missing, the runs differ in marks, bins or label rule,
-            or have no gene in common.
+        InputError: If a run or dataset is missing, the runs differ in marks, bins, label rule or
+            the unit of expression, or have no gene in common.
 
     Example:
         >>> contrast("runs/E116", "runs/E123").agreement
@@ -123,7 +130,7 @@ def contrast(
     from keras_chrome.models.prediction import predict
 
     if not (math.isfinite(pseudocount) and pseudocount > 0):
-        raise InputError(f"Expected a pseudocount above 0 RPKM. Received: {pseudocount=}")
+        raise InputError(f"Expected a pseudocount above 0. Received: {pseudocount=}")
     a, b = (
         open_study(run, split=split, data_dir=data_dir, labels=labels) for run in (run_a, run_b)
     )
@@ -155,6 +162,7 @@ def contrast(
         name_a=f"{a.run.path.name} ({a.dataset.name})",
         name_b=f"{b.run.path.name} ({b.dataset.name})",
         marks=a.run.marks,
+        unit=a.dataset.unit,
         pseudocount=pseudocount,
         genes=genes,
         agreement=agreement(genes, seed=seed),
@@ -185,4 +193,10 @@ def _check_comparable(a: Study, b: Study) -> None:
         raise InputError(
             f"Expected runs on the same label rule. Received: {a.run.path} with {a.labels}, "
             f"{b.run.path} with {b.labels}. Choose one with --labels"
+        )
+    if len({_SAME_UNIT.get(s.dataset.unit, s.dataset.unit) for s in (a, b)}) > 1:
+        raise InputError(
+            f"Expected expression in one unit, of which there is a fold change. Received: "
+            f"{a.dataset.name} in {a.dataset.unit}, {b.dataset.name} in {b.dataset.unit}. Build "
+            "one of them from a table in the other's unit"
         )

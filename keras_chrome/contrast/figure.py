@@ -88,7 +88,7 @@ def _draw_genes(axes: Axes, genes: pd.DataFrame) -> None:
             rasterized=True,
         )
     axes.set_ylim(-1.05, 1.05)
-    axes.set_xlabel("log2 fold change of RPKM, B over A", fontsize=9, color=DARK)
+    axes.set_xlabel("log2 fold change of expression, B over A", fontsize=9, color=DARK)
     axes.set_ylabel("change of probability, own models", fontsize=9, color=DARK)
 
 

@@ -18,6 +18,7 @@ from keras_chrome.statistics.correlation import weighted_spearman
 if TYPE_CHECKING:
     from keras_chrome.models.prediction import Prediction
 
+_NAMES = ("gene_id", "symbol", "transcript_id", "chrom", "tss", "strand")
 # The predicted changes whose agreement with the measured ones is summed up.
 PREDICTED = ("difference", "signal_effect_a", "signal_effect_b", "signal_effect", "model_effect")
 
@@ -190,7 +191,7 @@ def measured_columns(a: Genes, b: Genes, pseudocount: float) -> dict[str, np.nda
     """The columns of `Contrast.genes` that are measured, of the same genes in A and B."""
     rpkm_a, rpkm_b = a.rpkm.astype(np.float64), b.rpkm.astype(np.float64)
     return {
-        **{name: getattr(a, name) for name in ("gene_id", "symbol", "chrom", "tss", "strand")},
+        **{name: getattr(a, name) for name in _NAMES},
         "label_a": a.label,
         "label_b": b.label,
         "measured": _switch(a.label == 1, b.label == 1),

@@ -34,7 +34,8 @@ def summary(contrast: Contrast) -> str:
         f"and {unlabelled[1]} of B without label, {contrast.num_unturnable} of unknown strand "
         "that A and B hold in different directions",
         f"From A to B, {num.get('gained', 0)} genes gain expression, {num.get('lost', 0)} lose it, "
-        f"{num.get('same', 0)} do neither; log2 fold change of RPKM + {contrast.pseudocount:g}",
+        f"{num.get('same', 0)} do neither; log2 fold change of {contrast.unit} "
+        f"+ {contrast.pseudocount:g}",
         format_table(agreement_rows),
     ]
     groups = dict.fromkeys(changes["genes"])

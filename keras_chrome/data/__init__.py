@@ -3,8 +3,10 @@
 from keras_chrome.data.dataset import (
     Dataset,
     Genes,
+    broken_bins,
     check_classes,
     check_each_once,
+    check_signal,
     epigenome_of,
     load_genes,
     open_dataset,
@@ -15,8 +17,10 @@ from keras_chrome.data.dataset import (
 __all__ = [
     "Dataset",
     "Genes",
+    "broken_bins",
     "check_classes",
     "check_each_once",
+    "check_signal",
     "epigenome_of",
     "load_genes",
     "open_dataset",

@@ -16,11 +16,15 @@ from keras_chrome.command_line import as_spelled
 from keras_chrome.errors import InputError
 from keras_chrome.vocabulary import LABELS, SPLITS
 
-_LABEL_FEATURE = {"median": "label", "published": "label_published"}
 _BUILDER = "remc"
 _INFO_FILE = "dataset_info.json"
 _MOST_LISTED = 20
-_GENE_FEATURES = ("gene_id", "symbol", "chrom", "tss", "strand", "rpkm", "oriented")
+LABEL_FEATURE = {"median": "label", "published": "label_published"}
+_GENE_FEATURES = (
+    *("gene_id", "symbol", "transcript_id", "chrom", "tss", "strand", "rpkm", "oriented"),
+)
+# What tables write for a symbol that they do not know; datasets built by earlier versions keep it.
+_UNKNOWN_SYMBOLS = ("na", "n/a", "-", ".", "nan")
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Dataset:
         num_bins: Number of bins of a gene region.
         bin_bp: Width of a bin in bp.
         flank_bp: Distance from the TSS to either end of the gene region in bp.
-        metadata: All that the builder recorded: genome, label rule, median RPKM, provenance.
+        metadata: All that the builder recorded: genome, label rule, median, provenance.
     """
 
     name: str
@@ -69,6 +73,13 @@ class Dataset:
             )
         check_each_once(found)
         return found
+
+    @property
+    def unit(self) -> str:
+        """What expression is measured in, whatever it is: the features' name is `rpkm`."""
+        # Own data built by earlier versions has it among the options alone.
+        options = self.metadata.get("options") or {}
+        return str(self.metadata.get("unit") or options.get("unit") or "RPKM")
 
     def description(self) -> dict[str, Any]:
         """What a run keeps of its dataset, as JSON."""
@@ -105,10 +116,11 @@ class Genes:
         label: int8 `(genes,)`, 1 for high expression, 0 for low.
         gene_id: Ensembl ids; seven of the published ones stand twice.
         symbol: Gene symbols, '' where unknown.
+        transcript_id: Of the transcripts that the TSSs are of, '' where each gene has one TSS.
         chrom: Chromosomes, '' where unknown.
         tss: int64, 0-based position of the TSS, -1 where unknown.
         strand: '+', '-' or '' where unknown.
-        rpkm: float32, NaN where unknown.
+        rpkm: float32, in the dataset's `unit`, NaN where unknown.
         oriented: bool, true where the bins run in the direction of transcription.
         num_unlabelled: Number of genes left out because the label rule says nothing of them.
     """
@@ -118,6 +130,7 @@ class Genes:
     label: np.ndarray
     gene_id: np.ndarray
     symbol: np.ndarray
+    transcript_id: np.ndarray
     chrom: np.ndarray
     tss: np.ndarray
     strand: np.ndarray
@@ -247,7 +260,8 @@ def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
         split: `train`, `valid` or `test`, as the dataset has them.
 
     Returns:
-        An array a feature, whose first axis is the gene; text is decoded.
+        An array a feature, whose first axis is the gene; text is decoded, and an unknown symbol
+        is ''. `transcript_id` is '' in a dataset whose genes have one TSS each.
 
     Raises:
         InputError: If the split is not in the dataset, or is empty.
@@ -268,7 +282,9 @@ def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
     else:
         batches = builder.as_dataset(split, batch_size=num_genes, shuffle_files=False)
         columns = next(iter(tfds.as_numpy(batches)))
-    return {name: _text(column) for name, column in columns.items()}
+    columns = {name: _text(column) for name, column in columns.items()}
+    columns["symbol"][np.isin(np.char.lower(columns["symbol"]), _UNKNOWN_SYMBOLS)] = ""
+    return {"transcript_id": np.full(num_genes, ""), **columns}
 
 
 def load_genes(
@@ -288,8 +304,8 @@ def load_genes(
             label in the authors' file.
 
     Raises:
-        InputError: If the split or a mark is not in the dataset, the split is empty, or the label
-            rule is unknown.
+        InputError: If the split or a mark is not in the dataset, the split is empty, the label
+            rule is unknown, or signal is negative or no finite number.
     """
     marks, rule = dataset.find_marks(marks), as_spelled(labels, LABELS)
     if rule not in LABELS:
@@ -300,17 +316,51 @@ def load_genes(
         return Genes("all", num_unlabelled=sum(p.num_unlabelled for p in parts), **columns)
 
     columns = read_columns(dataset, split)
-    label = columns[_LABEL_FEATURE[rule]]
+    label = columns[LABEL_FEATURE[rule]]
     labelled = label >= 0
     order = [dataset.marks.index(m) for m in marks]
     columns = {name: columns[name][labelled] for name in ("signal", *_GENE_FEATURES)}
+    signal = np.ascontiguousarray(columns.pop("signal")[..., order], np.float32)
+    check_signal(signal, dataset, columns["gene_id"], marks)
     return Genes(
         split=split,
-        signal=np.ascontiguousarray(columns.pop("signal")[..., order], np.float32),
+        signal=signal,
         label=label[labelled].astype(np.int8),
         num_unlabelled=int((~labelled).sum()),
         **columns,
     )
+
+
+def check_signal(
+    signal: np.ndarray, dataset: Dataset, gene_id: np.ndarray, marks: Sequence[str]
+) -> None:
+    """See that signal is a finite number in every bin, and not negative.
+
+    A dataset built today holds no other; those built by earlier versions may.
+
+    Args:
+        signal: `(genes, bins, marks)`.
+        dataset: Where it was read.
+        gene_id: Text `(genes,)`.
+        marks: Names of the marks.
+
+    Raises:
+        InputError: If it is not.
+    """
+    broken = broken_bins(signal)
+    if len(broken):
+        gene, bin_, mark = broken[0]
+        raise InputError(
+            f"Expected signal of 0 or more, a finite number, in {dataset.name}. Received: "
+            f"{signal[gene, bin_, mark]:g} in bin {bin_ + 1} of {marks[mark]} at {gene_id[gene]}, "
+            f"and {len(broken) - 1} more such bins. Build the dataset anew from read counts, "
+            "depth, fold change or -log10 p instead of log2 ratios, or train on other --marks"
+        )
+
+
+def broken_bins(signal: np.ndarray) -> np.ndarray:
+    """Where signal is negative or no finite number: places `(broken, axes)`, as `np.argwhere`."""
+    return np.argwhere(~(np.isfinite(signal) & (signal >= 0)))
 
 
 def check_classes(genes: Genes, dataset: Dataset, labels: str) -> None:

@@ -11,6 +11,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.faithfulness.config import FaithfulnessConfig
 from keras_chrome.faithfulness.output import summary, write_faithfulness
 from keras_chrome.faithfulness.suite import faithfulness
+from keras_chrome.runs.files import checked_directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Try all importance methods of a run side by side, and say which to believe "
         "for which question. Trains the run's model with other seeds and on shuffled labels.",
     )
+    if given.out:
+        checked_directory(given.out)
     import_tensorflow_quietly()
     directory = given.out or given.run / "faithfulness"
     result = faithfulness(given.run, given, directory=directory)

@@ -22,35 +22,102 @@ class Method(NamedTuple):
             list the methods without importing TensorFlow.
         is_signed: Whether negative importance speaks for low expression. The others say how much a
             bin matters, not which way.
+        units: Of its numbers.
+        passes: How many passes forward through the model a gene takes, from the numbers of bins
+            and marks; a gradient counts as three.
         attention: The attention that it reads, `alpha` or `beta`.
         needs_gradient: Whether the model must be a network.
         needs_background: Whether it compares with other genes, its option `baselines`.
         resolves_bins: Whether the bins of a mark can differ.
+        is_cheap: Whether it takes a few passes, whatever the number of bins.
     """
 
     function: str
     is_signed: bool
+    units: str
+    passes: Callable[[int, int], int]
     attention: tuple[str, ...] = ()
     needs_gradient: bool = True
     needs_background: bool = False
     resolves_bins: bool = True
+    is_cheap: bool = False
 
 
 _HERE = "keras_chrome.importance"
+_PER_SIGNAL = "logit per unit of signal"
 METHODS = {
-    "alpha": Method(f"{_HERE}.alpha:alpha", False, attention=("alpha",)),
-    "alpha_beta": Method(f"{_HERE}.alpha:alpha_beta", False, attention=("alpha", "beta")),
-    "saliency": Method(f"{_HERE}.saliency:saliency", False),
-    "smooth_grad": Method(f"{_HERE}.smooth_grad:smooth_grad", False),
-    "class_optimization": Method(f"{_HERE}.class_optimization:class_optimization", False),
-    "gradient_x_input": Method(f"{_HERE}.gradient_x_input:gradient_x_input", True),
-    "integrated_gradients": Method(f"{_HERE}.integrated_gradients:integrated_gradients", True),
-    "expected_gradients": Method(
-        f"{_HERE}.expected_gradients:expected_gradients", True, needs_background=True
+    "alpha": Method(
+        f"{_HERE}.alpha:alpha",
+        is_signed=False,
+        units="1",
+        passes=lambda bins, marks: 1,
+        attention=("alpha",),
+        is_cheap=True,
     ),
-    "occlusion": Method(f"{_HERE}.occlusion:occlusion", True, needs_gradient=False),
+    "alpha_beta": Method(
+        f"{_HERE}.alpha:alpha_beta",
+        is_signed=False,
+        units="1",
+        passes=lambda bins, marks: 1,
+        attention=("alpha", "beta"),
+        is_cheap=True,
+    ),
+    "saliency": Method(
+        f"{_HERE}.saliency:saliency",
+        is_signed=False,
+        units=_PER_SIGNAL,
+        passes=lambda bins, marks: 3,
+        is_cheap=True,
+    ),
+    "smooth_grad": Method(
+        f"{_HERE}.smooth_grad:smooth_grad",
+        is_signed=False,
+        units=_PER_SIGNAL,
+        passes=lambda bins, marks: 3 * 25,
+    ),
+    "class_optimization": Method(
+        f"{_HERE}.class_optimization:class_optimization",
+        is_signed=False,
+        units="signal as measured",
+        # Its steps are the same for all genes: `estimated_s` times them.
+        passes=lambda bins, marks: 0,
+    ),
+    "gradient_x_input": Method(
+        f"{_HERE}.gradient_x_input:gradient_x_input",
+        is_signed=True,
+        units="logit",
+        passes=lambda bins, marks: 3,
+        is_cheap=True,
+    ),
+    "integrated_gradients": Method(
+        f"{_HERE}.integrated_gradients:integrated_gradients",
+        is_signed=True,
+        units="logit",
+        # As many as each gene's path needs: of E012's 56 on average.
+        passes=lambda bins, marks: 3 * 56,
+    ),
+    "expected_gradients": Method(
+        f"{_HERE}.expected_gradients:expected_gradients",
+        is_signed=True,
+        units="logit",
+        passes=lambda bins, marks: 3 * 100,
+        needs_background=True,
+    ),
+    "occlusion": Method(
+        f"{_HERE}.occlusion:occlusion",
+        is_signed=True,
+        units="logit",
+        passes=lambda bins, marks: 1 + bins * marks,
+        needs_gradient=False,
+    ),
     "mark_occlusion": Method(
-        f"{_HERE}.occlusion:mark_occlusion", True, needs_gradient=False, resolves_bins=False
+        f"{_HERE}.occlusion:mark_occlusion",
+        is_signed=True,
+        units="logit",
+        passes=lambda bins, marks: 1 + marks,
+        needs_gradient=False,
+        resolves_bins=False,
+        is_cheap=True,
     ),
 }
 
@@ -79,12 +146,13 @@ def importance_method(name: str) -> Callable[..., np.ndarray]:
     return method
 
 
-def methods_of(model: Model, *, resolves_bins: bool = False) -> list[str]:
+def methods_of(model: Model, *, resolves_bins: bool = False, is_cheap: bool = False) -> list[str]:
     """The methods that a model has: those whose attention or gradient it has.
 
     Args:
         model: From `keras_chrome.load_model`.
         resolves_bins: Whether to leave out those that give all bins of a mark the same importance.
+        is_cheap: Whether to leave out those that take more than a few passes a gene.
     """
     import keras
 
@@ -95,7 +163,9 @@ def methods_of(model: Model, *, resolves_bins: bool = False) -> list[str]:
     return [
         name
         for name, method in METHODS.items()
-        if name in has and (method.resolves_bins or not resolves_bins)
+        if name in has
+        and (method.resolves_bins or not resolves_bins)
+        and (method.is_cheap or not is_cheap)
     ]
 
 
@@ -115,9 +185,14 @@ def compute_importance(
         float32 `(genes, bins, marks)`.
 
     Raises:
-        InputError: If the method is unknown, or the model lacks what it needs.
+        InputError: If the method is unknown, the model lacks what it needs, or an importance is
+            not finite.
     """
+    from keras_chrome.models.prediction import check_finite
+
     function = importance_method(name)
     if METHODS[name].needs_background:
         options.setdefault("baselines", background)
-    return function(model, signal, **options)
+    importance = function(model, signal, **options)
+    check_finite({name: importance}, signal)
+    return importance

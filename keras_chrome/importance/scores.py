@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from keras_chrome.importance.batches import answers_in_batches
 from keras_chrome.importance.network import Model, logit_answer
+from keras_chrome.models.prediction import check_finite
 
 # A forest of some hundred trees says 0 and 1, of which there are no log-odds.
 _MOST_CERTAIN = 0.999
@@ -45,6 +46,9 @@ def model_scores(
         num_versions: Likewise.
         title: Likewise.
         batch_size: Likewise; a baseline answers all genes at once.
+
+    Raises:
+        InputError: If a score is not finite.
     """
     if isinstance(model, keras.Model):
         for answers in answers_in_batches(
@@ -59,4 +63,5 @@ def model_scores(
         return
     for version in tqdm(versions, title, num_versions, disable=None):
         probability = np.asarray(model(version)["probability"], np.float64)
+        check_finite({"probability": probability}, version)
         yield Scores(probability, logit(np.clip(probability, 1 - _MOST_CERTAIN, _MOST_CERTAIN)))

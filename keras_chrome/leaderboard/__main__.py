@@ -8,6 +8,7 @@ from keras_chrome.command_line import option, parse, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.leaderboard.board import REFERENCE, leaderboard
 from keras_chrome.leaderboard.output import summary, write_leaderboard
+from keras_chrome.runs.files import checked_directory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m keras_chrome.leaderboard",
         description="Compare models over finished runs: a table, paired tests and a figure.",
     )
+    if given.out:
+        checked_directory(given.out)
     board = leaderboard(given.runs, reference=given.reference)
     print(summary(board))
     if given.out:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_chrome.data import broken_bins
+from keras_chrome.errors import InputError
 from keras_chrome.models.sharding import num_shards, split_batch
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ class Prediction(NamedTuple):
 def predict(
     model: keras.Model | Baseline, signal: np.ndarray, *, batch_size: int = 512
 ) -> Prediction:
-    """Predict genes in large batches, compiled by XLA.
+    """Predict genes in large batches, compiled by XLA; one gene alone is not worth compiling for.
 
     The last batch is filled up, so that one shape is compiled; the result does not depend on
     `batch_size`. For a handful of genes call the model itself: it does not compile.
@@ -43,11 +45,55 @@ def predict(
         model: From `keras_chrome.load_model`; a baseline answers all genes at once.
         signal: float32 `(genes, bins, marks)`, as measured.
         batch_size: Genes a batch.
+
+    Raises:
+        InputError: If an answer is not finite.
     """
-    if not isinstance(model, keras.Model):
-        return Prediction(**model(signal))
-    answers = predict_batches(batch_predictor(model), signal, batch_size)
+    if isinstance(model, keras.Model) and len(signal) > 1:
+        return Prediction(**predict_batches(batch_predictor(model), signal, batch_size))
+    answers = {name: np.asarray(values) for name, values in model(signal).items()}
+    check_finite(answers, signal)
     return Prediction(**answers)
+
+
+def check_finite(answers: Mapping[str, np.ndarray], signal: np.ndarray) -> None:
+    """See that what was computed from signal is a finite number everywhere.
+
+    Whatever a command says of genes has come through here: NaN goes no further.
+
+    Args:
+        answers: By name, `(genes, ...)`.
+        signal: Of the genes, `(genes, bins, marks)`.
+
+    Raises:
+        InputError: If it is not; it says whether the signal or the model is at fault.
+    """
+    for name, values in answers.items():
+        is_finite = np.isfinite(values).reshape(len(values), -1)
+        if is_finite.all():
+            continue
+        is_broken = ~is_finite.all(axis=1)
+        gene = int(is_broken.argmax())
+        value = np.reshape(values[gene], -1)[~is_finite[gene]][0]
+        raise InputError(
+            f"Expected finite numbers from the model. Received: {name}={value:g} for "
+            f"{int(is_broken.sum())} of {len(values)} genes, the first at position {gene}, "
+            f"{_why_not_finite(signal[gene])}"
+        )
+
+
+def _why_not_finite(signal: np.ndarray) -> str:
+    broken = broken_bins(signal)
+    if len(broken):
+        bin_, mark = broken[0]
+        return (
+            f"whose signal is {signal[bin_, mark]:g} in bin {bin_ + 1} of mark {mark + 1}; give "
+            "signal of 0 or more, such as read counts, depth or fold change"
+        )
+    return (
+        f"whose signal, {signal.min():g} to {signal.max():g}, is in order: the model's weights are "
+        "not; train it again with a lower --learning-rate or with --clip-norm"
+    )
 
 
 @functools.lru_cache(maxsize=16)
@@ -79,11 +125,17 @@ def batch_predictor(
 def predict_batches(
     predictor: Callable[[tf.Tensor], dict[str, tf.Tensor]], signal: np.ndarray, batch_size: int
 ) -> dict[str, np.ndarray]:
-    """Apply a `batch_predictor` to all genes."""
+    """Apply a `batch_predictor` to all genes.
+
+    Raises:
+        InputError: If an answer is not finite.
+    """
     batch_size = min(batch_size, len(signal))
     parts = []
     for start in range(0, len(signal), batch_size):
         # Wraps around to the first genes; what they add is cut off below.
         batch = signal.take(range(start, start + batch_size), axis=0, mode="wrap")
         parts.append({k: v.numpy() for k, v in predictor(tf.constant(batch)).items()})
-    return {k: np.concatenate([p[k] for p in parts])[: len(signal)] for k in parts[0]}
+    answers = {k: np.concatenate([p[k] for p in parts])[: len(signal)] for k in parts[0]}
+    check_finite(answers, signal)
+    return answers

@@ -9,7 +9,8 @@ from keras_chrome.errors import InputError
 from keras_chrome.perturb.effects import perturb, perturb_all_marks
 from keras_chrome.perturb.output import summary, write_perturbation
 from keras_chrome.perturb.perturbation import Perturbation
-from keras_chrome.runs.study import GeneArguments
+from keras_chrome.runs.files import checked_directory, gene_file_name
+from keras_chrome.runs.study import GENE_HELP, GeneArguments
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,16 +19,14 @@ class Options(GeneArguments, Perturbation):
 
     run: Path = option("run directory", positional=True)
     all_marks: bool = option("the same as no --mark", default=False)
-    gene: str | None = option(
-        "with --mark, one gene of any split: Ensembl id or symbol", default=None
-    )
+    gene: str | None = option(f"with --mark, one gene of any split: {GENE_HELP}", default=None)
     out: Path | None = option("directory to write to (default: RUN/perturbation)", default=None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.mark is not None and self.all_marks:
             raise InputError(f"Expected --mark or --all-marks. Received: both, mark={self.mark!r}")
-        if self.mark is None and self.gene:
+        if self.mark is None and self.gene is not None:
             raise InputError(f"Expected --mark with --gene. Received: gene={self.gene!r} alone")
 
 
@@ -40,14 +39,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Change the signal of a mark and see how a run's predictions change, gene by "
         "gene, or do so for every mark and every pair of marks.",
     )
+    directory = checked_directory(given.out or given.run / "perturbation")
     import_tensorflow_quietly()
     if given.mark is None:
         effects = perturb_all_marks(given.run, given, **given.gene_options())
     else:
         effects = perturb(given.run, given, **given.gene_options(given.gene))
     print(summary(effects, given))
-    directory = given.out or given.run / "perturbation"
-    stem = directory / f"{given.name}-{given.gene or given.split or 'test'}"
+    genes = given.split or "test"
+    if given.gene is not None:
+        genes = gene_file_name(str(effects["gene"].iloc[0]))
+    stem = directory / f"{given.name}-{genes}"
     print(f"\n{write_perturbation(effects, given, stem)}")
 
 

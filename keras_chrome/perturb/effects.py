@@ -43,8 +43,9 @@ def perturb(
         **genes: Which genes: `split`, `gene`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
-        A row a gene, the largest change of probability first: `gene_id`, `symbol`, `chrom`,
-        `tss`, `strand`, `label`, `rpkm`; `probability_before`, `probability_after` and their
+        A row a gene, the largest change of probability first: `gene`, a name that no other gene of
+        the dataset has; `gene_id`, `symbol`, `transcript_id`, `chrom`, `tss`, `strand`, `label`;
+        `rpkm`, in `unit`; `probability_before`, `probability_after` and their
         difference `change`; `logit_change` (see `Scores.logit`); `is_flipped`, whether the
         probability crosses 0.5; `has_direction`, false where the direction of transcription is
         unknown.
@@ -61,10 +62,12 @@ def perturb(
     study = open_study(run_dir, **genes)
     mark = study.mark(perturbation.mark)
     before, after = _scores(study, [(), (mark,)], perturbation)
-    columns = ("gene_id", "symbol", "chrom", "tss", "strand", "label", "rpkm")
+    columns = (*("gene_id", "symbol", "transcript_id", "chrom", "tss", "strand", "label", "rpkm"),)
     table = pd.DataFrame(
         {
+            "gene": study.gene_names,
             **{name: getattr(study.genes, name) for name in columns},
+            "unit": study.dataset.unit,
             "probability_before": before.probability,
             "probability_after": after.probability,
             "change": after.probability - before.probability,

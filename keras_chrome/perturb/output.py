@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from keras_chrome.perturb.perturbation import Perturbation
 from keras_chrome.runs.files import write_outputs
 from keras_chrome.runs.study import ON_PROBABILITY
-from keras_chrome.tables import format_table
+from keras_chrome.tables import format_number, format_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,9 +54,9 @@ def _of_genes(table: pd.DataFrame, perturbation: Perturbation) -> str:
 
 def _shown(gene: pd.Series, title: str) -> dict[str, Any]:
     return {
-        title: gene["symbol"] or gene["gene_id"],
+        title: gene["gene"],
         "label": "high" if gene["label"] else "low",
-        "RPKM": float(gene["rpkm"]),
+        gene["unit"]: format_number(gene["rpkm"]),
         "before": gene["probability_before"],
         "after": gene["probability_after"],
         "change": gene["change"],

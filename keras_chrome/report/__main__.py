@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.report.write import report
+from keras_chrome.runs.files import ending_of
 from keras_chrome.runs.study import DataArguments
 
 
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "precision-recall curves, calibration, comparison with H3K27ac, faithfulness, and every "
         "test gene with signals, alpha, beta and saliency. It needs no network.",
     )
+    ending_of(given.out, (".html", ".htm"))
     import_tensorflow_quietly()
     report(given.runs, given.out, **given.data_options())
     print(given.out)

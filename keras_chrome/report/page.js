@@ -360,28 +360,26 @@
     return unpacked.get(id);
   }
 
+  /** A name as it is compared: without case, the version of an id, and the commas of a place. */
+  function comparable(name) {
+    const plain = name.trim().toUpperCase();
+    const id = /^(ENS[A-Z]*\d{11}|[NX][MR]_\d+)\.\d+(?:_\d+)?(_PAR_Y)?$/.exec(plain);
+    if (id) return id[1] + (id[2] || "");
+    return plain.includes(":") ? plain.replaceAll(",", "") : plain;
+  }
+
+  /** The genes that are called so: some symbols are shared, and a gene may have several TSSs. */
+  const called = (genes, name) => genes.named.get(comparable(name)) || [];
+
   function geneTable(place) {
     return once(`genes-${place}`, (buffer) => {
       const genes = JSON.parse(new TextDecoder().decode(buffer));
-      const number = genes.id.length;
-      const uses = new Map();
-      for (const name of [...genes.symbol, ...genes.id]) {
-        uses.set(name.toUpperCase(), (uses.get(name.toUpperCase()) || 0) + 1);
-      }
-      // A name that is the gene's alone: some symbols and a few ids stand twice.
-      const seen = new Map();
-      genes.name = genes.symbol.map((symbol, i) => {
-        if (symbol && uses.get(symbol.toUpperCase()) === 1) return symbol;
-        const id = genes.id[i];
-        seen.set(id, (seen.get(id) || 0) + 1);
-        return seen.get(id) === 1 ? id : `${id}~${seen.get(id)}`;
-      });
-      genes.position = new Map(genes.name.map((name, i) => [name.toUpperCase(), i]));
-      for (let i = number - 1; i >= 0; i--) {
-        for (const name of [genes.id[i], genes.symbol[i]]) {
-          if (name && !genes.position.has(name.toUpperCase())) {
-            genes.position.set(name.toUpperCase(), i);
-          }
+      genes.place = genes.tss.map((tss, i) => (tss < 0 ? "" : `${genes.chrom[i]}:${tss}`));
+      genes.named = new Map();
+      for (const [i, id] of genes.id.entries()) {
+        const names = [genes.name[i], id, genes.symbol[i], genes.transcript[i], genes.place[i]];
+        for (const name of new Set(names.filter(Boolean).map(comparable))) {
+          genes.named.set(name, [...(genes.named.get(name) || []), i]);
         }
       }
       const all = [...genes.id.keys()];
@@ -589,7 +587,7 @@
     return html(
       "li",
       {},
-      html("a", { href: hashOf(genes.name[i]) }, genes.symbol[i] || genes.id[i]),
+      html("a", { href: hashOf(genes.name[i]) }, genes.name[i]),
       html("small", {}, sure),
     );
   }
@@ -601,7 +599,7 @@
     byId("right").replaceChildren(...right.map((i) => link(genes, i)));
     byId("wrong").replaceChildren(...wrong.map((i) => link(genes, i)));
     const names = genes.orders.name;
-    byId("search").placeholder = `such as ${genes.symbol[names[names.length >> 1]] || genes.id[names[0]]}`;
+    byId("search").placeholder = `such as ${genes.name[names[names.length >> 1]]}`;
   }
 
   async function showGene(gene) {
@@ -615,13 +613,13 @@
     const where = genes.tss[gene] < 0 ? "place unknown" : `${genes.chrom[gene]}:${count(genes.tss[gene])}`;
     const side = strand ? `${minus(strand)} strand` : "strand unknown";
     byId("gene-place").replaceChildren(
-      ...[symbol ? id : null, where, side].filter(Boolean).join(" \u00b7 "),
+      ...[symbol ? id : null, genes.transcript[gene], where, side].filter(Boolean).join(" \u00b7 "),
       ...ucsc(genes, gene),
     );
     const right = isRight(genes, gene);
-    const rpkm = genes.rpkm[gene] === null ? "" : `, ${brief(genes.rpkm[gene])} RPKM`;
+    const expression = genes.expression[gene] && `, ${genes.expression[gene]}`;
     byId("gene-verdict").replaceChildren(
-      `P(high) = ${decimals(genes.probability[gene], 3)}; measured ${genes.label[gene] ? "high" : "low"} (${run().labels} label${rpkm}): `,
+      `P(high) = ${decimals(genes.probability[gene], 3)}; measured ${genes.label[gene] ? "high" : "low"} (${run().labels} label${expression}): `,
       html("span", { class: right ? "is-right" : "is-wrong" }, right ? "right" : "wrong"),
     );
     drawPlot();
@@ -750,12 +748,13 @@
 
   /** Genes whose symbol or id starts with the text, then those that have it anywhere. */
   function matches(text) {
-    const wanted = text.trim().toUpperCase();
+    const wanted = comparable(text);
     if (!wanted) return [];
     const { genes } = state;
     const ranked = [[], [], []];
     for (const i of genes.orders.name) {
-      const names = [genes.symbol[i].toUpperCase(), genes.id[i].toUpperCase()];
+      const names = [genes.name[i], genes.symbol[i], genes.id[i], genes.transcript[i], genes.place[i]]
+        .map((name) => name.toUpperCase());
       if (names.includes(wanted)) ranked[0].push(i);
       else if (names.some((name) => name.startsWith(wanted))) ranked[1].push(i);
       else if (names.some((name) => name.includes(wanted))) ranked[2].push(i);
@@ -770,12 +769,18 @@
     const { genes } = state;
     byId("suggestions").replaceChildren(
       ...search.found.map((i, n) => {
-        const where = genes.tss[i] < 0 ? "" : ` ${genes.chrom[i]}`;
+        // What tells genes of one name apart, where there are several.
+        const isShared = called(genes, genes.symbol[i] || genes.id[i]).length > 1;
+        const more = [
+          genes.symbol[i] ? genes.id[i] : "",
+          genes.transcript[i],
+          isShared ? genes.place[i] : genes.tss[i] < 0 ? "" : genes.chrom[i],
+        ];
         const option = html(
           "li",
           { id: `suggestion-${n}`, role: "option", "aria-selected": "false" },
           html("span", {}, genes.symbol[i] || genes.id[i]),
-          html("small", {}, `${genes.symbol[i] ? genes.id[i] : ""}${where}`),
+          html("small", {}, more.filter(Boolean).join(" ")),
         );
         // Before the input loses the focus.
         option.addEventListener("pointerdown", (event) => event.preventDefault());
@@ -786,6 +791,14 @@
     const isEmpty = !byId("search").value.trim();
     byId("found").textContent = isEmpty ? "" : found.length === 1 ? "1 gene" : `${count(found.length)} genes`;
     openSuggestions(search.found.length > 0);
+  }
+
+  /** Several genes are called so: the user says which. */
+  function askWhich(name, number) {
+    byId("search").focus();
+    byId("search").value = name;
+    suggest();
+    byId("found").textContent = `${number} genes are called ${name}: choose one`;
   }
 
   function openSuggestions(isOpen) {
@@ -808,7 +821,7 @@
   }
 
   function choose(gene) {
-    byId("search").value = state.genes.symbol[gene] || state.genes.id[gene];
+    byId("search").value = state.genes.name[gene];
     openSuggestions(false);
     return go(gene);
   }
@@ -824,8 +837,10 @@
       if (search.found.length) activate((from + by + search.found.length) % search.found.length);
     } else if (event.key === "Enter") {
       if (!isOpen) suggest();
-      const gene = search.found[Math.max(0, search.active)];
-      if (gene !== undefined) choose(gene);
+      const exact = search.active < 0 ? called(state.genes, byId("search").value) : [];
+      const gene = exact.length === 1 ? exact[0] : search.found[Math.max(0, search.active)];
+      if (exact.length > 1) askWhich(byId("search").value, exact.length);
+      else if (gene !== undefined) choose(gene);
       else byId("found").textContent = "No such gene in the test split";
     } else if (event.key === "Escape") {
       openSuggestions(false);
@@ -854,7 +869,7 @@
     showLists();
   }
 
-  const firstGene = (genes) => genes.position.get("PAX5") ?? genes.orders.wrong[genes.id.length - 1];
+  const firstGene = (genes) => called(genes, "PAX5")[0] ?? genes.orders.wrong[genes.id.length - 1];
 
   /** Go where the address says: a gene, perhaps of a run, or a section. */
   async function follow() {
@@ -869,22 +884,21 @@
     // The charts above it may have been drawn since the browser went there.
     if (hash && byId(hash)) byId(hash).scrollIntoView();
     if (!asked.has("gene") || !canUnpack) return;
-    const gene = state.genes.position.get(asked.get("gene").toUpperCase());
-    if (gene === undefined) {
-      byId("found").textContent = `No gene ${asked.get("gene")} in the test split`;
-    } else {
-      await showGene(gene);
-    }
+    const found = called(state.genes, asked.get("gene"));
+    if (found.length === 1) await showGene(found[0]);
+    else if (found.length) askWhich(asked.get("gene"), found.length);
+    else byId("found").textContent = `No gene ${asked.get("gene")} in the test split`;
     byId("genes").scrollIntoView();
   }
 
   /** Show another run, at the same gene if it is one of its test genes. */
   async function switchTo(place) {
-    const id = canUnpack ? state.genes.id[state.gene] : "";
+    const names = canUnpack ? [state.genes.name[state.gene], state.genes.id[state.gene]] : [];
     await showRun(place);
     if (!canUnpack) return;
-    const gene = state.genes.position.get(id.toUpperCase()) ?? firstGene(state.genes);
-    await showGene(gene);
+    // A dataset without symbols still has the ids.
+    const found = names.map((name) => called(state.genes, name)).find((of) => of.length === 1);
+    await showGene(found ? found[0] : firstGene(state.genes));
   }
 
   function setUpTheme() {

@@ -26,6 +26,7 @@ from keras_chrome.report.encode import (
 from keras_chrome.report.svg import inline_svg
 from keras_chrome.report.theme import theme_css
 from keras_chrome.runs.config import LOCAL_OPTIONS
+from keras_chrome.tables import format_number
 
 # Genomes that the genome browser of UCSC knows by this name.
 _UCSC_GENOMES = ("hg19", "hg38", "mm10")
@@ -86,6 +87,7 @@ def _shown_run(run: CollectedRun, place: int, marks: Sequence[str]) -> dict[str,
         "labels": study.labels,
         "metrics": {**run.metrics, "ece": error},
         "median_rpkm": study.dataset.metadata.get("median_rpkm"),
+        "unit": study.dataset.unit,
         "training": run.training,
         "facts": _facts(run),
         "quality": run.quality and {**run.quality, "numbers": _mark_numbers(run.quality, marks)},
@@ -138,17 +140,22 @@ def _encode(run: CollectedRun) -> EncodedGenes:
 
 
 def _gene_table(run: CollectedRun) -> str:
-    genes = run.study.genes
+    genes, unit = run.study.genes, run.study.dataset.unit
     return encode_json(
         {
+            "name": run.study.gene_names.tolist(),
             "id": genes.gene_id.tolist(),
             "symbol": genes.symbol.tolist(),
+            "transcript": genes.transcript_id.tolist(),
             "chrom": genes.chrom.tolist(),
             "tss": genes.tss.tolist(),
             "strand": genes.strand.tolist(),
             "oriented": genes.oriented.astype(int).tolist(),
             "label": genes.label.tolist(),
-            "rpkm": [float(f"{r:.4g}") if math.isfinite(r) else None for r in genes.rpkm.tolist()],
+            "expression": [
+                f"{format_number(r)} {unit}" if math.isfinite(r) else ""
+                for r in genes.rpkm.tolist()
+            ],
             "probability": [float(f"{p:.4f}") for p in run.prediction.probability.tolist()],
         }
     )

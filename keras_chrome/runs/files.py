@@ -1,13 +1,17 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, in the format that their names say."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from keras_chrome.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,11 +60,137 @@ def write_netcdf(path: Path, table: xr.Dataset) -> None:
         temporary.write_bytes(content)
 
 
+def _write_npz(path: Path, table: xr.Dataset) -> None:
+    """Write arrays over genes, and what their axes are, as NumPy arrays."""
+    import numpy as np
+
+    arrays: dict[str, Any] = {str(name): v.values for name, v in table.variables.items()}
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def _write_long_table(path: Path, table: xr.Dataset) -> None:
+    """Write arrays over genes as text, a row a gene, mark and bin."""
+    axes = ["gene", "mark", "bin"]
+    columns = [*axes, *(name for name in table.coords if name not in axes), *table]
+    separator = "\t" if ".tsv" in path.suffixes else ","
+    open_: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+    with (
+        atomic_path(path) as temporary,
+        open_(temporary, "wt", encoding="utf-8", newline="") as file,
+    ):
+        # In parts, since text that stands beside each of its rows takes memory.
+        for start in range(0, table.sizes["gene"], _GENES_A_PART):
+            part = table.isel(gene=slice(start, start + _GENES_A_PART))
+            rows = part.to_dataframe(dim_order=axes).reset_index()[columns]
+            rows.to_csv(file, sep=separator, index=False, header=not start, float_format="%.6g")
+
+
+_GENES_A_PART = 256
+_ARRAY_WRITERS: dict[str, Callable[[Path, xr.Dataset], None]] = {
+    ".nc": write_netcdf,
+    ".npz": _write_npz,
+    **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), _write_long_table),
+}
+ARRAY_ENDINGS = tuple(_ARRAY_WRITERS)
+"""What a file of arrays over genes may end in."""
+FIGURE_ENDINGS = (".png", ".svg", ".pdf")
+"""What a figure's may."""
+_OTHER_ENDINGS = (".gz", ".h5", ".hdf5", ".html", ".jpg", ".jpeg", ".json", ".npy", ".txt", ".xlsx")
+
+
+def ending_of(path: str | Path, endings: Collection[str]) -> str:
+    """The ending of a file that a user names, which decides its format.
+
+    Raises:
+        InputError: If it is none of these.
+    """
+    for ending in endings:
+        if str(path).lower().endswith(ending):
+            return ending
+    raise InputError(
+        f"Expected a file that ends in {' or '.join(endings)}. Received: {str(path)!r}; name it so"
+    )
+
+
+def checked_directory(path: Path) -> Path:
+    """A directory to write into, which a user names.
+
+    Raises:
+        InputError: If it is a file, or is named like one.
+    """
+    endings = (*ARRAY_ENDINGS, *FIGURE_ENDINGS, *_OTHER_ENDINGS)
+    if path.is_file() or (not path.exists() and str(path).lower().endswith(endings)):
+        raise InputError(
+            f"Expected a directory, for several files. Received: {str(path)!r}, the name of a "
+            "file; leave out its ending"
+        )
+    return path
+
+
+def checked_stem(path: Path) -> Path:
+    """The stem of a figure's and a table's names, which a user names; or one of them alone.
+
+    Raises:
+        InputError: If it ends as another kind of file does.
+    """
+    own = (*FIGURE_ENDINGS, ".csv")
+    if str(path).lower().endswith(tuple({*ARRAY_ENDINGS, *_OTHER_ENDINGS} - set(own))):
+        ending_of(path, own)
+    return path
+
+
+def gene_file_name(gene: str) -> str:
+    """A gene's name as part of a file's, different for different genes."""
+    return quote(gene, safe="@ +")
+
+
+def write_arrays(path: Path, table: xr.Dataset) -> None:
+    """Write arrays over genes atomically, in the format that the ending of `path` says.
+
+    Args:
+        path: `.nc` is NetCDF; `.npz` NumPy's arrays by name; `.csv` and `.tsv`, also with `.gz`, a
+            table with a row a gene, mark and bin.
+        table: From `Study.to_xarray`.
+
+    Raises:
+        InputError: If the ending is another.
+    """
+    _ARRAY_WRITERS[ending_of(path, ARRAY_ENDINGS)](path, table)
+
+
 def write_figure(stem: Path, figure: Figure) -> None:
     """Write `stem`.png and `stem`.svg atomically."""
     for suffix in (".png", ".svg"):
         with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
             figure.savefig(temporary)
+
+
+def write_figure_and_table(
+    stem: Path, figure: Figure, table: pd.DataFrame, **others: pd.DataFrame
+) -> list[Path]:
+    """Write a figure, the numbers in it, and other tables.
+
+    Args:
+        stem: Of the names `stem`.png, `stem`.svg, `stem`.csv, and `stem`-NAME.csv of the others;
+            or a name that ends so, `.pdf` among them: then it is the one file that is written.
+        figure: The figure.
+        table: The numbers in it.
+        **others: Other tables by NAME.
+
+    Returns:
+        The files.
+    """
+    ending = stem.suffix.lower()
+    if ending in FIGURE_ENDINGS:
+        with atomic_path(stem) as temporary:
+            figure.savefig(temporary)
+        return [stem]
+    if ending == ".csv":
+        write_csv(stem, table)
+        return [stem]
+    tables = {stem.name: table, **{f"{stem.name}-{name}": t for name, t in others.items()}}
+    return write_outputs(stem.parent, figures={stem.name: figure}, tables=tables)
 
 
 def write_outputs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 
 from keras_chrome.command_line import option
-from keras_chrome.data.gene_lookup import gene_position, unknown_gene
+from keras_chrome.data import load_genes
+from keras_chrome.data.gene_lookup import GeneNames, read_gene_names
 from keras_chrome.errors import InputError
 from keras_chrome.runs.run import Run, open_run
 from keras_chrome.vocabulary import LABELS, SPLITS
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 
 ON_PROBABILITY = 0.5
 """From this probability of high expression on, a gene counts as predicted ON."""
-
-# A gene is looked for in this order: one that no model has seen says most.
-_SPLITS_BY_INTEREST = tuple(reversed(SPLITS))
+GENE_HELP = (
+    "Ensembl id (with or without version) or symbol; of genes that share it, NAME@NAME, as "
+    "the error lists them"
+)
+"""What an option that takes a gene says of it."""
 
 
 class DataOptions(TypedDict, total=False):
@@ -51,7 +54,8 @@ class GeneOptions(DataOptions, total=False):
 
     Attributes:
         split: `train`, `valid`, `test` or `all`; `test` if None, and with a gene any.
-        gene: This one only: Ensembl id or symbol.
+        gene: This one only: Ensembl id or symbol, or what tells it from others that share these;
+            see `GeneNames`.
     """
 
     split: str | None
@@ -100,6 +104,7 @@ class Study:
         labels: Label rule of the genes.
         genes: The genes.
         model: The run's model.
+        gene_name: Of one gene asked for, what `gene_names` says of it.
     """
 
     run: Run
@@ -107,6 +112,17 @@ class Study:
     labels: str
     genes: Genes
     model: keras.Model | Baseline
+    gene_name: str | None = None
+
+    @cached_property
+    def gene_names(self) -> np.ndarray:
+        """A name of each gene that no other of the dataset has, text `(genes,)`; see `GeneNames`.
+
+        It is the symbol where no other gene has that.
+        """
+        if self.gene_name is not None:
+            return np.array([self.gene_name])
+        return read_gene_names(self.dataset, self.labels).of(self.genes)
 
     def mark(self, name: str | None) -> int:
         """The position of a mark on the last axis of the signal.
@@ -124,13 +140,9 @@ class Study:
     @cached_property
     def prediction(self) -> Prediction:
         """What the model says of the genes; it is asked once."""
-        from keras_chrome.models.prediction import Prediction, predict
+        from keras_chrome.models.prediction import predict
 
-        if len(self.genes) > 1:
-            return predict(self.model, self.genes.signal)
-        # One gene is not worth compiling for.
-        answers = self.model(self.genes.signal)
-        return Prediction(**{name: np.asarray(values) for name, values in answers.items()})
+        return predict(self.model, self.genes.signal)
 
     def attention(self, name: Literal["alpha", "beta"]) -> np.ndarray:
         """The attention of the genes, as `Prediction` has it.
@@ -180,32 +192,61 @@ class Study:
         """The genes with what was found out about them.
 
         Args:
-            variables: Dimensions, of gene, mark and bin, and values of each variable.
+            variables: Dimensions, of gene, mark and bin, values, and perhaps attributes of each
+                variable, as `xarray.Dataset` takes them.
 
         Returns:
-            These variables, and `signal` (gene, mark, bin), `label` and `rpkm` (gene).
-            Coordinates: `mark`; `bin`, the start of the bin in bp relative to the TSS, along the
-            genome, or along the direction of transcription for genes where `oriented` is true; and
-            along gene `gene_id`, `symbol`, `chrom`, `tss`, `strand`, `oriented`. Gene is a
-            position, since seven published gene ids stand twice.
+            These variables, and `signal` (gene, mark, bin), `probability`, `label` and `rpkm`
+            (gene).
+            Coordinates: `gene`, a name that no other gene of the dataset has, so that
+            `.sel(gene="PAX5")` finds it; `mark`; `bin`, the start of the bin in bp relative to the
+            TSS, along the genome, or along the direction of transcription for genes where
+            `oriented` is true; and along gene `gene_id`, `symbol`, `transcript_id`, `chrom`,
+            `tss`, `strand`, `oriented`.
         """
         import xarray as xr
 
         genes = self.genes
-        bin_attributes = {"units": "bp", "long_name": "bin start relative to the TSS"}
+        of_genes: dict[str, dict[str, Any]] = {
+            "gene_id": {},
+            "symbol": {"long_name": "gene symbol, '' where unknown"},
+            "transcript_id": {"long_name": "transcript that the TSS is of, '' where not chosen"},
+            "chrom": {},
+            "tss": {"units": "bp", "long_name": "0-based position of the TSS, -1 where unknown"},
+            "strand": {},
+            "oriented": {"long_name": "whether bins run in the direction of transcription"},
+        }
         return xr.Dataset(
             {
                 **variables,
-                "signal": (("gene", "mark", "bin"), genes.signal.transpose(0, 2, 1)),
-                "label": ("gene", genes.label),
-                "rpkm": ("gene", genes.rpkm),
+                "signal": (
+                    ("gene", "mark", "bin"),
+                    genes.signal.transpose(0, 2, 1),
+                    {"units": "1", "long_name": "signal as measured"},
+                ),
+                "probability": (
+                    "gene",
+                    self.prediction.probability,
+                    {"units": "1", "long_name": "probability of high expression"},
+                ),
+                "label": ("gene", genes.label, {"long_name": "1 for high expression, 0 for low"}),
+                "rpkm": (
+                    "gene",
+                    genes.rpkm,
+                    {"units": self.dataset.unit, "long_name": "expression"},
+                ),
             },
             coords={
+                "gene": ("gene", self.gene_names, {"long_name": "name that no other gene has"}),
                 "mark": list(self.run.marks),
-                "bin": ("bin", self.bin_start_bp, bin_attributes),
+                "bin": (
+                    "bin",
+                    self.bin_start_bp,
+                    {"units": "bp", "long_name": "bin start relative to the TSS"},
+                ),
                 **{
-                    name: ("gene", getattr(genes, name))
-                    for name in ("gene_id", "symbol", "chrom", "tss", "strand", "oriented")
+                    name: ("gene", getattr(genes, name), attributes)
+                    for name, attributes in of_genes.items()
                 },
             },
             attrs={
@@ -241,22 +282,31 @@ def open_study(
     labels = labels or run.labels
     if gene is None:
         genes = run.load_genes(split or "test", dataset=opened, labels=labels)
-    else:
-        genes = _one_gene(run, opened, labels, gene, [split] if split else _SPLITS_BY_INTEREST)
-    return Study(run, opened, labels, genes, run.load_model())
+        return Study(run, opened, labels, genes, run.load_model())
+    names = read_gene_names(opened, labels)
+    splits = _splits_of(run, names)
+    wanted = None if split == "all" else split
+    position = names.find(gene, where=opened.name, splits=splits, wanted=wanted)
+    if names.label[position] < 0:
+        raise InputError(
+            f"Expected a gene that has a label by the rule {labels!r}. Received: gene={gene!r}, "
+            f"{names.gene_id[position]} of {opened.name}, which has none"
+        )
+    genes = load_genes(opened, str(names.split[position]), marks=run.marks, labels=labels)
+    # Genes without label are not loaded.
+    is_loaded = (names.split == names.split[position]) & (names.label >= 0)
+    is_asked_for = np.arange(len(genes)) == is_loaded[:position].sum()
+    gene_name = str(names.unique[position])
+    genes = genes.subset(str(splits[position]), is_asked_for)
+    return Study(run, opened, labels, genes, run.load_model(), gene_name)
 
 
-def _one_gene(run: Run, dataset: Dataset, labels: str, gene: str, splits: Sequence[str]) -> Genes:
-    looked_through = []
-    for split in splits:
-        genes = run.load_genes(split, dataset=dataset, labels=labels)
-        position = gene_position(gene, genes.gene_id, genes.symbol)
-        if position is not None:
-            return genes.subset(split, np.arange(len(genes)) == position)
-        looked_through.append(genes)
-    raise unknown_gene(
-        gene,
-        np.concatenate([g.gene_id for g in looked_through]),
-        np.concatenate([g.symbol for g in looked_through]),
-        f"{dataset.name}, {'split ' if len(splits) == 1 else 'splits '}{', '.join(splits)}",
-    )
+def _splits_of(run: Run, names: GeneNames) -> np.ndarray:
+    """The split that the run has each gene of a dataset in; '' where it has it in none."""
+    import pandas as pd
+
+    if run.config.split in ("dataset", "published"):
+        return names.split
+    splits = pd.read_csv(run.path / "splits.csv", dtype=str).drop_duplicates("gene_id")
+    of_gene = pd.Series(names.gene_id).map(splits.set_index("gene_id")["split"])
+    return of_gene.where(of_gene.isin(SPLITS), "").to_numpy(str)

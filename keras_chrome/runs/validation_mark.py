@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_chrome.data import Dataset, read_columns
+from keras_chrome.data import Dataset, check_signal, read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.runs.study import Study
 from keras_chrome.vocabulary import SPLITS
@@ -84,6 +84,8 @@ def read_validation_mark(
             f"Received: none of {len(genes)} with the same gene id and TSS"
         )
     signal = columns["signal"][row, :, held.marks.index(mark)].astype(np.float32)
+    gene_id = columns["gene_id"][row[has_signal]]
+    check_signal(signal[has_signal, :, np.newaxis], held, gene_id, [mark])
     is_flipped = is_other_way & (genes.strand == "-")
     signal[is_flipped] = signal[is_flipped, ::-1]
     signal[~has_signal] = np.nan

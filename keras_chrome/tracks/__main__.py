@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
 from keras_chrome.errors import InputError
+from keras_chrome.runs.files import checked_directory
 from keras_chrome.runs.study import GeneArguments
 from keras_chrome.tracks.genome_tracks import DEFAULT_METHODS, TRACK_METHODS, tracks
 from keras_chrome.tracks.output import summary, write_tracks
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "browsers: bigWig, BED of the top bins, a UCSC track hub and an IGV session. A base that "
         "several gene regions cover is given to the gene whose TSS is nearest.",
     )
+    if given.out:
+        checked_directory(given.out)
     import_tensorflow_quietly()
     of_genes = tracks(
         given.run,

@@ -1,7 +1,10 @@
 """A small built dataset, and a run trained on it, which most tests here need."""
 
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,3 +72,38 @@ def run_path(_trained: Path, tmp_path: Path) -> Path:
 def cnn_run_path(_trained_cnn: Path, tmp_path: Path) -> Path:
     """Likewise of CNN-alpha,beta, which has both attentions and compiles in no time."""
     return Path(shutil.copytree(_trained_cnn, tmp_path / "cnn-run"))
+
+
+@pytest.fixture
+def alter(data_dir: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes `remc/altered`, which is `remc/small` with what no builder writes today.
+
+    It takes a function that changes the examples of a split in place, and metadata; it returns the
+    data directory.
+    """
+    import tensorflow_datasets as tfds
+
+    def altered(change: Callable[[str, list[dict[str, Any]]], None], **metadata: Any) -> Path:
+        builder = tfds.builder_from_directory(data_dir / "remc" / "small" / "1.0.0")
+        examples = {}
+        for split in builder.info.splits:
+            of_split = [dict(e) for e in tfds.as_numpy(builder.as_dataset(split))]
+            change(split, of_split)
+            examples[split] = list(enumerate(of_split))
+        features = dict(builder.info.features)
+        if "transcript_id" in of_split[0]:
+            features["transcript_id"] = tfds.features.Text()
+        tfds.dataset_builders.store_as_tfds_dataset(
+            "remc",
+            "1.0.0",
+            tfds.features.FeaturesDict(features),
+            examples,
+            config="altered",
+            data_dir=tmp_path / "altered",
+            disable_shuffling=True,
+        )
+        file = tmp_path / "altered" / "remc" / "altered" / "1.0.0" / "metadata.json"
+        file.write_text(json.dumps({**builder.info.metadata, **metadata}))
+        return tmp_path / "altered"
+
+    return altered

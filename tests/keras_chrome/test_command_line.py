@@ -15,7 +15,7 @@ import pytest
 from keras_chrome import command_line
 from keras_chrome.__main__ import VERBS
 from keras_chrome.command_line import as_spelled, option, parse, parse_given, run_command
-from keras_chrome.tables import format_table
+from keras_chrome.tables import format_duration, format_number, format_table
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -30,6 +30,35 @@ def test_table_is_aligned() -> None:
         "split          auroc",
         "test          0.5000",
         "x      0.2500-1.0000",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.00123, "0.00123"),
+        (1.26, "1.26"),
+        (15.7, "15.7"),
+        (1574, "1,570"),
+        (123456, "123,000"),
+        (1e-5, "1e-05"),
+        (0.1 + 0.2, "0.3"),
+        (100, "100"),
+        (999.6, "1,000"),
+        (-0.0, "0"),
+        (-3.14159, "-3.14"),
+        (float("nan"), "?"),
+    ],
+)
+def test_numbers_have_three_digits(value: float, text: str) -> None:
+    assert format_number(value) == text
+
+
+def test_times_are_said_as_people_say_them() -> None:
+    times = (0.2, 8.4, 89.4, 91, 3600, 5399, 5400, 7000)
+    assert [format_duration(seconds) for seconds in times] == [
+        *("1 s", "8 s", "89 s", "2 min", "60 min", "1 h 30 min", "1 h 30 min", "1 h 57 min"),
     ]
 
 

@@ -1,7 +1,9 @@
 """Measuring a run again."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -31,6 +33,20 @@ def test_other_genes_go_elsewhere(cnn_run_path: Path, data_dir: Path, tmp_path: 
         evaluate(cnn_run_path, dataset=other, data_dir=tmp_path)
     evaluate(cnn_run_path, dataset=other, data_dir=tmp_path, out=tmp_path / "out")
     assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == 80
+
+
+def test_transcripts_tell_the_tss_of_a_gene_apart(
+    cnn_run_path: Path, alter: Callable[..., Path], tmp_path: Path
+) -> None:
+    def change(split: str, examples: list[dict[str, Any]]) -> None:
+        for i, example in enumerate(examples):
+            example |= {"gene_id": b"ENSG1", "transcript_id": f"ENST{i}".encode()}
+
+    data_dir = alter(change)
+    evaluate(cnn_run_path, dataset="remc/altered", data_dir=data_dir, out=tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert list(table) == ["gene_id", "transcript_id", "split", "label", "probability"]
+    assert not table.duplicated(["transcript_id", "split"]).any()
 
 
 def test_other_bins_are_refused(cnn_run_path: Path, data_dir: Path, tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib.text import Text
 
 from keras_chrome.attend import attend
 from keras_chrome.attend.__main__ import main
+from keras_chrome.attend.figure import draw_gene
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_run
 
@@ -47,6 +50,58 @@ def test_draws_a_gene_of_any_split(cnn_run_path: Path, tmp_path: Path) -> None:
     assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 50
 
 
+def test_a_gene_has_one_picture_whatever_it_is_called(
+    cnn_run_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    genes = open_run(cnn_run_path).load_genes("test")
+    symbol = str(genes.symbol[1])
+    for name in (symbol, symbol.lower(), symbol.upper(), str(genes.gene_id[1])):
+        main([str(cnn_run_path), "--plot", name])
+        path = cnn_run_path / "plots" / f"{symbol}.png"
+        assert capsys.readouterr().out == f"{path}\n"
+    assert [file.name for file in path.parent.iterdir()] == [f"{symbol}.png"]
+
+
+def test_no_name_is_no_gene(cnn_run_path: Path) -> None:
+    with pytest.raises(InputError, match="gene=''"):
+        main([str(cnn_run_path), "--plot", ""])
+    assert not list(cnn_run_path.glob("attention*"))
+
+
+def test_the_ending_of_the_file_decides(cnn_run_path: Path, tmp_path: Path) -> None:
+    main([str(cnn_run_path), "--split", "valid", "--out", str(tmp_path / "x.csv")])
+    read = pd.read_csv(tmp_path / "x.csv")
+    assert len(read) == 50 * 5 * 20
+    attention = attend(cnn_run_path, split="valid")
+    np.testing.assert_allclose(read["alpha"], attention["alpha"].values.ravel(), rtol=1e-4)
+    for name, options in (("x.h5", []), ("x.png", []), ("x.csv", ["--plot", "SIM"])):
+        with pytest.raises(InputError, match=r"Expected a file that ends in .*Received: '/"):
+            main([str(cnn_run_path), *options, "--out", str(tmp_path / name)])
+    assert [file.name for file in tmp_path.glob("x*")] == ["x.csv"]
+
+
+def test_no_nan_is_written(cnn_run_path: Path) -> None:
+    run = open_run(cnn_run_path)
+    model = run.load_model()
+    kernel, bias = model.get_layer("logit").get_weights()
+    model.get_layer("logit").set_weights([np.full_like(kernel, np.nan), bias])
+    run.save_model(model)
+    for options in ([], ["--plot", str(run.load_genes("test").gene_id[0])]):
+        with pytest.raises(InputError, match=r"Received: probability=nan for .*weights are not"):
+            main([str(cnn_run_path), *options])
+    assert not list(cnn_run_path.glob("attention*"))
+    assert not (cnn_run_path / "plots").exists()
+
+
+def test_a_title_has_the_unit_and_the_transcript(cnn_run_path: Path) -> None:
+    gene = attend(cnn_run_path).isel(gene=0)
+    gene["rpkm"] = gene["rpkm"].copy(data=1574.32).assign_attrs(units="TPM")
+    gene = gene.assign_coords(transcript_id="ENST00000358127", symbol="PAX5")
+    texts = " ".join(text.get_text() for text in draw_gene(gene).findobj(Text))
+    assert "median label, 1,570 TPM)" in texts
+    assert "ENST00000358127" in texts
+
+
 def test_a_gene_is_found_by_symbol_whatever_its_case(cnn_run_path: Path) -> None:
     every_gene = attend(cnn_run_path)
     symbol = str(every_gene["symbol"].values[2])
@@ -60,6 +115,6 @@ def test_unknown_gene_is_refused_and_the_nearest_named(cnn_run_path: Path) -> No
     gene_id = str(open_run(cnn_run_path).load_genes("test").gene_id[0])
     with pytest.raises(InputError, match=f"gene='{gene_id}9'; nearest: .*{gene_id}"):
         main([str(cnn_run_path), "--plot", f"{gene_id}9", "--split", "test"])
-    with pytest.raises(InputError, match=r"splits test, valid, train.*gene='NOGENE'$"):
+    with pytest.raises(InputError, match=r"of remc/small \(150 genes\).*gene='NOGENE'$"):
         main([str(cnn_run_path), "--plot", "NOGENE"])
     assert not (cnn_run_path / "plots").exists()

@@ -20,6 +20,9 @@ def table() -> pd.DataFrame:
             rows.append(
                 {
                     "gene": gene,
+                    "gene_id": "ENSG00000196092" if symbol else gene,
+                    "transcript_id": "ENST00000358127" if symbol else "",
+                    "unit": "TPM",
                     "epigenome": epigenome,
                     "symbol": symbol,
                     "chrom": "chr9",
@@ -39,7 +42,7 @@ def test_a_panel_a_gene_a_row_an_epigenome_a_column_a_mark() -> None:
     figure = draw_beta_map(drawn)
     maps = figure.axes[0:6:3]
     assert [axes.get_title(loc="left") for axes in maps] == [
-        "PAX5, chr9:37,034,476",
+        "PAX5, ENST00000358127, chr9:37,034,476",
         "ENSG00000000003",
     ]
     columns = [f"beta_{mark}" for mark in MARKS]
@@ -63,7 +66,7 @@ def test_prediction_and_measurement_stand_beside() -> None:
     assert texts == ["0.96", "0.12", "0.50", "predicted\nP(high)"]
     texts = [text.get_text().strip() for text in measured.texts]
     assert texts == [
-        *("measured\nRPKM", "1,574", "0.066", "?"),
+        *("measured\nTPM", "1,570", "0.066", "?"),
         *("label", "high", "low", "low"),
         *("split", "test", "test", "test"),
     ]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ def genes_of(
         label=np.zeros(num_genes, np.int8),
         gene_id=np.array(gene_id),
         symbol=np.array(gene_id),
+        transcript_id=np.full(num_genes, ""),
         chrom=np.full(num_genes, "chr1"),
         tss=np.array(tss),
         strand=np.full(num_genes, strand),
@@ -325,7 +327,7 @@ def test_runs_that_do_not_belong_together_are_refused(
     runs: tuple[Path, Path], tmp_path: Path
 ) -> None:
     run_path, other_run_path = runs
-    with pytest.raises(InputError, match=r"above 0 RPKM.*pseudocount=0"):
+    with pytest.raises(InputError, match=r"above 0\. .*pseudocount=0"):
         contrast(run_path, other_run_path, pseudocount=0)
     other_marks = Path(shutil.copytree(other_run_path, tmp_path / "marks"))
     marks = ["H3K27ac", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3"]
@@ -345,6 +347,15 @@ def test_runs_that_do_not_belong_together_are_refused(
     _edit(other_run_path, "options", labels="published")
     with pytest.raises(InputError, match=r"label rule.*median.*published.*--labels"):
         contrast(run_path, other_run_path)
+
+
+def test_expression_is_of_one_unit(runs: tuple[Path, Path], alter: Callable[..., Path]) -> None:
+    other = alter(lambda split, examples: None, unit="TPM")
+    _edit(runs[1], "options", dataset="remc/altered", data_dir=str(other))
+    with pytest.raises(InputError, match=r"remc/small in RPKM, remc/altered in TPM\. Build one"):
+        contrast(*runs)
+    _edit(runs[0], "options", dataset="remc/altered", data_dir=str(other))
+    assert "log2 fold change of TPM + 1" in summary(contrast(*runs))
 
 
 def test_other_bins_are_refused(runs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from keras_chrome.data import check_classes, load_genes, open_dataset
+from keras_chrome.data import check_classes, load_genes, open_dataset, read_columns
 from keras_chrome.errors import InputError
+from keras_chrome.fit import FitConfig, fit
 
 
 def test_describes_what_was_built(data_dir: Path) -> None:
@@ -174,6 +178,68 @@ def test_one_class_is_refused_and_the_split_named(data_dir: Path) -> None:
     genes = load_genes(dataset, "test")
     with pytest.raises(InputError, match=r"split 'test' of remc/small.*all labelled 1"):
         check_classes(genes.subset("test", genes.label == 1), dataset, "median")
+
+
+def test_an_unknown_symbol_is_empty(alter: Callable[..., Path]) -> None:
+    unknown = ["NA", "N/A", "-", ".", "nan", "NaN", ""]
+
+    def change(split: str, examples: list[dict[str, Any]]) -> None:
+        for example, symbol in zip(examples, unknown, strict=False):
+            example["symbol"] = symbol.encode()
+
+    genes = load_genes(open_dataset("remc/altered", alter(change)), "test")
+    assert genes.symbol[:7].tolist() == [""] * 7
+    assert (genes.symbol[7:] != "").all()
+    assert genes.transcript_id.tolist() == [""] * 50
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf, -np.inf])
+def test_signal_that_is_no_number_from_zero_is_refused(
+    alter: Callable[..., Path], value: float
+) -> None:
+    def change(split: str, examples: list[dict[str, Any]]) -> None:
+        signal = examples[3]["signal"].copy()
+        signal[7, 3] = signal[8, 3] = value
+        examples[3]["signal"] = signal
+
+    dataset = open_dataset("remc/altered", alter(change))
+    gene_id = read_columns(dataset, "valid")["gene_id"][3]
+    match = (
+        f"of 0 or more, a finite number, in remc/altered. Received: {value:g} in bin 8 of H3K4me3 "
+        f"at {gene_id}, and 1 more such bins.* instead of log2 ratios"
+    )
+    with pytest.raises(InputError, match=match):
+        load_genes(dataset, "valid", marks=("H3K9me3", "H3K4me3"))
+    # A mark that is not read stands in nobody's way.
+    assert len(load_genes(dataset, "valid", marks=("H3K9me3",))) == 50
+
+
+def test_no_model_is_fitted_to_such_signal(alter: Callable[..., Path], tmp_path: Path) -> None:
+    def change(split: str, examples: list[dict[str, Any]]) -> None:
+        examples[0]["signal"] = examples[0]["signal"] - 5
+
+    data_dir = str(alter(change))
+    for model in ("cnn_alpha_beta", "logistic_regression"):
+        options = {"data_dir": data_dir, "model": model, "epochs": 1}
+        with pytest.raises(InputError, match=r"finite number, in remc/altered\. Received: -"):
+            fit(FitConfig("remc/altered", str(tmp_path / "run"), **options))
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "unit"),
+    [
+        ({}, "RPKM"),
+        ({"unit": "TPM"}, "TPM"),
+        ({"options": {"unit": "FPKM"}}, "FPKM"),
+        ({"unit": "counts", "options": {"unit": "FPKM"}}, "counts"),
+        ({"unit": None, "options": None}, "RPKM"),
+    ],
+)
+def test_expression_has_a_unit(data_dir: Path, metadata: dict[str, Any], unit: str) -> None:
+    dataset = open_dataset("remc/small", data_dir)
+    others = {k: v for k, v in dataset.metadata.items() if k not in ("unit", "options")}
+    assert replace(dataset, metadata={**others, **metadata}).unit == unit
 
 
 @pytest.mark.real_data

@@ -21,6 +21,7 @@ def random_genes(num_genes: int) -> Genes:
         label=rng.integers(0, 2, num_genes).astype(np.int8),
         gene_id=text,
         symbol=text,
+        transcript_id=text,
         chrom=text,
         tss=np.arange(num_genes),
         strand=text,

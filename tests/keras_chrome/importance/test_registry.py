@@ -10,8 +10,9 @@ from scipy.special import logit
 
 from keras_chrome.baselines import Baseline, build_baseline
 from keras_chrome.errors import InputError
-from keras_chrome.importance import METHODS, importance_method
+from keras_chrome.importance import METHODS, compute_importance, importance_method, methods_of
 from keras_chrome.importance.class_optimization import Recipe
+from keras_chrome.importance.duration import estimated_s
 from keras_chrome.models import build_model
 
 MARKS = ("H3K27me3", "H3K4me3")
@@ -93,6 +94,55 @@ def test_a_variant_without_the_attention_is_named(
     model = build_model(variant, marks=MARKS, num_bins=8, bin_units=4)
     with pytest.raises(InputError, match=f"attention {lacking}. Received: model='{variant}'"):
         importance_method(method)(model, signal)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_no_importance_is_nan(method: str, signal: np.ndarray) -> None:
+    model = build_model("cnn_alpha_beta", marks=MARKS, num_bins=8, filters=4, filter_bins=3)
+    # Of attention, gradients and logits alike.
+    model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
+    with pytest.raises(InputError, match=r"finite numbers from the model. Received: \w+=nan for"):
+        given = options(method, signal)
+        compute_importance(method, model, signal, background=signal[:4], **given)
+
+
+@pytest.mark.parametrize("method", WITHOUT_GRADIENT)
+def test_no_importance_of_a_baseline_is_nan(method: str, signal: np.ndarray) -> None:
+    def model(version: np.ndarray) -> dict[str, np.ndarray]:
+        return {"probability": np.where(np.arange(len(version)) == 2, np.nan, 0.5)}
+
+    with pytest.raises(InputError, match=r"probability=nan for 1 of 19 genes, the first at .* 2,"):
+        compute_importance(method, model, signal, background=signal[:4])
+
+
+@pytest.mark.parametrize("value", [np.nan, -1])
+def test_a_baseline_refuses_signal_that_is_none(
+    baseline: Baseline, signal: np.ndarray, value: float
+) -> None:
+    broken = signal.copy()
+    broken[3, 4, 1] = value
+    with pytest.raises(InputError, match=f"{value:g} for gene 3, bin 5, mark H3K4me3; give read"):
+        baseline(broken)
+
+
+def test_cheap_methods_take_a_few_passes(model: keras.Model) -> None:
+    cheap = methods_of(model, is_cheap=True)
+    assert cheap == ["alpha", "alpha_beta", "saliency", "gradient_x_input", "mark_occlusion"]
+    for name in set(METHODS) - {"class_optimization"}:
+        assert (METHODS[name].passes(100, 5) < 10) == (name in cheap), name
+    # Occlusion takes one pass a bin and mark, and one of what is not occluded.
+    assert METHODS["occlusion"].passes(100, 5) == 501
+
+
+def test_the_estimate_follows_the_passes(model: keras.Model, signal: np.ndarray) -> None:
+    names = [name for name in METHODS if name != "saliency"]
+    few, many = (estimated_s(names, model, np.repeat(signal, n, axis=0)) for n in (1, 270))
+    assert list(few) == names
+    assert all(seconds >= 0 for seconds in (*few.values(), *many.values()))
+    # Eleven batches, each as long as the first; what is optimized once for all genes is not.
+    each = many["alpha"]
+    assert many["expected_gradients"] > 250 * each
+    assert many["occlusion"] > 16 * each
 
 
 def test_no_gene_is_refused(model: keras.Model, signal: np.ndarray) -> None:

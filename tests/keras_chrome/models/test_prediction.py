@@ -1,8 +1,10 @@
 """Predicting many genes."""
 
+import keras
 import numpy as np
 import pytest
 
+from keras_chrome.errors import InputError
 from keras_chrome.models import build_model
 from keras_chrome.models.prediction import predict
 from keras_chrome.models.sharding import num_shards
@@ -19,6 +21,37 @@ def test_equals_the_model_whatever_the_batch_size(batch_size: int) -> None:
     np.testing.assert_allclose(prediction.probability, answer["probability"], atol=1e-6)
     np.testing.assert_allclose(prediction.alpha, answer["alpha"], atol=1e-6)
     np.testing.assert_allclose(prediction.beta, answer["beta"], atol=1e-6)
+
+
+def broken_model() -> keras.Model:
+    """A model whose training went wrong."""
+    model = build_model("cnn_alpha_beta", marks=MARKS, num_bins=8, filters=4, filter_bins=3)
+    model.get_layer("logit").set_weights([np.full((4, 1), np.nan), np.zeros(1)])
+    return model
+
+
+@pytest.mark.parametrize("num_genes", [1, 20])
+def test_no_answer_is_nan(num_genes: int) -> None:
+    signal = np.full((num_genes, 8, 2), 3, np.float32)
+    match = (
+        f"Received: probability=nan for {num_genes} of {num_genes} genes, the first at position 0, "
+        r"whose signal, 3 to 3, is in order: the model's weights are not; .*--learning-rate"
+    )
+    with pytest.raises(InputError, match=match):
+        predict(broken_model(), signal)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -2])
+def test_signal_that_leads_to_nan_is_named(value: float) -> None:
+    model = build_model("cnn_alpha_beta", marks=MARKS, num_bins=8, filters=4, filter_bins=3)
+    signal = np.ones((20, 8, 2), np.float32)
+    signal[13, 5, 1] = value
+    with pytest.raises(
+        InputError,
+        match=rf"=nan for 1 of 20 genes, the first at position 13, whose signal is {value:g} in "
+        "bin 6 of mark 2; give signal of 0 or more",
+    ):
+        predict(model, signal, batch_size=16)
 
 
 def test_shards_are_equal_and_not_too_small(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -208,8 +208,8 @@ def test_an_unknown_mark_lists_the_known_ones(baseline_path: Path) -> None:
 def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
     table = pd.DataFrame(
         {
-            "gene_id": ["a", "b", "c"],
-            "symbol": ["", "B", "C"],
+            "gene": ["a", "B", "C"],
+            "unit": "TPM",
             "label": [0, 1, 1],
             "rpkm": [0.5, 1.0, 2.0],
             "probability_before": [0.4, 0.6, 0.7],
@@ -236,6 +236,7 @@ def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
     assert "1 of 1 predicted low become high, 1 of 2 predicted high become low" in text
     up, down = text.split("\n\n")[1:]
     assert [line.split()[0] for line in up.splitlines()] == ["up", "a"]
+    assert [line.split()[2] for line in up.splitlines()] == ["TPM", "0.5"]
     assert [line.split()[0] for line in down.splitlines()] == ["down", "B", "C"]
 
 
@@ -246,6 +247,18 @@ def test_command_for_a_mark(baseline_path: Path, capsys: pytest.CaptureFixture[s
     written = pd.read_csv(path)
     expected = perturb(baseline_path, Perturbation(mark="H3K27me3", scale=0.5, shift_bins=-2))
     np.testing.assert_allclose(written["change"], expected["change"], atol=1e-6)
+
+
+def test_command_for_a_gene_names_the_file_after_it(
+    baseline_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    genes = open_study(baseline_path, split="train").genes
+    symbol = str(genes.symbol[4])
+    for name in (symbol.lower(), str(genes.gene_id[4])):
+        main([str(baseline_path), "--mark", "H3K27me3", "--scale", "0", "--gene", name])
+        *_, path = capsys.readouterr().out.split()
+        assert Path(path).name == f"H3K27me3_scale0-{symbol}.csv"
+        assert pd.read_csv(path)["gene"].tolist() == [symbol]
 
 
 def test_command_for_all_marks(

@@ -1,7 +1,7 @@
 """The page in a browser: it draws, finds genes and obeys the keyboard."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +196,53 @@ def test_lists_lead_to_their_genes_and_back(reader: Reader) -> None:
 def test_an_unknown_gene_is_said_to_be(reader: Reader, page: str) -> None:
     reader.open(f"{page}#gene=<b>NO</b>")
     assert reader.find("#found").text == "No gene <b>NO</b> in the test split"
+
+
+def shared_names(split: str, examples: list[dict[str, Any]]) -> None:
+    """Two TSSs of one gene, and two genes of one symbol."""
+    if split == "test":
+        for example in examples:
+            example["transcript_id"] = b""
+        for i in (3, 4):
+            examples[i] |= {"gene_id": b"ENSG00000196092", "symbol": b"PAX5"}
+            examples[i]["transcript_id"] = f"ENST0000000000{i}".encode()
+        examples[5]["symbol"] = examples[6]["symbol"] = b"TWIN"
+    else:
+        for example in examples:
+            example["transcript_id"] = b""
+
+
+def test_genes_of_one_name_are_listed_and_chosen_from(
+    reader: Reader, runs: list[Path], alter: Callable[..., Path], tmp_path: Path
+) -> None:
+    data: dict[str, Any] = {"dataset": "remc/altered", "data_dir": alter(shared_names, unit="TPM")}
+    report([runs[0]], tmp_path / "a.html", **data)
+    page = (tmp_path / "a.html").as_uri()
+    genes = open_study(runs[0], **data).genes
+    options = "[...document.querySelectorAll('#suggestions li')].map((li) => li.textContent)"
+
+    reader.open(f"{page}#gene=ENSG00000196092.12")
+    assert reader.find("#found").text == "2 genes are called ENSG00000196092.12: choose one"
+    assert sorted(reader.ask(options)) == [
+        f"PAX5ENSG00000196092 ENST0000000000{i} {genes.chrom[i]}:{genes.tss[i]}" for i in (3, 4)
+    ]
+    shown = reader.gene
+    box = reader.find("#search")
+    box.clear()
+    box.send_keys("twin", "\ue007")  # Enter
+    assert reader.find("#found").text == "2 genes are called twin: choose one"
+    assert reader.gene == shown
+    box.send_keys("\ue015", "\ue007")  # ArrowDown, Enter
+    reader.wait("document.querySelector('#gene-name').textContent === 'TWIN'")
+    chosen = reader.ask("decodeURIComponent(location.hash)").partition("gene=")[2]
+    assert chosen in genes.gene_id[[5, 6]]
+
+    reader.open(f"{page}#gene=PAX5@ENST00000000004")
+    assert "ENST00000000004" in reader.find("#gene-place").text
+    assert f"{genes.tss[4]:,}" in reader.find("#gene-place").text
+    assert reader.find("#gene-verdict").text.count(" TPM)") == 1
+    reader.open(f"{page}#gene=enst00000000003.7")
+    assert "ENST00000000003" in reader.find("#gene-place").text
 
 
 def test_switching_runs_keeps_the_gene(reader: Reader) -> None:

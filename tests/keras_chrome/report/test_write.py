@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import zlib
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from keras_chrome.report import report
 from keras_chrome.report.__main__ import main
 from keras_chrome.report.collect import FINDINGS, _names, _saliency
 from keras_chrome.runs import open_study
+from keras_chrome.tables import format_number
 
 VOID = {"meta", "link", "input", "br", "img"}
 HOSTILE = "<b onmouseover=alert(1)>\"'&amp;</script>"
@@ -205,6 +207,9 @@ def test_genes_are_those_of_the_run(page: Page, hostile_run: Path) -> None:
     genes = json.loads(zlib.decompress(base64.b64decode(page.script("genes-0"))))
     assert genes["id"] == predictions["gene_id"].tolist()
     assert genes["label"] == predictions["label"].tolist()
+    study = open_study(hostile_run)
+    assert genes["name"] == study.gene_names.tolist()
+    assert genes["expression"] == [f"{format_number(r)} RPKM" for r in study.genes.rpkm.tolist()]
     np.testing.assert_allclose(genes["probability"], predictions["probability"], atol=1e-4)
     layers = page.data["runs"][0]["layers"]
     assert [layer["name"] for layer in layers] == ["signal", "alpha", "beta", "saliency"]
@@ -213,6 +218,19 @@ def test_genes_are_those_of_the_run(page: Page, hostile_run: Path) -> None:
     content = zlib.decompress(base64.b64decode(page.script("chunk-0-0")))
     signal = open_study(hostile_run).genes.signal
     np.testing.assert_array_equal(np.frombuffer(content, "u1", 20), signal[0, :, 0])
+
+
+def test_expression_has_the_unit_of_the_dataset(
+    cnn_run_path: Path, alter: Callable[..., Path], tmp_path: Path
+) -> None:
+    data_dir = alter(lambda split, examples: None, unit="TPM")
+    report([cnn_run_path], tmp_path / "a.html", dataset="remc/altered", data_dir=data_dir)
+    text = (tmp_path / "a.html").read_text()
+    assert " TPM, the median" in text
+    assert "RPKM, the median" not in text
+    packed = re.search(r'id="genes-0"[^>]*>([^<]+)<', text)[1]
+    genes = json.loads(zlib.decompress(base64.b64decode(packed)))
+    assert all(of_gene.endswith(" TPM") for of_gene in genes["expression"])
 
 
 def test_a_baseline_lacks_attention_saliency_and_epochs(page: Page) -> None:

@@ -2,11 +2,24 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
 
-from keras_chrome.runs.files import write_outputs
+from keras_chrome.errors import InputError
+from keras_chrome.runs.files import (
+    ARRAY_ENDINGS,
+    FIGURE_ENDINGS,
+    checked_directory,
+    checked_stem,
+    ending_of,
+    gene_file_name,
+    write_arrays,
+    write_figure_and_table,
+    write_outputs,
+)
 
 
 def test_outputs_are_written_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +43,98 @@ def test_a_figure_that_cannot_be_drawn_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nothing"):
         write_outputs(tmp_path / "out", figures={"x": figure}, tables={"x": pd.DataFrame()})
     assert not list((tmp_path / "out").iterdir())
+
+
+def arrays(num_genes: int = 3) -> xr.Dataset:
+    alpha = np.arange(4 * num_genes, dtype=np.float32).reshape(num_genes, 2, 2)
+    names = [f"g{i}" for i in range(num_genes)]
+    return xr.Dataset(
+        {"alpha": (("gene", "mark", "bin"), alpha), "rpkm": ("gene", np.arange(num_genes) / 8)},
+        coords={
+            "gene": names,
+            "mark": ["H3K4me1", "H3K4me3"],
+            "bin": [-100, 0],
+            "symbol": ("gene", ["", *names[1:]]),
+        },
+    )
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".CSV"])
+def test_a_table_has_a_row_a_gene_mark_and_bin(tmp_path: Path, ending: str) -> None:
+    # More genes than are written at a time.
+    write_arrays(tmp_path / f"a{ending}", arrays(300))
+    options = {"sep": "\t" if "tsv" in ending else ",", "keep_default_na": False}
+    read = pd.read_csv(tmp_path / f"a{ending}", **options)
+    assert list(read) == ["gene", "mark", "bin", "symbol", "alpha", "rpkm"]
+    assert read["alpha"].tolist() == list(range(1200))
+    assert read.iloc[-2].tolist() == ["g299", "H3K4me3", -100, "g299", 1198.0, 299 / 8]
+    assert read["symbol"][0] == ""
+    is_packed = (tmp_path / f"a{ending}").read_bytes()[:2] == b"\x1f\x8b"
+    assert is_packed == ending.endswith("gz")
+
+
+def test_numpy_and_netcdf_hold_the_same_arrays(tmp_path: Path) -> None:
+    for ending in (".npz", ".nc"):
+        write_arrays(tmp_path / f"a{ending}", arrays())
+    with np.load(tmp_path / "a.npz") as read:
+        assert set(read.files) == {"gene", "mark", "bin", "symbol", "alpha", "rpkm"}
+        np.testing.assert_array_equal(read["alpha"], arrays()["alpha"])
+        assert read["symbol"].tolist() == ["", "g1", "g2"]
+    with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as read:
+        xr.testing.assert_equal(read, arrays())
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.zarr", "a", "a.parquet", "csv", "a.nc.zip"])
+def test_another_ending_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=r"ends in \.nc or .* or \.tsv\.gz\. Received: '/"):
+        write_arrays(tmp_path / name, arrays())
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match=r"ends in \.png or \.svg or \.pdf\. Received"):
+        ending_of(name, FIGURE_ENDINGS)
+
+
+def test_what_is_named_like_a_file_is_no_directory(tmp_path: Path) -> None:
+    for ending in (*ARRAY_ENDINGS, *FIGURE_ENDINGS, ".xlsx"):
+        with pytest.raises(InputError, match=r"Expected a directory, .*leave out its ending"):
+            checked_directory(tmp_path / f"a{ending}")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="Expected a directory"):
+        checked_directory(tmp_path / "file")
+    (tmp_path / "there.csv").mkdir()
+    for name in ("there.csv", "results.v2", "results"):
+        assert checked_directory(tmp_path / name) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a.png", ["a.png"]),
+        ("a.pdf", ["a.pdf"]),
+        ("a.svg", ["a.svg"]),
+        ("a.csv", ["a.csv"]),
+        # A symbol may have a dot in it.
+        ("a-AC000.1", ["a-AC000.1-r.csv", "a-AC000.1.csv", "a-AC000.1.png", "a-AC000.1.svg"]),
+    ],
+)
+def test_a_figure_with_its_numbers_or_one_of_them(
+    tmp_path: Path, name: str, written: list[str]
+) -> None:
+    table = pd.DataFrame({"mark": ["H3K4me3"]})
+    paths = write_figure_and_table(checked_stem(tmp_path / name), Figure(), table, r=table)
+    assert sorted(path.name for path in paths) == written
+    assert sorted(path.name for path in tmp_path.iterdir()) == written
+    assert (tmp_path / written[0]).read_bytes()[:4] in (b"\x89PNG", b"%PDF", b"<?xm", b"mark")
+
+
+@pytest.mark.parametrize("name", ["a.nc", "a.tsv", "a.jpg", "a.csv.gz"])
+def test_a_figure_is_no_other_file(name: str) -> None:
+    with pytest.raises(InputError, match=r"\.png or \.svg or \.pdf or \.csv\. Received: 'a"):
+        checked_stem(Path(name))
+
+
+def test_genes_have_files_of_their_own() -> None:
+    names = ["PAX5", "NKX2-5", "HOXB@", "PAX5@ENST00000358127", "a/b", "a_b", "../a", "chr1:5"]
+    files = [gene_file_name(name) for name in names]
+    assert files[:4] == names[:4]
+    assert len(set(files)) == len(files)
+    assert not any("/" in file or ":" in file for file in files)

@@ -1,15 +1,22 @@
 """What a study answers, and how the genes that it is asked about are named."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from keras_chrome.attend import attend
 from keras_chrome.command_line import parse
+from keras_chrome.data import read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.report import report
 from keras_chrome.runs import Study, open_study
+from keras_chrome.runs.files import write_arrays
 from keras_chrome.runs.study import GeneArguments
 
 
@@ -46,6 +53,93 @@ def test_a_baseline_has_no_attention(_fitted_baseline: Path) -> None:
     for name, axis in (("alpha", "bins"), ("beta", "marks")):
         with pytest.raises(InputError, match=f"over {axis}. .*/baseline, model='logistic_regres"):
             study.attention(name)  # type: ignore[arg-type]
+
+
+def with_transcripts(split: str, examples: list[dict[str, Any]]) -> None:
+    """Two TSSs of one gene in the test split, and one in the training split without a label."""
+    for example in examples:
+        example["transcript_id"] = b""
+    if split == "test":
+        for i in (4, 9):
+            examples[i] |= {"gene_id": b"ENSG00000000005", "symbol": b"TNMD"}
+            examples[i]["transcript_id"] = f"ENST0000000000{i}".encode()
+    if split == "train":
+        examples[0]["label"] = -1
+        examples[1]["symbol"] = b"NA"
+
+
+def test_a_gene_of_several_tss_is_asked_for_by_its_transcript(
+    study: Study, alter: Callable[..., Path]
+) -> None:
+    data: dict[str, Any] = {"dataset": "remc/altered", "data_dir": alter(with_transcripts)}
+    with pytest.raises(InputError, match=r"which 2 of remc/altered have: TNMD@ENST00000000004 \("):
+        open_study(study.run.path, gene="ENSG00000000005.12", **data)
+    whole = open_study(study.run.path, **data)
+    for name in ("TNMD@ENST00000000009", "enst00000000009.3"):
+        found = open_study(study.run.path, gene=name, split="all", **data)
+        assert found.genes.split == "test"
+        assert found.genes.transcript_id.tolist() == ["ENST00000000009"]
+        assert found.gene_names.tolist() == ["TNMD@ENST00000000009"] == [whole.gene_names[9]]
+        np.testing.assert_array_equal(found.genes.signal[0], whole.genes.signal[9])
+
+
+def test_a_gene_behind_one_without_label_is_the_right_one(
+    study: Study, alter: Callable[..., Path]
+) -> None:
+    data: dict[str, Any] = {"dataset": "remc/altered", "data_dir": alter(with_transcripts)}
+    dataset = study.run.open_dataset(data["dataset"], data["data_dir"])
+    first, second, third = read_columns(dataset, "train")["gene_id"][:3]
+    with pytest.raises(InputError, match=f"label by the rule 'median'.*{first} of remc/altered"):
+        open_study(study.run.path, gene=str(first), **data)
+    for gene_id in (second, third):
+        found = open_study(study.run.path, gene=str(gene_id), **data)
+        assert found.genes.gene_id.tolist() == [gene_id]
+        assert found.genes.split == "train"
+    with pytest.raises(InputError, match="gene='NA'"):
+        open_study(study.run.path, gene="NA", **data)
+
+
+def test_an_unknown_label_rule_is_refused(study: Study) -> None:
+    gene_id = str(study.genes.gene_id[0])
+    with pytest.raises(InputError, match=r"\('median', 'published'\)\. Received: labels='mean'"):
+        open_study(study.run.path, gene=gene_id, labels="mean")
+
+
+def test_a_run_with_splits_of_its_own_says_which_a_gene_is_in(study: Study) -> None:
+    path = study.run.path
+    config = json.loads((path / "config.json").read_text())
+    config["options"]["split"] = "random"
+    (path / "config.json").write_text(json.dumps(config))
+    splits = pd.read_csv(path / "splits.csv", dtype=str)
+    gene_id = str(study.genes.gene_id[0])
+    splits.loc[splits["gene_id"] == gene_id, "split"] = "train"
+    splits.to_csv(path / "splits.csv", index=False)
+    found = open_study(path, gene=gene_id)
+    assert found.genes.split == "train"
+    np.testing.assert_array_equal(found.genes.signal[0], study.genes.signal[0])
+    with pytest.raises(InputError, match=r"of split 'test'.*which is in split 'train'"):
+        open_study(path, gene=gene_id, split="test")
+
+
+def test_results_have_units_and_find_genes_by_name(
+    study: Study, alter: Callable[..., Path], tmp_path: Path
+) -> None:
+    data_dir = alter(with_transcripts, unit="TPM")
+    results = attend(study.run.path, dataset="remc/altered", data_dir=data_dir)
+    write_arrays(tmp_path / "a.nc", results)
+    with xr.open_dataset(tmp_path / "a.nc", engine="h5netcdf") as read:
+        for found in (results, read):
+            assert found["rpkm"].attrs["units"] == "TPM"
+            assert found["bin"].attrs["units"] == "bp"
+            assert found["alpha"].attrs["units"] == "1"
+            assert all(v.attrs["long_name"] for name, v in found.data_vars.items())
+            assert found["signal"].attrs["units"]
+            assert found.indexes["gene"].is_unique
+            one = found.sel(gene="TNMD@ENST00000000009", mark="H3K4me3", bin=0)
+            np.testing.assert_array_equal(one["alpha"], found["alpha"].values[9, 3, 10])
+            assert str(one["transcript_id"].values) == "ENST00000000009"
+            both = found.set_xindex("gene_id").sel(gene_id="ENSG00000000005")
+            assert both["tss"].values.tolist() == found["tss"].values[[4, 9]].tolist()
 
 
 def test_options_of_a_command_name_the_genes() -> None:

@@ -1,7 +1,9 @@
 """A mark that a model was not trained on, found again at the genes of a study."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,6 +68,20 @@ def test_bins_run_as_those_of_the_study(study: Study) -> None:
 def test_a_mark_that_was_trained_on_is_refused(study: Study) -> None:
     with pytest.raises(InputError, match=r"not trained on.*validation_mark='H3K4me3'"):
         read_validation_mark(study, "H3K4me3")
+
+
+def test_negative_signal_of_the_mark_is_refused(
+    cnn_run_path: Path, alter: Callable[..., Path]
+) -> None:
+    def change(split: str, examples: list[dict[str, Any]]) -> None:
+        if split == "test":
+            signal = examples[2]["signal"].copy()
+            signal[3, 5] = -0.5  # Of H3K27ac.
+            examples[2]["signal"] = signal
+
+    study = open_study(cnn_run_path, dataset="remc/altered", data_dir=alter(change))
+    with pytest.raises(InputError, match=r"remc/altered\. Received: -0\.5 in bin 4 of H3K27ac at"):
+        read_validation_mark(study, "H3K27ac")
 
 
 def test_a_mark_that_no_dataset_holds_is_refused(study: Study) -> None:

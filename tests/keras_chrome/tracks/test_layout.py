@@ -96,6 +96,7 @@ def genes(**columns: list) -> Genes:
         "label": np.zeros(num_genes, np.int8),
         "gene_id": np.array([f"g{i}" for i in range(num_genes)]),
         "symbol": np.full(num_genes, ""),
+        "transcript_id": np.full(num_genes, ""),
         "chrom": np.full(num_genes, "chr1"),
         "tss": np.full(num_genes, 50),
         "strand": np.full(num_genes, "+"),

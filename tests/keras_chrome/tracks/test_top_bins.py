@@ -12,6 +12,7 @@ GENES = Genes(
     label=np.zeros(2, np.int8),
     gene_id=np.array(["g0", "g1"]),
     symbol=np.array(["A", ""]),
+    transcript_id=np.array(["", ""]),
     chrom=np.array(["chr2", "chr1"]),
     tss=np.array([150, 15]),
     strand=np.array(["+", "-"]),
