@@ -20,7 +20,12 @@ from absl import logging
 from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
 
 from tfds_remc import RemcBuilder, RemcConfig
-from tfds_remc.command_line import option, parse_given, run_command
+from tfds_remc.command_line import (
+    import_tensorflow_quietly,
+    option,
+    parse_given,
+    run_command,
+)
 from tfds_remc.remc.beam import parse_pipeline_options
 from tfds_remc.remc.errors import InputError
 from tfds_remc.remc.published import SPLITS
@@ -74,10 +79,12 @@ _OWN_DATA = {
     "flank_bp": "bp from the TSS to either end of a gene region",
     "bin_bp": "width of a bin in bp",
     "unit": "unit of the expression table",
+    "median_over": "what the median is over that parts high from low: the genes of the dataset, or "
+    "the whole expression table",
     "tss": "gene: a region a gene; transcript: one for each distinct TSS",
     "biotype": "genes of this biotype only, where the file has biotypes; all for every gene",
     "edges": "keep or drop regions that reach over an end of their chromosome",
-    "genome": "hg19, hg38 or mm10: check the files' chromosomes against it",
+    "genome": "hg19, hg38 or mm10, or GRCh37 and so on: check the files' chromosomes against it",
     "position": "where a read counts: in each bin it overlaps, or in that of its 5' end",
     "extend_bp": "extend reads to this length, from their 5' end",
     "fragments": "count proper pairs of reads in BAM files, each once, in place of reads",
@@ -198,7 +205,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Build datasets of histone-mark signal around every gene's TSS.",
     )
     own = {name: given.pop(name) for name in _OWN_DATA if name in given}
-    for config in _configs(given.pop("config", ""), own):
+    configs = _configs(given.pop("config", ""), own)
+    import_tensorflow_quietly()
+    # Who watches a terminal sees the bars of TFDS; in a log they would be a line a second.
+    tfds.display_progress_bar(sys.stderr.isatty())
+    for config in configs:
         with _quietly():
             builder = build(config, **given)
         _report(builder)
@@ -236,8 +247,7 @@ def _configs(config: str, own: Mapping[str, Any]) -> Sequence[str | RemcConfig]:
             raise InputError(
                 f"Expected --sample-sheet or --signal-array. Received: {', '.join(own)} without."
             )
-        biotype = None if own.get("biotype") == "all" else own.get("biotype")
-        return own_configs({**own, "biotype": biotype} if "biotype" in own else own)
+        return own_configs(own)
     if config.startswith("{"):
         try:
             return own_configs(json.loads(config))

@@ -25,6 +25,14 @@ LOCI = {
 }
 
 
+SEVERAL_PLACES = "on several chromosomes or strands, or far apart on one"
+
+
+def line(chrom: str, kind: str, start: int, end: int, strand: str, attributes: str) -> str:
+    fields = (chrom, "x", kind, start, end, ".", strand, ".", attributes)
+    return "\t".join(map(str, fields)) + "\n"
+
+
 def feature(kind: str, locus: str, attributes: str, chrom: str = "chrX") -> str:
     start, end, strand = LOCI[locus]
     return "\t".join([chrom, "HAVANA", kind, start, end, ".", strand, ".", attributes]) + "\n"
@@ -214,21 +222,205 @@ def test_a_gtf_without_gene_lines(
     table = read_gene_table(path, tss=tss)
     assert set(table.gene_id.tolist()) == {"G"}
     assert table.tss.tolist() == ([99894988] if tss == "gene" else [99891803, 99894988])
-    what = "transcripts" if kind == "exon" else "genes"
-    assert table.left_out == {f"{what} on several chromosomes or strands": 1}
+    assert table.left_out == {f"genes {SEVERAL_PLACES}": 1}
+    assert table.warnings == ()
     with pytest.raises(
         GeneTableError, match=r"biotype protein_coding in genes.gtf. Received: none"
     ):
         read_gene_table(path, tss=tss, biotype="protein_coding")
 
 
-def test_transcripts_of_genes_without_a_line_are_counted(tmp_path: Path) -> None:
-    text = feature("transcript", "rna", 'gene_id "G"; transcript_id "t1";') + GENCODE_GTF
-    path = write(tmp_path / "genes.gtf", text)
-    assert read_gene_table(path).left_out == {}
-    table = read_gene_table(path, tss="transcript")
-    assert table.left_out["transcripts of genes without a line"] == 1
-    assert "G" not in table.gene_id
+def genes_of(path: Path, text: str, tss: Literal["gene", "transcript"] = "gene") -> dict[str, int]:
+    """The TSS of each gene."""
+    table = read_gene_table(write(path / "genes.txt", text), tss=tss)
+    return dict(zip(table.gene_id.tolist(), table.tss.tolist(), strict=True))
+
+
+# Three genes of which only the first has a gene line; the second has only exons.
+SOME_GENE_LINES = {
+    "GTF": (
+        line("chr1", "gene", 1000, 5000, "+", 'gene_id "A";'),
+        line("chr1", "transcript", 1000, 5000, "+", 'gene_id "A"; transcript_id "a";'),
+        line("chr1", "exon", 7000, 7100, "-", 'gene_id "B"; transcript_id "b1";'),
+        line("chr1", "exon", 9000, 9100, "-", 'gene_id "B"; transcript_id "b2";'),
+        line("chr1", "transcript", 8000, 8900, "+", 'gene_id "C"; transcript_id "c";'),
+        line("chr1", "exon", 8000, 8100, "+", 'gene_id "C"; transcript_id "c";'),
+    ),
+    "GFF3": (
+        line("chr1", "gene", 1000, 5000, "+", "ID=gene:A"),
+        line("chr1", "mRNA", 1000, 5000, "+", "ID=transcript:a;Parent=gene:A"),
+        line("chr1", "exon", 1000, 5000, "+", "Parent=transcript:a"),
+        line("chr1", "exon", 7000, 7100, "-", "Parent=transcript:b1;gene_id=B"),
+        line("chr1", "exon", 9000, 9100, "-", "Parent=transcript:b2;gene_id=B"),
+        line("chr1", "lnc_RNA", 8000, 8900, "+", "ID=transcript:c;Parent=gene:C"),
+        line("chr1", "exon", 8000, 8100, "+", "Parent=transcript:c"),
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", SOME_GENE_LINES)
+@pytest.mark.parametrize("is_backwards", [False, True])
+def test_genes_without_a_line_are_derived_and_counted(
+    tmp_path: Path, layout: str, is_backwards: bool
+) -> None:
+    text = "".join(SOME_GENE_LINES[layout][:: -1 if is_backwards else 1])
+    path = write(tmp_path / "genes.txt", text)
+    table = read_gene_table(path)
+    assert dict(zip(table.gene_id.tolist(), table.tss.tolist(), strict=True)) == {
+        "A": 1000,
+        "B": 9100,
+        "C": 8000,
+    }
+    assert table.left_out == {}
+    assert table.warnings == (
+        "genes.txt: 2 of 3 genes have no gene line, and span their transcripts and exons",
+    )
+    transcripts = read_gene_table(path, tss="transcript")
+    assert dict(zip(transcripts.transcript_id.tolist(), transcripts.tss.tolist(), strict=True)) == {
+        "a": 1000,
+        "b1": 7100,
+        "b2": 9100,
+        "c": 8000,
+    }
+
+
+def test_what_names_no_gene_is_counted(tmp_path: Path) -> None:
+    text = (
+        "".join(SOME_GENE_LINES["GFF3"][:2])
+        + line("chr1", "exon", 7000, 7100, "-", "ID=e1;Parent=transcript:b1")
+        + line("chr1", "mRNA", 7000, 7100, "-", "ID=transcript:d")
+        + line("chr1", "miRNA", 1000, 1100, "-", "ID=transcript:m;Parent=transcript:a")
+        + line("chr1", "mRNA", 6000, 7100, "+", "ID=e.1;geneID=E;gene_name=EEE;Name=e-1")
+    )
+    table = read_gene_table(write(tmp_path / "genes.gff3", text))
+    assert table.gene_id.tolist() == ["A", "E"]
+    assert table.symbol.tolist() == ["", "EEE"]
+    assert table.left_out == {
+        "transcripts without a gene": 1,
+        "exons of transcripts without a line": 1,
+    }
+
+
+@pytest.mark.parametrize("kind", ["gene", "transcript", "exon"])
+@pytest.mark.parametrize("tss", ["gene", "transcript"])
+def test_a_gene_id_at_two_far_places_is_dropped_and_counted(
+    tmp_path: Path, kind: str, tss: Literal["gene", "transcript"]
+) -> None:
+    """As RefSeq has copies of a gene, over two chromosomes and on one."""
+    text = "".join(
+        line(chrom, kind, start, start + 900, "-", f'gene_id "{gene}"; transcript_id "{gene}1";')
+        for gene, chrom, start in (
+            *(("G", "chr1", 260_000), ("G", "chr1", 90_000_000)),
+            *(("H", "chrX", 260_000), ("H", "chrY", 260_000), ("K", "chr1", 500)),
+        )
+    )
+    if kind == "gene":
+        text += line("chr1", "transcript", 500, 1400, "-", 'gene_id "K"; transcript_id "K1";')
+    table = read_gene_table(write(tmp_path / "genes.gtf", text), tss=tss)
+    assert (table.gene_id.tolist(), table.tss.tolist()) == (["K"], [1400])
+    assert table.left_out == {f"genes {SEVERAL_PLACES}": 2}
+
+
+def test_long_genes_are_in_one_place(tmp_path: Path) -> None:
+    """CNTNAP2 spans 2.3 Mb, here with one intron; a part between two far ones joins them."""
+    cntnap2 = 'gene_id "CNTNAP2"; transcript_id "NM_014141";'
+    text = line("chr7", "exon", 145_813_453, 145_814_000, "+", cntnap2)
+    text += line("chr7", "exon", 148_118_000, 148_118_090, "+", cntnap2)
+    assert genes_of(tmp_path, text) == {"CNTNAP2": 145_813_453}
+    places = (("1", 1_000), ("2", 900_000), ("3", 450_000))
+    text = "".join(
+        line("chr1", "transcript", start, start + 9, "+", f'gene_id "A"; transcript_id "{name}";')
+        for name, start in places
+    )
+    assert genes_of(tmp_path, text) == {"A": 1_000}
+    assert genes_of(tmp_path, text, "transcript")["A"] == 450_000
+    with pytest.raises(GeneTableError, match="at least one gene"):
+        genes_of(tmp_path, text.replace("450", "899"))
+
+
+def test_a_transcript_at_two_places_of_a_gene_with_a_line(tmp_path: Path) -> None:
+    text = line("chr1", "gene", 1000, 9_000_000, "+", 'gene_id "A";') + "".join(
+        line("chr1", "transcript", start, start + 9, "+", f'gene_id "A"; transcript_id "{name}";')
+        for name, start in (("1", 1_000), ("2", 2_000), ("2", 8_000_000))
+    )
+    table = read_gene_table(write(tmp_path / "genes.gtf", text), tss="transcript")
+    assert table.transcript_id.tolist() == ["1"]
+    assert table.left_out == {f"transcripts {SEVERAL_PLACES}": 1}
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        'gene_id "G1"; gene_name "A B; c"; gene_type "protein_coding";',
+        ' gene_id "G1"; gene_name "A B; c"; gene_type "protein_coding"',
+        'gene_id "G1" ; gene_name "A B; c" ; gene_type "protein_coding" ;',
+        'gene_id "G1";gene_name "A B; c";gene_type "protein_coding";',
+        'gene_id  "G1"; tag "a"; tag "b"; gene_name "A B; c"; ; gene_type protein_coding ; ',
+        "gene_id G1; gene_name A B; gene_type protein_coding; level 2;",
+        'gene_id "G1"; gene_name "A B; c"; gene_type "protein_coding";\t',
+        'gene_id "G1"; note "5\' end, \\"x\\"; y"; gene_name "A B; c"; gene_type "protein_coding";',
+        'pseudo; gene_name "A B; c"; gene_id "G1"; gene_type "protein_coding"; # a comment',
+        'gene_type "protein_coding"; gene_name "A B; c"; transcript_id ""; gene_id "G1";',
+        'gene_id "G1"; gene_name "A B; c"; gene_name "other"; gene_type "protein_coding";',
+        '"gene_id ""G1""; gene_name ""A B; c""; gene_type ""protein_coding"";"',
+    ],
+)
+@pytest.mark.parametrize("kind", ["gene", "transcript", "exon"])
+def test_attributes_by_the_grammar_of_gtf(tmp_path: Path, attributes: str, kind: str) -> None:
+    if kind != "gene" and 'transcript_id ""' in attributes:
+        attributes = attributes.replace('transcript_id ""', 'transcript_id "t1"')
+    path = write(tmp_path / "genes.gtf", line("19", kind, 60_105, 70_966, "-", attributes))
+    table = read_gene_table(path, biotype="protein_coding")
+    expected = "A B" if "A B;" in attributes and '"A B; c"' not in attributes else "A B; c"
+    assert (table.gene_id.tolist(), table.symbol.tolist()) == (["G1"], [expected])
+    assert table.tss.tolist() == [70_966]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    ['gene_id "G1; gene_name "A";', 'gene_id "G1" gene_name "A";', 'gene_id "G1"; gene_name "A'],
+)
+def test_attributes_at_fault(tmp_path: Path, attributes: str) -> None:
+    with pytest.raises(
+        GeneTableError, match=r'attributes such as gene_id "ENSG0.*genes\.gtf, line 1'
+    ):
+        read_gene_table(write(tmp_path / "genes.gtf", line("1", "gene", 1, 9, "+", attributes)))
+
+
+def test_escaped_attributes_of_gff3(tmp_path: Path) -> None:
+    text = line("1", "biological_region", 1, 2, "+", ".")
+    text += line("1", "gene", 5, 9, "+", "ID=gene-A%2CB%20C; Name=5%25; gene=x;")
+    text += line("1", "mRNA", 6, 9, "+", "Parent=gene-A%2CB%20C;ID=rna-NM_1")
+    table = read_gene_table(write(tmp_path / "a.gff3", text), tss="transcript")
+    assert (table.gene_id.tolist(), table.symbol.tolist()) == (["A,B C"], ["5%"])
+    assert (table.transcript_id.tolist(), table.tss.tolist()) == (["NM_1"], [6])
+
+
+def test_lines_about_a_browser_are_comments(tmp_path: Path) -> None:
+    text = 'browser position chr1:1-9\ntrack name="genes of mine"\n'
+    text += line("1", "gene", 5, 9, "+", "gene_id=A;gene_name=B")
+    table = read_gene_table(write(tmp_path / "a.gff", text))
+    assert (table.gene_id.tolist(), table.symbol.tolist()) == (["A"], ["B"])
+
+
+@pytest.mark.parametrize("symbol", ["NA", "N/A", "-", ".", "nan"])
+def test_symbols_that_only_say_unknown(tmp_path: Path, symbol: str) -> None:
+    texts = (
+        GENE_INFO.replace("TSPAN6", symbol),
+        "gene_id\tsymbol\tchrom\ttss\tstrand\n" + f"a\t{symbol}\t1\t5\t+\nb\tTNMD\t1\t9\t+\n",
+        GENCODE_GTF.replace('"TSPAN6"', f'"{symbol}"'),
+        GENCODE_GFF3.replace("=TSPAN6", f"={symbol}"),
+    )
+    for text in texts:
+        table = read_gene_table(write(tmp_path / "genes", text))
+        assert table.symbol.tolist()[:2] == ["", "TNMD"]
+
+
+def test_gene_ids_that_excel_made_dates_of(tmp_path: Path) -> None:
+    ids = ["1-Mar", "Mar-02", "2-Sep", "2023-03-01", "01/03/2023", "dec-1", "MARCH1", "SEP15"]
+    text = "gene_id,chrom,tss,strand\n" + "".join(f"{i},1,{n},+\n" for n, i in enumerate(ids))
+    (warning,) = read_gene_table(write(tmp_path / "genes.csv", text)).warnings
+    assert warning.startswith("genes.csv: 5 gene ids are dates (1-Mar, Mar-02, 2-Sep, 2023-03-01, ")
 
 
 def test_what_has_no_strand_has_no_tss(tmp_path: Path) -> None:
@@ -288,6 +480,12 @@ def test_files_without_transcripts(tmp_path: Path, text: str) -> None:
 def test_a_transcript_without_id(tmp_path: Path, text: str, match: str) -> None:
     with pytest.raises(GeneTableError, match=match):
         read_gene_table(write(tmp_path / "genes", text), tss="transcript")
+
+
+def test_the_biotype_that_a_file_has_not_names_the_option(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gtf", line("1", "gene", 1, 9, "+", 'gene_id "A";'))
+    with pytest.raises(GeneTableError, match=r"none\. Give one of these, or --biotype all \(biot"):
+        read_gene_table(path, biotype="protein_coding")
 
 
 @pytest.mark.real_data

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tfds_remc.remc.epigenomes import EPIGENOMES
+from tfds_remc.remc.epigenomes import EPIGENOMES, canonical_mark, spelling_warnings
 
 
 @pytest.mark.real_data
@@ -33,4 +33,15 @@ def test_h3k27ac_was_not_observed_in_eight_of_56() -> None:
         "E057",
         "E070",
         "E082",
+    ]
+
+
+def test_spelling_of_marks() -> None:
+    written = ["H3K4Me3", "h3k27AC", "H2Ak5ac", "h2bk120ub1", "H4R3ME2s", "H3S10PH", "h1k26me2"]
+    usual = ["H3K4me3", "H3K27ac", "H2AK5ac", "H2BK120ub1", "H4R3me2s", "H3S10ph", "H1K26me2"]
+    assert [canonical_mark(mark) for mark in written + usual] == usual * 2
+    for mark in ("H2A.Z", "h2a.z", "CTCF", "dnase", "H3K9/14ac", "H3K4me3_rep1", "H3K4", "POLR2A"):
+        assert canonical_mark(mark) == mark
+    assert list(spelling_warnings(["CTCF", "H3K4Me3"], "s.csv")) == [
+        "s.csv: H3K4Me3 is taken for H3K4me3"
     ]

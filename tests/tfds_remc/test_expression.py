@@ -2,12 +2,14 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tfds_remc.remc.expression import (
     Expression,
     ExpressionTableError,
     label_high,
+    label_warnings,
     read_expression,
 )
 from tfds_remc.remc.gene_table import read_gene_table
@@ -75,9 +77,10 @@ def test_own_tables(tmp_path: Path, text: str, is_gzipped: bool) -> None:
 
 def test_unknown_values_have_no_part_in_the_median(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
-    path.write_text("gene_id,E003\na,1\nb,NA\nc,\nd,NaN\ne,n/a\nf,3\n")
+    path.write_text("gene_id,E003\na,1\nb,NA\nc,\nd,NaN\ne,n/a\nf,3\ng,#N/A\nh,null\ni,-\n")
     expression = read_expression(path, "E003")
-    np.testing.assert_array_equal(expression.rpkm(list("abcdef")), [1, *[np.nan] * 4, 3])
+    known = [1, *[np.nan] * 4, 3, *[np.nan] * 3]
+    np.testing.assert_array_equal(expression.rpkm(list("abcdefghi")), known)
     assert expression.median_rpkm == 2.0
 
 
@@ -132,7 +135,7 @@ def test_a_line_that_stands_twice_counts_once(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text(f"gene_id,E003\n{GENES[0]},1\n{GENES[1]},3\n{GENES[1]}.2,3\n{GENES[2]},9\n")
     expression = read_expression(path, "E003")
-    assert expression.num_repeated == 1
+    assert expression.warnings == ("own.csv: 1 lines left out that repeat another",)
     assert expression.median_rpkm == 3.0
 
 
@@ -143,7 +146,7 @@ def test_a_gene_of_the_y_chromosome_stays_apart(tmp_path: Path) -> None:
     assert expression.rpkm_of == {"ENSG00000002586": 8.0, "ENSG00000002586_PAR_Y": 0.0}
 
 
-@pytest.mark.parametrize("text", ["much", "-1.0", "inf", "1,5"])
+@pytest.mark.parametrize("text", ["much", "-1.0", "inf", "1,5", "1_000", "1,234.5", "1.234.567"])
 def test_a_value_that_is_no_expression(tmp_path: Path, text: str) -> None:
     path = tmp_path / "rpkm.gz"
     path.write_bytes(
@@ -163,7 +166,17 @@ def test_a_value_that_is_no_expression(tmp_path: Path, text: str) -> None:
         (b"gene\tE003\na\t1\t\n", "2 fields in own.txt, line 2. Received: 3"),
         (b"gene_id\tE003\n\t1\n", "a gene id in own.txt, line 2"),
         (b"gene_id\tE003\tE003\na\t1\t2\n", "one column E003.*E003, E003"),
-        (b"gene_id;E003\na;1\n", "one column E003.*gene ids only"),
+        (b"gene_id E003\na 1\n", "tabs, commas or semicolons.*own.txt, line 1.*'gene_id E003'"),
+        (
+            b"gene_id,E003\na,1,5\n",
+            "2 fields in own.txt, line 2. Received: 3. Write numbers with a",
+        ),
+        (b"gene,E003\na,1,5\n", "2 fields in own.txt, line 2. Received: 3. Write numbers with a"),
+        (b'gene_id,note,E003\na,"x\n,1\n', "a quote that opens a field of own.txt, line 2"),
+        (b'gene_id\tnote\tE003\na\t"x\ny"\t1\n', "3 fields in own.txt, line 2. Received: 2"),
+        (b"N_unmapped\t9\t9\t9\nENSG1\t1\t0\t1\n", "a header such as gene_id, E003 in own.txt"),
+        (b"gene_id\t1\t2\na\t5\t6\n", r"one column E003 in own.txt. Received: 1, 2\."),
+        (b"ENSG1\t5\n__no_feature\t7\n", "Received: 'ENSG1.t5'. STAR and HTSeq write none"),
         (b"\x89PNG\r\n\x1a\n\x00\xff", "a text file. Received: own.txt"),
     ],
 )
@@ -186,6 +199,171 @@ def test_unknown_unit(tmp_path: Path) -> None:
         read_expression(write_table(tmp_path / "rpkm.gz"), "E003", unit="CPM")  # type: ignore[arg-type]
 
 
+def test_stray_quotes_lose_no_gene(tmp_path: Path) -> None:
+    """Two descriptions that begin with a quote, 20 genes apart: a CSV reader took them for one."""
+    rng = np.random.default_rng(3)
+    values = np.round(rng.lognormal(1, 1, 90), 3)
+    rows = [
+        f"g{row}\t{'' if row not in (30, 50) else chr(34)}abnormal spindle\t{value:.3f}"
+        for row, value in enumerate(values)
+    ]
+    path = tmp_path / "tpm.tsv"
+    path.write_text("\n".join(["gene_id\tdescription\tK562", *rows]))
+    expression = read_expression(path, "K562")
+    assert len(expression.rpkm_of) == 90
+    assert expression.median_rpkm == np.median(values)
+    num_rows = len(pd.read_csv(path, sep="\t"))
+    assert num_rows == 70, "what a CSV reader makes of it"
+
+
+def test_the_median_is_over_the_genes_or_the_table() -> None:
+    """A gene with two regions counts once, one without a region in the table only."""
+    expression = Expression({"a": 1.0, "b": np.nan, "c": 3.0, "d": 8.0, "e": 0.0}, 2.0)
+    matched = expression.match(["a", "b", "c", "d", "d", "d", "x"])
+    assert matched.median_of_genes == 3.0
+    assert np.isnan(expression.match(["b"]).median_of_genes)
+
+
+def test_a_table_of_all_genes_of_an_annotation(tmp_path: Path) -> None:
+    """60,000 genes, mostly 0, of which 4,950 are those of the dataset."""
+    rng = np.random.default_rng(0)
+    coding = np.where(np.arange(4_950) < 4_469, rng.lognormal(1.5, 1, 4_950), 0)
+    rows = [f"g{row}\t{value:.4f}" for row, value in enumerate(coding)]
+    rows += [f"x{row}\t0" for row in range(55_050)]
+    path = tmp_path / "tpm.tsv"
+    path.write_text("\n".join(["gene_id\tK562", *rows]))
+    expression = read_expression(path, "K562", unit="TPM")
+    matched = expression.match([f"g{row}" for row in range(4_950)])
+    over_table = label_high(matched.rpkm, expression.median_rpkm)
+    over_genes = label_high(matched.rpkm, matched.median_of_genes)
+    assert np.bincount(over_table).tolist() == [481, 4_469]
+    assert np.bincount(over_genes).tolist() == [2_475, 2_475]
+    split = np.full(4_950, "train")
+    assert list(label_warnings(over_genes, split, median_rpkm=3.0, unit="TPM")) == []
+    assert list(label_warnings(over_table, split, median_rpkm=0.0, unit="TPM")) == [
+        "the median expression is 0 TPM: any expression at all makes a gene high",
+        "train: 4,469 of 4,950 labelled genes are high (90.3 %), above the median expression of 0 "
+        "TPM",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("num_high", "num_low", "is_warned"),
+    [(1, 4, False), (4, 1, False), (19, 81, True), (81, 19, True), (0, 3, True), (0, 0, False)],
+)
+def test_labels_of_unequal_number(num_high: int, num_low: int, is_warned: bool) -> None:
+    label = np.array([1] * num_high + [0] * num_low + [-1, 1, 0])
+    split = np.array(["test"] * (len(label) - 2) + ["train"] * 2)
+    warnings = list(label_warnings(label, split, median_rpkm=1.5, unit="RPKM"))
+    assert [warning[:5] for warning in warnings] == ["test:"] * is_warned
+
+
+@pytest.mark.parametrize(
+    "no_genes",
+    [
+        ("__no_feature", "__ambiguous", "__too_low_aQual", "__not_aligned"),
+        ("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous"),
+        ("no_feature", "alignment_not_unique", "NA"),
+    ],
+)
+def test_counts_of_no_gene_are_left_out(tmp_path: Path, no_genes: tuple[str, ...]) -> None:
+    path = tmp_path / "counts.tsv"
+    rows = "".join(f"{name}\t1000000\n" for name in no_genes)
+    path.write_text(f"gene_id\tK562\na\t5\nb\t7\n{rows}")
+    expression = read_expression(path, "K562", unit="counts")
+    assert (expression.rpkm_of, expression.median_rpkm) == ({"a": 5.0, "b": 7.0}, 6.0)
+    assert expression.warnings == (
+        f"counts.tsv: {len(no_genes)} lines left out that are no genes: {', '.join(no_genes)}",
+    )
+
+
+def test_one_value_in_two_spellings(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("gene_id,E003\na,0\na,0.0\nb,NA\nb,\nc,1e1\nc,10\n")
+    expression = read_expression(path, "E003")
+    np.testing.assert_equal(expression.rpkm_of, {"a": 0.0, "b": np.nan, "c": 10.0})
+    path.write_text("gene_id,E003\na,0\nb,1\na,NA\n")
+    with pytest.raises(ExpressionTableError, match="a with '0' in line 2 and 'NA' in line 4"):
+        read_expression(path, "E003")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gene_id,E003,,\na,1,,\n,,,\nb,3,,\n,,,\n\n\n",
+        "sep=;\ngene_id;E003\na;1\nb;3\n",
+        "gene_id\tE003\ra\t1\rb\t3\r",
+        "#1.3\n2\t1\t0\t0\nid\tE003\na\t1\nb\t3\n",
+        "#1.2\n2\t1\nName\tDescription\tE003\na\tx\t1\nb\ty\t3\n",
+        '"E003"\n"a"\t1\n"b"\t3\n',
+        '"baseMean" "E003"\n'.replace(" ", "\t") + '"a"\t9\t1\n"b"\t9\t3\n',
+        '"","baseMean","E003"\n"a",9,1\n"b",9,3\n',
+        "# Program:featureCounts\nGeneid\tChr\tE003\na\t1;1\t1\nb\t2\t3\n",
+        " gene_id , E003 \n a , 1 \n b , 3 \n",
+    ],
+    ids=[
+        *(
+            "Excel's empty rows",
+            "semicolons",
+            "CR",
+            "GCT 1.3",
+            "GCT",
+            "R, one column",
+            "R",
+            "DESeq2",
+        ),
+        *("featureCounts", "spaces"),
+    ],
+)
+def test_tables_that_people_have(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "own.txt"
+    path.write_bytes(text.encode())
+    assert read_expression(path, "E003").rpkm_of == {"a": 1.0, "b": 3.0}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gene_id\ttranscript_id(s)\tTPM\tFPKM\nENSG00000000003.14\tENST1,ENST2\t2\t3\n",
+        "Gene ID\tGene Name\tFPKM\tTPM\nENSG00000000003\tTSPAN6\t3\t2\n",
+        "Name\tLength\tTPM\tNumReads\nENSG00000000003.14\t9\t2\t3\n",
+        "gene_id\ttpm\nENSG00000000003\t2\n",
+    ],
+    ids=["RSEM", "StringTie", "Salmon", "lower case"],
+)
+def test_a_table_of_one_sample(tmp_path: Path, text: str) -> None:
+    """Its column is named as the unit; it is not taken for each of several epigenomes."""
+    path = tmp_path / "genes.results"
+    path.write_text(text)
+    expression = read_expression(path, "K562", unit="TPM", is_only=True)
+    assert expression.rpkm_of == {"ENSG00000000003": 2.0}
+    with pytest.raises(
+        ExpressionTableError,
+        match=r"one column K562 in genes\.results\. Received: .*(?i:TPM).* of K562 so\.$",
+    ):
+        read_expression(path, "K562", unit="TPM")
+    with pytest.raises(
+        ExpressionTableError, match=r"one column K562, or counts as the unit is, in .*give its unit"
+    ):
+        read_expression(path, "K562", unit="counts", is_only=True)
+
+
+def test_the_column_of_the_epigenome_goes_before_that_of_the_unit(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("gene_id,TPM,K562\na,1,2\n")
+    assert read_expression(path, "K562", unit="TPM", is_only=True).rpkm_of == {"a": 2.0}
+
+
+def test_gene_ids_that_excel_made_dates_of(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("gene,E003\nTNMD,1\n1-Mar,2\n2-Sep,3\n")
+    (warning,) = read_expression(path, "E003").warnings
+    assert warning.startswith("own.csv: 2 gene ids are dates (1-Mar, 2-Sep), which Excel makes of")
+    path.write_text("gene,E003\nTNMD,1\n1-Mar,2\n1-Mar,3\n")
+    with pytest.raises(ExpressionTableError, match=r"1-Mar with '2' .*Excel makes of symbols"):
+        read_expression(path, "E003")
+
+
 @pytest.mark.real_data
 def test_real_medians(real_data: Path) -> None:
     """Over the 19,795 genes of the table; the published ones count seven genes twice."""
@@ -201,5 +379,5 @@ def test_real_medians(real_data: Path) -> None:
 def test_every_real_region_has_expression(real_data: Path) -> None:
     genes = read_gene_table(real_data / "remc" / "genes.tsv").gene_id.tolist()
     matched = read_expression(real_data / "remc" / "57epigenomes.RPKM.pc.gz", "E003").match(genes)
-    assert matched[1:] == (0, 0, 0)
+    assert matched[1:] == (0, 0, 0, 3.329)
     assert len(matched.rpkm) == 19802

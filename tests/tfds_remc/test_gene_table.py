@@ -108,13 +108,20 @@ def test_an_unknown_level_of_tss(tmp_path: Path) -> None:
         ("", "at least one gene in genes.tsv. Received: none"),
         ("# nothing else\n", "at least one gene"),
         ("gene_id\tchrom\ttss\tstrand\n", "at least one gene"),
-        ("gene_id\tsymbol\tchrom\n", "columns gene_id, chrom, tss, strand once in genes.tsv"),
-        ("gene_id,chrom,tss,strand\n", "tab-separated.*'gene_id,chrom,tss,strand' in line 1"),
+        (
+            "gene_id\tsymbol\tchrom\n",
+            "columns gene_id, chrom, tss, strand once.* in genes.tsv, line 1",
+        ),
+        ("gene_id,chrom,tss,strand\n", "at least one gene in the gene table"),
         (GENES_TSV.replace("chrX\t", "", 1), "6 fields in genes.tsv, line 2. Received: 5"),
         (GENES_TSV.replace("chrX", "", 1), "a chrom in genes.tsv, line 2. Received: none"),
         (GENES_TSV.replace("99839799", "99.8"), "tss to be a whole number.*line 3.*'99.8'"),
         (GENES_TSV.replace("?", "x"), "line 6. Received: strand='x'"),
-        ("ENSG00000000003 X 99883667\n", "GTF, GFF3.*'ENSG00000000003 X 99883667' in line 1"),
+        (
+            "ENSG00000000003 X 99883667\n",
+            "between the fields in genes.tsv, line 1.*'ENSG00000000003",
+        ),
+        ("ENSG00000000003\tX\n", "GTF, GFF3, Roadmap's gene_info, or a table.*'ENSG00000000003"),
     ],
 )
 def test_faults(tmp_path: Path, text: str, match: str) -> None:
@@ -138,3 +145,6 @@ def test_the_real_table(real_data: Path) -> None:
     assert len(table.gene_id) == 19802
     assert len(set(table.gene_id.tolist())) == 19795
     assert (table.strand == "").sum() == 160
+    assert (table.symbol == "").sum() == 996, "which the file calls NA"
+    assert not np.isin(table.symbol, ["NA", "-"]).any()
+    assert (table.left_out, table.warnings) == ({}, ())

@@ -169,6 +169,23 @@ def test_a_command_of_its_own(tmp_path: Path) -> None:
         assert result.stderr.count("\n") == bool(error)
 
 
+def test_nothing_but_warnings_on_standard_error(tmp_path: Path, manual_dir: Path) -> None:
+    """As a process, whose standard error no library writes to."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    args = ["--config", "E003", "--data-dir", "data", "--manual-dir", str(manual_dir)]
+    command = [sys.executable, "-m", "tfds_remc", *args]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    lines = result.stderr.splitlines()
+    assert (
+        "warning: train: 0 of 3 labelled genes are high (0.0 %), above the median expression of "
+        in (lines[0])
+    )
+    assert [line for line in lines if not line.startswith("warning: ")] == []
+    assert result.stdout.splitlines()[-1].startswith("remc/E003/1.0.0: genes in train 3, valid 3")
+
+
 def test_both_spellings_of_an_option(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from tfds_remc.remc.binning import RegionBins
 from tfds_remc.remc.chromosomes import GENOMES
 from tfds_remc.remc.expression import MatchedExpression, label_high
 from tfds_remc.remc.mark_quality import MarkFile
+from tfds_remc.remc.overlap import Overlap
 from tfds_remc.remc.quality import Quality, measure_quality, share_of_genome
 from tfds_remc.remc.reads import BinnedSignal
 from tfds_remc.remc.simulation import simulate
@@ -82,6 +84,20 @@ def test_summary() -> None:
         ]
     )
     assert "3 of 4 gene regions have no expression" in next(quality.warnings())
+
+
+def test_overlap_of_genes() -> None:
+    assert _two_marks().as_dict()["overlap"] is None
+    quality = dataclasses.replace(_two_marks(), overlap=Overlap(40, 10))
+    expected = (
+        "10 of 40 test genes (25.0 %) share half or more of their region with a training gene"
+    )
+    assert quality.summary().splitlines()[-1] == expected
+    assert any(warning.startswith(expected) for warning in quality.warnings())
+    assert json.loads(json.dumps(quality.as_dict()))["overlap"] == {
+        "num_test": 40,
+        "num_shared": 10,
+    }
 
 
 def test_json_holds_all() -> None:

@@ -95,6 +95,12 @@ def test_absolute_paths(folder: Path) -> None:
             HEADER + "A,H3K27ac,ac.bam\n\nA,H3K27ac,input.bam\n",
             r"Received: H3K27ac of A in lines 2 and 4\. Pool",
         ),
+        (
+            HEADER + "A,H3K27ac,ac.bam\nA,h3k27AC,input.bam\n",
+            r"Received: H3K27ac of A in line 2 and h3k27AC in line 3\. Pool",
+        ),
+        (HEADER + "A,H3K27ac,ac.bam,,rep 1\n", r"4 fields in sheet\.csv, line 2\. Received: 5"),
+        (HEADER + 'A,H3K27ac,"ac.bam\n,"\n', r"a quote that opens a field of sheet\.csv, line 2"),
         (HEADER + "A,H3K27ac,no.bam\n", r"a file in sheet\.csv, line 2\. Received: '.*no\.bam'"),
         (HEADER + "A,H3K27ac,ac.bam,no.bam\n", r"line 2\. Received: '.*no\.bam', no such file"),
         (b"\xff\xfe\x00", r"Expected a text file\. Received: sheet\.csv"),
@@ -103,6 +109,31 @@ def test_absolute_paths(folder: Path) -> None:
 def test_sheets_at_fault(folder: Path, text: str | bytes, match: str) -> None:
     with pytest.raises(SampleSheetError, match=match):
         read_sample_sheet(write(folder, text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epigenome,mark,path,control,,\nA,H3K27ac,ac.bam,,,\n,,,,,\n,,,,,\n",
+        "\n# by hand\nepigenome;mark;path\nA;H3K27ac;ac.bam\n\n \n\n",
+        "epigenome\tmark\tpath\rA\tH3K27ac\tac.bam\r",
+        '"epigenome","mark","path"\r\n"A", "H3K27ac", "ac.bam"\r\n',
+        'epigenome\tmark\tpath\tnote\nA\tH3K27ac\tac.bam\t"stray\n',
+    ],
+    ids=["Excel's empty rows", "semicolons", "CR", "quotes", "stray quote"],
+)
+def test_sheets_that_people_have(folder: Path, text: str) -> None:
+    assert read_sample_sheet(write(folder, text)) == [Sample("A", "H3K27ac", folder / "ac.bam")]
+
+
+def test_marks_have_their_usual_spelling(folder: Path) -> None:
+    written = ("H3K4Me3", "h3k27ac", "H3K4ME1", "H2AK5ac", "H2A.Z", "CTCF", "h4k20Me1", "H3K9me3-2")
+    rows = "".join(f"A,{mark},ac.bam\n" for mark in written)
+    samples = read_sample_sheet(write(folder, HEADER + rows))
+    assert [sample.mark for sample in samples] == [
+        *("H3K4me3", "H3K27ac", "H3K4me1", "H2AK5ac", "H2A.Z", "CTCF", "H4K20me1", "H3K9me3-2")
+    ]
+    assert [sample.written for sample in samples] == [*written]
 
 
 def test_a_sheet_that_is_not_there(tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ def test_reads_what_there_may_be(tmp_path: Path, arrays: dict[str, Any]) -> None
     ("changed", "match"),
     [
         ({"marks": None}, r"Received: signal, .*, without marks\."),
+        (
+            {"marks": np.array(["H3K4me3", "H3K27ac", "H3K4Me3"])},
+            r"each mark once in own\.npz\. Received: marks=H3K4me3, H3K27ac, H3K4Me3",
+        ),
         ({"signal": None}, r"Expected the arrays marks, signal, .*without signal\."),
         ({"signal": np.zeros((2, 4, 3))}, r"shape \(genes, marks, bins\).*\(2, 3, bins\).*\(2, 4"),
         ({"signal": np.zeros((2, 3))}, r"Received: \(2, 3\)\."),

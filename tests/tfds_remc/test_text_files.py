@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tfds_remc.remc.errors import InputError
-from tfds_remc.remc.text_files import open_text
+from tfds_remc.remc.text_files import content_lines, open_text, read_rows
 
 
 class TableError(InputError):
@@ -27,3 +27,67 @@ def test_damage_is_an_error_of_the_caller(tmp_path: Path) -> None:
         read(tmp_path / "a.gz", gzip.compress(b"a\tb\n")[:-9])
     with pytest.raises(TableError, match=r"Expected a text file\. Received: a\.bam"):
         read(tmp_path / "a.bam", b"BAM\x01\xff\x00\n")
+
+
+def rows_of(path: Path, content: str) -> list[tuple[int, list[str]]]:
+    path.write_bytes(content.encode())
+    with open_text(path, TableError) as file:
+        lines = content_lines(file, path.name, TableError)
+        return [(line.number, fields) for line, fields in read_rows(lines, TableError)]
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("a\tb\n".encode("utf-16"), r"UTF-16 text\. Save it as UTF-8"),
+        ("a\tb\n".encode("utf-16-be"), "binary"),
+        (gzip.compress("\ufeffa\tb\n".encode("utf-16-be")), "UTF-16 text"),
+        (b"PK\x03\x04\x14\x00", "an Excel workbook or another zip archive"),
+        (b"BZh91AY&SY", r"packed by bzip2\. Unpack it"),
+    ],
+)
+def test_what_is_no_text_is_told_as_such(tmp_path: Path, content: bytes, what: str) -> None:
+    with pytest.raises(TableError, match=rf"Expected a text file\. Received: a\.csv, {what}"):
+        read(tmp_path / "a.csv", content)
+
+
+def test_latin_1_is_read_among_utf_8(tmp_path: Path) -> None:
+    content = "Müller\t".encode("latin-1") + "Müller\t€\t".encode() + b"\x80\xff\n"
+    assert read(tmp_path / "a.tsv", content) == "Müller\tMüller\t€\t€ÿ\n"
+
+
+def test_a_nul_byte_further_down(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"text in a\.tsv, line 5002\. Received: a NUL byte"):
+        rows_of(tmp_path / "a.tsv", "a\tb\n" + "c\td\n" * 5000 + "\0\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_are_rows(tmp_path: Path, end: str) -> None:
+    """Whatever ends them; comments, blank lines and empty rows are counted and passed over."""
+    text = end.join(["# x", "", "a,b,c", " 1,2 , 3", ",,", " ", '"x, ""y""", ,', "", "", ""])
+    assert rows_of(tmp_path / "a.csv", text) == [
+        *((3, ["a", "b", "c"]), (4, ["1", "2", "3"]), (7, ['x, "y"', "", ""])),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ('g1\t"abnormal\t5', ["g1", '"abnormal', "5"]),
+        ('g1\t5" end\t5', ["g1", '5" end', "5"]),
+        ('g1\t"a" or "b"\t5', ["g1", '"a" or "b"', "5"]),
+        ('"g1"\t"x ""y"""\t5', ["g1", 'x "y"', "5"]),
+        ('"g1"\t"a\tb"\t5', ["g1", "a\tb", "5"]),
+        ('g1\t"\t5', ["g1", '"', "5"]),
+        ('g1\t""\t5', ["g1", "", "5"]),
+    ],
+)
+def test_quotes_among_tabs(tmp_path: Path, text: str, fields: list[str]) -> None:
+    lines = f'gene_id\tdescription\tE003\n{text}\ng2\t"\t1\n'
+    assert rows_of(tmp_path / "a.tsv", lines)[1:] == [(2, fields), (3, ["g2", '"', "1"])]
+
+
+@pytest.mark.parametrize("text", ['g1,"abnormal,5', 'g1,"a\nb",5', 'g1,"a"b,5'])
+def test_quotes_among_commas_are_closed_in_their_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(TableError, match=r"quote that opens a field of a\.csv, line 2 to be clos"):
+        rows_of(tmp_path / "a.csv", f"gene_id,description,E003\n{text}\n")

@@ -1,6 +1,8 @@
 """The 56 REMC epigenomes of the paper, and the histone marks of the published files."""
 
 import dataclasses
+import re
+from collections.abc import Iterable, Iterator
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 """The five core marks, in the column order of the published files."""
@@ -106,3 +108,30 @@ EPIGENOMES: dict[str, Epigenome] = {
     )
 }
 """The epigenomes that have both the five core marks and RNA-seq, by id."""
+
+_MARK = re.compile(
+    r"(H(?:1|2A|2B|3|4)[KRSTY]\d+)(ac|bu|cr|me[123]?[as]?|ph?|su|ub\d?)", re.IGNORECASE
+)
+
+
+def canonical_mark(name: str) -> str:
+    """Returns the usual spelling of a modified histone; any other name stays as it is.
+
+    Example:
+        >>> [canonical_mark(name) for name in ("H3K4Me3", "h2ak5AC", "H2A.Z", "CTCF")]
+        ['H3K4me3', 'H2AK5ac', 'H2A.Z', 'CTCF']
+    """
+    match = _MARK.fullmatch(name)
+    return match[1].upper() + match[2].lower() if match else name
+
+
+def spelling_warnings(written: Iterable[str], where: str) -> Iterator[str]:
+    """Yields a line on each mark that is spelled in an unusual way.
+
+    Args:
+        written: The marks as `where` spells them.
+        where: A file or an option.
+    """
+    for name in written:
+        if (mark := canonical_mark(name)) != name:
+            yield f"{where}: {name} is taken for {mark}"

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from .annotations import without_version
-from .errors import InputError, require_known
-from .text_files import open_text
+from .annotations import date_warnings, known_symbol, without_version
+from .errors import InputError, require_known, some
+from .text_files import Row, content_lines, open_text, read_rows
 
 ExpressionUnit = Literal["RPKM", "FPKM", "TPM", "counts"]
 """What the numbers of an expression table are."""
 
+MedianOver = Literal["genes", "table"]
+"""Which genes the median is over that parts high from low: those of the dataset that have a value,
+or all of the expression table."""
+
 LABEL_UNKNOWN = -1
-LABEL_RULE = (
-    "high if rpkm > median_rpkm, the median of the epigenome over all genes of the RPKM table, "
-    "compared as numbers; -1 where the gene has no rpkm"
+LABEL_RULES: dict[MedianOver, str] = {
+    "genes": "high if rpkm > median_rpkm, the median of the epigenome over the genes of the "
+    "dataset that have an rpkm, compared as numbers; -1 where the gene has no rpkm",
+    "table": "high if rpkm > median_rpkm, the median of the epigenome over all genes of the RPKM "
+    "table, compared as numbers; -1 where the gene has no rpkm",
+}
+"""How a gene is labelled, in words, by what the median is over."""
+
+MIN_SHARE = 0.2
+"""Of the labelled genes of a split less than this part high, or low, are a reason to warn."""
+
+_UNKNOWN_VALUES = frozenset(("", "na", "n/a", "nan", "#n/a", "null", "none", "-", "."))
+# Counts of reads that are of no gene, as HTSeq has them (older versions without "__"), and STAR.
+_NO_GENES = frozenset(
+    (
+        *("no_feature", "ambiguous", "too_low_aQual", "not_aligned", "alignment_not_unique"),
+        *("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous"),
+    )
 )
-_UNKNOWN_VALUES = frozenset(("", "na", "n/a", "nan"))
+_GCT_VERSIONS = ("#1.2", "#1.3")
+_NUMBERS = " Write numbers with a decimal point, and without separators of thousands."
 
 
 class ExpressionTableError(InputError):
@@ -38,14 +57,16 @@ class MatchedExpression(NamedTuple):
         rpkm: (regions,) float64 in the table's unit, NaN where unknown.
         num_regions_not_in_table: Regions whose gene the table lacks.
         num_regions_unknown: Regions whose gene the table has, without a value.
-        num_genes_without_region: Genes of the table that no region is of. They still count for
-            the median.
+        num_genes_without_region: Genes of the table that no region is of.
+        median_of_genes: Median over the genes that have a region and a value, each once; NaN if
+            none has.
     """
 
     rpkm: np.ndarray
     num_regions_not_in_table: int
     num_regions_unknown: int
     num_genes_without_region: int
+    median_of_genes: float = math.nan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +82,14 @@ class Expression:
         rpkm_of: Value by gene id without version; NaN where the table has none.
         median_rpkm: Median over all genes of the table that have a value.
         unit: What the values are.
-        num_repeated: Lines left out because a gene stood before with the same value.
+        warnings: A line on each thing that a user should know about the table, such as which lines
+            are left out.
     """
 
     rpkm_of: dict[str, float]
     median_rpkm: float
     unit: ExpressionUnit = "RPKM"
-    num_repeated: int = 0
+    warnings: tuple[str, ...] = ()
 
     def rpkm(self, gene_ids: Sequence[str]) -> np.ndarray:
         """Returns (len(gene_ids),) float64 values, NaN for a gene that has none in the table."""
@@ -97,6 +119,7 @@ class Expression:
             num_regions_not_in_table=num_not_in_table,
             num_regions_unknown=int(np.isnan(rpkm).sum()) - num_not_in_table,
             num_genes_without_region=len(self.rpkm_of.keys() - set(gene_ids)),
+            median_of_genes=_median(self.rpkm(list(dict.fromkeys(gene_ids)))),
         )
 
 
@@ -118,12 +141,39 @@ def label_high(rpkm: np.ndarray, median_rpkm: float) -> np.ndarray:
     return label
 
 
-def read_expression(path: Path, epigenome: str, *, unit: ExpressionUnit = "RPKM") -> Expression:
+def label_warnings(
+    label: np.ndarray, split_of_gene: np.ndarray, *, median_rpkm: float, unit: str
+) -> Iterator[str]:
+    """Yields a line if the median is 0, and on each split that it parts in unequal halves.
+
+    Args:
+        label: (genes,) int, as of `label_high`.
+        split_of_gene: (genes,) str.
+        median_rpkm: What a gene of high expression exceeds.
+        unit: Of the expression.
+    """
+    if median_rpkm == 0:
+        yield f"the median expression is 0 {unit}: any expression at all makes a gene high"
+    for split in dict.fromkeys(split_of_gene.tolist()):
+        num_high, num_low = (int(np.sum(label[split_of_gene == split] == i)) for i in (1, 0))
+        num_labelled = num_high + num_low
+        if num_labelled and min(num_high, num_low) < MIN_SHARE * num_labelled:
+            yield (
+                f"{split}: {num_high:,} of {num_labelled:,} labelled genes are high "
+                f"({100 * num_high / num_labelled:.1f} %), above the median expression of "
+                f"{median_rpkm:.4g} {unit}"
+            )
+
+
+def read_expression(
+    path: Path, epigenome: str, *, unit: ExpressionUnit = "RPKM", is_only: bool = False
+) -> Expression:
     """Reads one epigenome's column of an expression table, plain or gzipped.
 
-    The table has tabs or, where its header has no tab, commas between the fields; a header; and
-    one line a gene. The gene id is the column gene_id, or else the first. Versions of Ensembl ids
-    are dropped. An empty value, NA or NaN is unknown. Lines that start with "#" are comments.
+    The table, see `read_rows`, has a header and one line a gene. The gene id is the column gene_id,
+    or else the first. Versions of Ensembl ids are dropped. An empty value, NA or NaN is unknown.
+    Lines that start with "#" are comments; so is the second line of a GCT file. The counts of reads
+    without a gene that HTSeq and STAR write among the genes are left out, as are genes called NA.
 
     Two quirks of published tables are read as they are meant. In the original download of
     Roadmap's `57epigenomes.RPKM.pc.gz` the data lines end with a tab that the header lacks: columns
@@ -134,6 +184,8 @@ def read_expression(path: Path, epigenome: str, *, unit: ExpressionUnit = "RPKM"
         path: The table.
         epigenome: Name of the column.
         unit: What the numbers are; it does not change them. See `Expression`.
+        is_only: Whether the table may be of this epigenome alone, as RSEM, StringTie and Salmon
+            write it: without a column of its name, that of the unit is its.
 
     Raises:
         ExpressionTableError: If the file is not such a table, if the epigenome has no column, if a
@@ -143,91 +195,128 @@ def read_expression(path: Path, epigenome: str, *, unit: ExpressionUnit = "RPKM"
     require_known("unit", unit, get_args(ExpressionUnit))
     rpkm_of: dict[str, float] = {}
     first_of: dict[str, tuple[int, str]] = {}
+    no_genes = []
     num_repeated = 0
-    for line, gene_id, text in _column(path, epigenome):
+    for line, gene_id, text in _column(path, epigenome, unit if is_only else None):
+        if gene_id.startswith("__") or gene_id in _NO_GENES or not known_symbol(gene_id):
+            no_genes.append(gene_id)
+            continue
+        value = _value(text, f"gene {gene_id}, epigenome {epigenome} ({path.name}, line {line})")
         first_line, first_text = first_of.setdefault(gene_id, (line, text))
-        if text != first_text:
+        if not _is_same(rpkm_of.setdefault(gene_id, value), value):
+            of_excel = ", ".join(date_warnings([gene_id], path.name))
             raise ExpressionTableError(
                 f"Expected each gene once in {path.name}. Received: {gene_id} with {first_text!r} "
-                f"in line {first_line} and {text!r} in line {line}. Remove one of the lines."
+                f"in line {first_line} and {text!r} in line {line}. "
+                + (f"{of_excel}." if of_excel else "Remove one of the lines.")
             )
         num_repeated += line != first_line
-        rpkm_of[gene_id] = _value(
-            text, f"gene {gene_id}, epigenome {epigenome} ({path.name}, line {line})"
-        )
-    known = [rpkm for rpkm in rpkm_of.values() if not math.isnan(rpkm)]
-    if not known:
+    median = _median(np.array(list(rpkm_of.values())))
+    if math.isnan(median):
         raise ExpressionTableError(
             f"Expected at least one gene with a value in the column {epigenome} of {path.name}. "
             f"Received: {len(rpkm_of)} genes without."
         )
-    return Expression(rpkm_of, float(np.median(known)), unit, num_repeated)
+    which = some(dict.fromkeys(no_genes))
+    left_out = {"repeat another": num_repeated, f"are no genes: {which}": len(no_genes)}
+    warnings = [
+        f"{path.name}: {number:,} lines left out that {reason}"
+        for reason, number in left_out.items()
+        if number
+    ]
+    return Expression(rpkm_of, median, unit, (*warnings, *date_warnings(rpkm_of, path.name)))
 
 
-def _column(path: Path, epigenome: str) -> Iterator[tuple[int, str, str]]:
+def _median(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else math.nan
+
+
+def _is_same(first: float, second: float) -> bool:
+    return first == second or (math.isnan(first) and math.isnan(second))
+
+
+def _column(path: Path, epigenome: str, unit: str | None) -> Iterator[tuple[int, str, str]]:
     """Yields line number, gene id and text of each line of one column."""
-    rows = _rows(path)
-    _, header = next(rows, (0, []))
-    first = next(rows, None)
-    if first is None:
-        raise ExpressionTableError(
-            f"Expected at least one gene in {path.name}. "
-            f"Received: {'a header only' if header else 'nothing'}."
-        )
-    if "gene_id" not in header and len(first[1]) == len(header) + 1 and first[1][-1]:
+    with open_text(path, ExpressionTableError) as file:
+        lines = content_lines(_gct_as_table(file), path.name, ExpressionTableError)
+        rows = read_rows(lines, ExpressionTableError)
+        top = list(itertools.islice(rows, 2))
+        if not top:
+            raise ExpressionTableError(
+                f"Expected at least one gene in {path.name}. Received: nothing."
+            )
+        header, gene_column, column = _header(top, epigenome, unit)
+        if len(top) < 2:
+            raise ExpressionTableError(
+                f"Expected at least one gene in {path.name}. Received: a header only."
+            )
+        for line, fields in itertools.chain(top[1:], rows):
+            # Without gene_id in the header, one field more may as well be R's column of gene ids.
+            is_trailing = "gene_id" in header and not any(fields[len(header) :])
+            if len(fields) < len(header) or (len(fields) > len(header) and not is_trailing):
+                remedy = _NUMBERS if "," in line.text else ""
+                raise ExpressionTableError(
+                    f"Expected {len(header)} fields in {line.where}. Received: {len(fields)}."
+                    f"{remedy}"
+                )
+            if not fields[gene_column]:
+                raise ExpressionTableError(f"Expected a gene id in {line.where}. Received: none.")
+            yield line.number, without_version(fields[gene_column]), fields[column]
+
+
+def _gct_as_table(lines: Iterable[str]) -> Iterator[str]:
+    """Makes a comment of GCT's second line, which holds the numbers of genes and of samples."""
+    before = ""
+    for line in lines:
+        yield f"#{line}" if before.strip() in _GCT_VERSIONS else line
+        before = line
+
+
+def _header(top: Sequence[Row], epigenome: str, unit: str | None) -> tuple[list[str], int, int]:
+    """The header, and the columns of the gene ids and of the epigenome, by the first two rows."""
+    header = [*top[0].fields]
+    line, first = top[-1]
+    # A decimal comma makes two fields of one, too.
+    is_of_r = "\t" in line.text or '"' in line.text or len(header) == 1
+    if "gene_id" not in header and len(first) == len(header) + 1 and first[-1] and is_of_r:
         header.insert(0, "gene_id")
     gene_column = header.index("gene_id") if "gene_id" in header else 0
     columns = [index for index in range(len(header)) if index != gene_column]
     found = [index for index in columns if header[index] == epigenome]
-    if len(found) != 1:
+    if not found and unit:
+        found = [index for index in columns if header[index].lower() == unit.lower()]
+    if len(found) == 1:
+        return header, gene_column, found[0]
+    line, names = top[0]
+    if columns and header == names and "gene_id" not in names and all(map(_is_number, names[1:])):
         raise ExpressionTableError(
-            f"Expected one column {epigenome} in {path.name}. "
-            f"Received: {', '.join(header[index] for index in columns)[:500] or 'gene ids only'}."
+            f"Expected a header such as gene_id, {epigenome} in {line.where}. Received: "
+            f"{line.text[:200]!r}. STAR and HTSeq write none, and a line that starts with # is a "
+            "comment: put a line before it that names the columns."
         )
-    for line, row in itertools.chain([first], rows):
-        # Without gene_id in the header, one field more may as well be R's column of gene ids.
-        is_trailing = "gene_id" in header and len(row) == len(header) + 1 and not row[-1]
-        if len(row) != len(header) and not is_trailing:
-            raise ExpressionTableError(
-                f"Expected {len(header)} fields in {path.name}, line {line}. Received: {len(row)}."
-            )
-        if not row[gene_column]:
-            raise ExpressionTableError(
-                f"Expected a gene id in {path.name}, line {line}. Received: none."
-            )
-        yield line, without_version(row[gene_column]), row[found[0]]
+    names = [header[index] for index in columns if header[index]]
+    expected = f"{epigenome}, or {unit} as the unit is," if unit else epigenome
+    raise ExpressionTableError(
+        f"Expected one column {expected} in {line.file_name}. Received: "
+        f"{', '.join(names)[:500] or 'gene ids only'}. Name the column that holds the expression "
+        f"of {epigenome} so{', or give its unit' if unit else ''}."
+    )
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yields the fields of each line that is neither blank nor a comment, with its number."""
-    with open_text(path, ExpressionTableError) as file:
-        # The reader counts the blank lines that it skips.
-        lines = ("\n" if line.startswith("#") else line for line in file)
-        num_before, header = next(
-            (position for position in enumerate(lines) if not position[1].isspace()), (0, "")
-        )
-        delimiter = "\t" if "\t" in header else ","
-        reader = csv.reader(itertools.chain([header], lines), delimiter=delimiter)
-        try:
-            for row in reader:
-                if any(row):
-                    yield num_before + reader.line_num, row
-        except csv.Error as error:
-            raise ExpressionTableError(
-                f"Expected a table in {path.name}, line {num_before + reader.line_num}. "
-                f"Received: {error}."
-            ) from error
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _value(text: str, of: str) -> float:
-    if text.strip().lower() in _UNKNOWN_VALUES:
+    if text.lower() in _UNKNOWN_VALUES:
         return math.nan
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise ExpressionTableError(
-            f"Expected a number of at least 0, no logarithm, for {of}. Received: {text!r}."
-        )
-    return value
+    if _is_number(text) and "_" not in text and float(text) >= 0:
+        return float(text)
+    remedy = _NUMBERS if text[:1].isdigit() else ""
+    raise ExpressionTableError(
+        f"Expected a number of at least 0, no logarithm, for {of}. Received: {text!r}.{remedy}"
+    )

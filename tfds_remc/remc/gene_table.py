@@ -14,14 +14,14 @@ import numpy as np
 from .annotations import (
     Feature,
     GeneTableError,
-    Line,
-    content_lines,
+    date_warnings,
     feature_reader,
+    known_symbol,
     parse_position,
     without_version,
 )
 from .errors import require_known, some
-from .text_files import open_text
+from .text_files import Line, content_lines, open_text, read_rows
 
 TssLevel = Literal["gene", "transcript"]
 """What has a region: each gene, or each distinct TSS of a gene's transcripts."""
@@ -48,6 +48,7 @@ class GeneTable:
         tss: (genes,) int64.
         strand: (genes,) str, "+", "-", or "" where unknown.
         left_out: How many genes, transcripts or lines of the file the table leaves out, by reason.
+        warnings: A line on each thing that a user should know about the file.
     """
 
     gene_id: np.ndarray
@@ -57,6 +58,7 @@ class GeneTable:
     tss: np.ndarray
     strand: np.ndarray
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.gene_id) == 0:
@@ -103,20 +105,25 @@ class GeneTable:
 def read_gene_table(path: Path, *, tss: TssLevel = "gene", biotype: str | None = None) -> GeneTable:
     """Reads genes and their TSSs from any of four layouts, plain or gzipped, told apart by content.
 
-    * `genes.tsv`: tab-separated, with a header that has the columns gene_id, chrom, tss (0-based
-      centre of the gene region) and strand ("?" or empty where unknown), and may have symbol and
-      transcript_id. It is a list of chosen genes: `biotype` does not apply.
+    * `genes.tsv`: a table, see `read_rows`, with a header that has the columns gene_id, chrom, tss
+      (0-based centre of the gene region) and strand ("?" or empty where unknown), and may have
+      symbol and transcript_id. It is a list of chosen genes: `biotype` does not apply.
     * Roadmap's `Ensembl_v65.Gencode_v10.ENSG.gene_info`: tab-separated without a header: gene_id,
       chromosome without "chr" (which the table adds), start and end (1-based, inclusive), strand
       (1 or -1), biotype, symbol, description.
-    * GTF, of GENCODE, Ensembl, RefSeq, UCSC or a transcript assembler: in a file without gene
-      lines a gene spans its transcripts, in one without transcript lines a transcript spans its
-      exons.
+    * GTF, of GENCODE, Ensembl, RefSeq, UCSC or a transcript assembler: a gene without a gene line
+      spans its transcripts, a transcript without a transcript line its exons.
     * GFF3, of GENCODE, Ensembl or RefSeq: a gene is a feature such as "gene" or "ncRNA_gene", and
-      its id is the attribute ID; a transcript is a feature whose parent is a gene.
+      its id is the attribute ID; a transcript is a feature whose parent is a gene. A gene that only
+      its transcripts name spans these.
 
     The TSS is the start of a gene or transcript on the plus strand and the end of one on the minus
     strand. Transcripts of a gene with the same TSS have one region.
+
+    A gene or transcript of an annotation that lies in several places has no one TSS, and is left
+    out: on two chromosomes or strands, or on one chromosome with a gap of more than `MAX_APART_BP`
+    between transcripts that do not overlap, or of `MAX_INTRON_BP` between exons.
+    A symbol such as NA or "-" is unknown.
 
     A gene may stand twice with one TSS, as seven do in the published files; a line that repeats
     another one in full counts once.
@@ -135,17 +142,23 @@ def read_gene_table(path: Path, *, tss: TssLevel = "gene", biotype: str | None =
     """
     require_known("tss", tss, get_args(TssLevel))
     left_out: Counter[str] = Counter()
+    warnings: list[str] = []
     with open_text(path, GeneTableError) as file:
-        lines = content_lines(file, path.name)
-        first = next(lines, None)
-        if first is None:
+        lines = content_lines(file, path.name, GeneTableError)
+        head = _head(lines)
+        if not head:
             raise GeneTableError(f"Expected at least one gene in {path.name}. Received: none.")
-        lines = itertools.chain([first], lines)
-        read_features = feature_reader(first)
+        lines = itertools.chain(head, lines)
+        read_features = feature_reader(head[-1])
         if read_features is None:
             regions = list(_read_genes_tsv(lines, tss))
         else:
-            features, transcripts = read_features(lines, tss == "transcript", left_out)
+            features, transcripts, num_derived = read_features(lines, tss == "transcript", left_out)
+            if num_derived:
+                warnings.append(
+                    f"{path.name}: {num_derived:,} of {len(features):,} genes have no gene line, "
+                    "and span their transcripts and exons"
+                )
             if biotype is not None:
                 features = _of_biotype(features, biotype, path.name, left_out)
             if tss == "transcript":
@@ -154,10 +167,22 @@ def read_gene_table(path: Path, *, tss: TssLevel = "gene", biotype: str | None =
     table = _without_repeats(regions, path.name, left_out)
     if tss == "transcript":
         table = _one_per_tss(table, left_out)
+    warnings += date_warnings((region.gene_id for region in table), path.name)
     return GeneTable(
         **{name: np.array([getattr(region, name) for region in table]) for name in _Region._fields},
         left_out={reason: number for reason, number in left_out.items() if number},
+        warnings=tuple(warnings),
     )
+
+
+def _head(lines: Iterator[Line]) -> list[Line]:
+    """The lines up to the first with attributes, which tell GTF from GFF3."""
+    head = []
+    for line in lines:
+        head.append(line)
+        if not line.text.endswith("\t."):
+            break
+    return head
 
 
 class _Region(NamedTuple):
@@ -175,22 +200,21 @@ class _Region(NamedTuple):
 
 
 def _read_genes_tsv(lines: Iterator[Line], tss: TssLevel) -> Iterator[tuple[int, _Region]]:
-    first = next(lines)
-    header = first.fields
+    rows = read_rows(lines, GeneTableError)
+    first, header = next(rows, (None, []))
     required = [*_REQUIRED_COLUMNS, *(["transcript_id"] if tss == "transcript" else [])]
-    if any(header.count(column) != 1 for column in required):
+    if first is None or any(header.count(column) != 1 for column in required):
         raise GeneTableError(
-            "Expected GTF, GFF3, Roadmap's gene_info, or a tab-separated header with each of the "
-            f"columns {', '.join(required)} once in {first.file_name}. "
-            f"Received: {first.text[:200]!r} in line {first.number}."
+            "Expected GTF, GFF3, Roadmap's gene_info, or a table whose header has each of the "
+            f"columns {', '.join(required)} once. Received: "
+            + (f"{first.text[:200]!r} in {first.where}." if first else "no header.")
         )
-    for line in lines:
-        fields = line.fields
-        if len(fields) != len(header):
+    for line, fields in rows:
+        if len(fields) < len(header) or any(fields[len(header) :]):
             raise GeneTableError(
                 f"Expected {len(header)} fields in {line.where}. Received: {len(fields)}."
             )
-        row = dict(zip(header, fields, strict=True))
+        row = dict(zip(header, fields, strict=False))
         empty = [column for column in required if column != "strand" and not row[column]]
         if empty:
             raise GeneTableError(f"Expected a {empty[0]} in {line.where}. Received: none.")
@@ -204,7 +228,7 @@ def _read_genes_tsv(lines: Iterator[Line], tss: TssLevel) -> Iterator[tuple[int,
             _Region(
                 gene_id=without_version(row["gene_id"]),
                 transcript_id=without_version(row["transcript_id"]) if tss == "transcript" else "",
-                symbol=row.get("symbol", ""),
+                symbol=known_symbol(row.get("symbol", "")),
                 chrom=row["chrom"],
                 tss=parse_position(row["tss"], "tss", line.where),
                 strand=row["strand"].replace("?", ""),
@@ -219,9 +243,10 @@ def _of_biotype(
     if biotype not in known:
         raise GeneTableError(
             f"Expected genes of biotype {biotype} in {file_name}. Received: {some(known, 10)}. "
-            "Give one of these, or None to take all genes."
+            "Give one of these, or --biotype all (biotype=None) to take all genes."
         )
-    left_out["genes of another biotype"] += len(genes) - known[biotype]
+    left_out["genes without a biotype"] += len(genes) - known.total()
+    left_out["genes of another biotype"] += known.total() - known[biotype]
     return [gene for gene in genes if gene.biotype == biotype]
 
 

@@ -19,6 +19,7 @@ from .chromosomes import GENOMES
 from .errors import InputError
 from .expression import MatchedExpression
 from .mark_quality import MarkFile, MarkQuality, direct, measure_mark
+from .overlap import Overlap
 from .quality_summary import mark_table
 from .quality_warnings import (
     BODY_MARK,
@@ -60,6 +61,7 @@ class Quality:
         region_share: Part of the genome that the gene regions cover.
         is_directed: Whether the profiles run in the direction of transcription, not along the
             genome because no strand is known.
+        overlap: Test genes that share their region with a training gene; None without splits.
     """
 
     marks: tuple[MarkQuality, ...]
@@ -76,6 +78,7 @@ class Quality:
     num_low: int | None
     region_share: float | None
     is_directed: bool
+    overlap: Overlap | None = None
 
     def warnings(self) -> Iterator[str]:
         """Yields a line on each thing that looks wrong: what it is, and what it may mean."""
@@ -86,6 +89,8 @@ class Quality:
         filled = [mark for mark in self.marks if not is_empty(mark)]
         yield from amount_warnings(filled, self.region_share)
         yield from twin_warnings(self.marks, self.bin_correlation)
+        if self.overlap:
+            yield from self.overlap.warnings()
         if self.num_genes < MIN_GENES:
             yield (
                 f"{self.num_genes} gene regions are too few to judge the profiles around the TSS "
@@ -253,3 +258,5 @@ def _gene_lines(quality: Quality) -> Iterator[str]:
         yield f"{number:,} gene regions {reason}"
     if quality.num_expressed_without_region:
         yield f"{quality.num_expressed_without_region:,} genes with expression have no gene region"
+    if quality.overlap:
+        yield str(quality.overlap)

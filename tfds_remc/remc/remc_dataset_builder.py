@@ -19,13 +19,14 @@ from . import beam
 from .chromosomes import GENOMES, canonical_name
 from .epigenomes import EPIGENOMES
 from .errors import InputError, require_known
-from .expression import LABEL_RULE
+from .expression import LABEL_RULES, label_warnings
 from .find_files import ARCHIVE, GENES_TSV, RPKM_TABLE, URLS
+from .overlap import measure_overlap
 from .own_data import FileReader
 from .quality import Quality
 from .records import ReproducibleExampleWriter
 from .sources import PublishedConfig, ReadingConfig, RemcConfig, SimulatedConfig
-from .sources.examples import Columns, Inputs
+from .sources.examples import Columns, Examples, Inputs
 
 
 class Builder(  # type: ignore[call-arg]
@@ -114,7 +115,8 @@ class Builder(  # type: ignore[call-arg]
                 genome=config.genome or "unknown",
                 source=config.source,
                 epigenome=config.epigenome,
-                label_rule=LABEL_RULE,
+                label_rule=LABEL_RULES[config.median_over],
+                unit=config.unit,
                 options=config.options(),
             ),
         )
@@ -170,9 +172,10 @@ class Builder(  # type: ignore[call-arg]
     def _require_same_options(self) -> None:
         """Refuses to pass off what is built for what is asked for: TFDS looks at the name only."""
         config, built = self.builder_config, self.info.metadata
-        # What is older than an option was built as its default has it.
+        # What is older than an option was built as its default has it; labels were by the table.
         defaults = {field.name: field.default for field in dataclasses.fields(config)}
-        recorded = {**defaults, **built.get("options", {}), **built.get("provenance", {})}
+        recorded = defaults | {"median_over": "table"} | built.get("options", {})
+        recorded |= built.get("provenance", {})
         asked = {**config.options(), **config.provenance()}
         changed = [name for name, value in asked.items() if recorded.get(name) != value]
         if changed:
@@ -187,9 +190,8 @@ class Builder(  # type: ignore[call-arg]
     ) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
         config = self.builder_config
         examples = config.examples(Inputs(dl_manager, self._read_files))
-        self.quality = examples.quality
-        self.warnings += examples.warnings
         self.info.metadata.update(examples.metadata)
+        self.warnings += [*config.warnings, *examples.warnings, *self._split_warnings(examples)]
         known = examples.metadata.get("chromosome_sizes")
         if sizes := known or _chromosome_sizes(examples.columns_of, config.genome):
             self.info.metadata["chromosome_sizes"] = sizes
@@ -197,6 +199,27 @@ class Builder(  # type: ignore[call-arg]
             split: self._generate_examples(columns)
             for split, columns in examples.columns_of.items()
         }
+
+    def _split_warnings(self, examples: Examples) -> Iterator[str]:
+        """Looks at labels and neighbours across splits, and keeps the quality with the latter."""
+        config, columns_of = self.builder_config, examples.columns_of
+        label, chrom, tss = (
+            np.concatenate([columns[name] for columns in columns_of.values()])
+            for name in ("label", "chrom", "tss")
+        )
+        split = np.repeat([*columns_of], [len(columns["tss"]) for columns in columns_of.values()])
+        of_labels = label_warnings(
+            label, split, median_rpkm=examples.metadata["median_rpkm"], unit=config.unit
+        )
+        if uneven := list(of_labels):
+            yield from uneven
+            if config.options().get("median_over") == "table":
+                yield "--median-over genes labels by the median of the dataset's genes"
+        overlap = measure_overlap(chrom, tss, split, flank_bp=config.flank_bp)
+        if examples.quality is None:
+            yield from overlap.warnings()
+        else:
+            self.quality = dataclasses.replace(examples.quality, overlap=overlap)
 
     def _generate_examples(self, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
         for position in range(len(columns["gene_id"])):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
+from .epigenomes import canonical_mark
 from .errors import InputError
 from .file_types import FILE_TYPES, SignalFile
-from .text_files import open_text
+from .text_files import content_lines, open_text, read_rows
 
 _REQUIRED_COLUMNS = ("epigenome", "mark", "path")
 _COLUMNS = (*_REQUIRED_COLUMNS, "control", "file_type")
@@ -29,6 +30,7 @@ class Sample:
         control: Reads of the control experiment (input DNA); None without one.
         file_type: What `path` holds, one of the values of `FILE_TYPES`, and `control` too if its
             name does not tell; None to tell it by the name.
+        written: The mark as the sheet spells it; "" if it does not come from a sheet.
     """
 
     epigenome: str
@@ -36,6 +38,7 @@ class Sample:
     path: Path
     control: Path | None = None
     file_type: str | None = None
+    written: str = dataclasses.field(default="", compare=False)
 
     @property
     def file(self) -> SignalFile:
@@ -55,7 +58,8 @@ def read_sample_sheet(path: Path) -> list[Sample]:
     """Reads a sample sheet: CSV or TSV with the columns epigenome, mark and path.
 
     It may have the columns control, and file_type for files whose names do not tell what they hold.
-    Paths are relative to the folder of the sheet, or begin with `~`. Other columns are ignored.
+    See `read_rows` for the table. Paths are relative to the folder of the sheet, or begin with `~`.
+    Other columns are ignored, and so are lines that start with "#".
 
     Raises:
         SampleSheetError: If a column or a value is missing, a mark of an epigenome stands twice,
@@ -63,46 +67,59 @@ def read_sample_sheet(path: Path) -> list[Sample]:
     """
     if not path.is_file():
         raise SampleSheetError(f"Expected a sample sheet. Received: {str(path)!r}, no such file.")
-    with open_text(path, SampleSheetError) as lines:
-        text = lines.read().splitlines()
-    header = text[0] if text else ""
-    rows = csv.DictReader(text, delimiter="\t" if "\t" in header else ",")
-    names = [(name or "").strip() for name in rows.fieldnames or ()]
-    if missing := [name for name in _REQUIRED_COLUMNS if name not in names]:
-        raise SampleSheetError(
-            f"Expected the columns {', '.join(_COLUMNS)} (the last two may be left out) in "
-            f"{path.name}. Received: no {', '.join(missing)} among {', '.join(names) or 'none'}."
-        )
-    rows.fieldnames = names
-    lines_of: dict[tuple[str, str], int] = {}
-    samples = []
-    for row in rows:
-        where = f"{path.name}, line {rows.line_num}"
-        values = {name: (row.get(name) or "").strip() for name in _COLUMNS}
-        if empty := [name for name in _REQUIRED_COLUMNS if not values[name]]:
-            raise SampleSheetError(f"Expected {', '.join(empty)} in {where}. Received: nothing.")
-        key = (values["epigenome"], values["mark"])
-        first = lines_of.setdefault(key, rows.line_num)
-        if first != rows.line_num:
+    with open_text(path, SampleSheetError) as file:
+        lines = content_lines(file, path.name, SampleSheetError)
+        _, header = next(rows := read_rows(lines, SampleSheetError), (None, []))
+        if missing := [name for name in _REQUIRED_COLUMNS if name not in header]:
             raise SampleSheetError(
-                f"Expected each mark of an epigenome once in {path.name}. Received: {key[1]} of "
-                f"{key[0]} in lines {first} and {rows.line_num}. Pool replicates into one file."
+                f"Expected the columns {', '.join(_COLUMNS)} (the last two may be left out) in "
+                f"{path.name}. Received: no {', '.join(missing)} among "
+                f"{', '.join(filter(None, header)) or 'none'}."
             )
-        files = {
-            name: path.parent / Path(values[name]).expanduser()
-            for name in ("path", "control")
-            if values[name]
-        }
-        for file in files.values():
-            if not file.is_file():
+        first_of: dict[tuple[str, str], tuple[int, str]] = {}
+        samples = []
+        for line, fields in rows:
+            if any(fields[len(header) :]):
                 raise SampleSheetError(
-                    f"Expected a file in {where}. Received: {str(file)!r}, no such file."
+                    f"Expected {len(header)} fields in {line.where}. Received: {len(fields)}."
                 )
-        file_type = _file_type(values["file_type"], where)
-        samples.append(Sample(*key, files["path"], files.get("control"), file_type))
+            row = dict(zip(header, fields, strict=False))
+            sample = _sample(row, path.parent, line.where)
+            key = sample.epigenome, sample.mark
+            first, written = first_of.setdefault(key, (line.number, sample.written))
+            if first != line.number:
+                received = (
+                    f"{sample.mark} of {sample.epigenome} in lines {first} and {line.number}"
+                    if written == sample.written
+                    else f"{written} of {sample.epigenome} in line {first} and {sample.written} in "
+                    f"line {line.number}"
+                )
+                raise SampleSheetError(
+                    f"Expected each mark of an epigenome once in {path.name}. Received: "
+                    f"{received}. Pool replicates into one file."
+                )
+            samples.append(sample)
     if not samples:
         raise SampleSheetError(f"Expected at least one sample in {path.name}. Received: none.")
     return samples
+
+
+def _sample(row: Mapping[str, str], folder: Path, where: str) -> Sample:
+    if empty := [name for name in _REQUIRED_COLUMNS if not row.get(name)]:
+        raise SampleSheetError(f"Expected {', '.join(empty)} in {where}. Received: nothing.")
+    files = {
+        name: folder / Path(row[name]).expanduser() for name in ("path", "control") if row.get(name)
+    }
+    for file in files.values():
+        if not file.is_file():
+            raise SampleSheetError(
+                f"Expected a file in {where}. Received: {str(file)!r}, no such file."
+            )
+    mark = canonical_mark(row["mark"])
+    file_type = _file_type(row.get("file_type", ""), where)
+    return Sample(
+        row["epigenome"], mark, files["path"], files.get("control"), file_type, row["mark"]
+    )
 
 
 def _file_type(text: str, where: str) -> str | None:

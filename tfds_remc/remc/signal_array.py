@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .annotations import without_version
+from .annotations import known_symbol, without_version
+from .epigenomes import canonical_mark
 from .errors import InputError
 from .file_types import NOT_NEGATIVE
 from .gene_table import GeneTable
@@ -62,6 +63,7 @@ class SignalArray:
         genes: Where the genes lie.
         rpkm: (genes,) float64, NaN where unknown; None if the file has none.
         split: (genes,) str, or None if the file has none.
+        written_marks: The marks as the file spells them.
     """
 
     marks: tuple[str, ...]
@@ -69,6 +71,7 @@ class SignalArray:
     genes: GeneTable
     rpkm: np.ndarray | None
     split: np.ndarray | None
+    written_marks: tuple[str, ...] = ()
 
 
 def read_signal_array(path: Path) -> SignalArray:
@@ -89,24 +92,31 @@ def read_signal_array(path: Path) -> SignalArray:
             f"Expected the arrays {', '.join(needed)} in {path.name}. "
             f"Received: {', '.join(arrays) or 'none'}, without {', '.join(missing)}."
         )
-    marks, signal = tuple(map(str, arrays["marks"].ravel())), arrays[name]
+    written, signal = tuple(map(str, arrays["marks"].ravel())), arrays[name]
+    marks = tuple(map(canonical_mark, written))
     gene_id = arrays["gene_id"].ravel()
     if signal.ndim != 3 or signal.shape[:2] != (len(gene_id), len(marks)):
         raise SignalArrayError(
             f"Expected {name} of the shape (genes, marks, bins) in {path.name}, "
             f"({len(gene_id)}, {len(marks)}, bins). Received: {signal.shape}."
         )
+    if len(set(marks)) < len(marks):
+        raise SignalArrayError(
+            f"Expected each mark once in {path.name}. Received: marks={', '.join(written)}."
+        )
     for key, kind in {**_GENE_ARRAYS, **_OPTIONAL_GENE_ARRAYS}.items():
         if key in arrays:
             _check_gene_array(key, arrays[key], len(gene_id), kind, path.name)
     _check_signal(signal, gene_id, marks, path.name)
+    symbol = arrays.get("symbol", np.full(len(gene_id), ""))
     return SignalArray(
         marks=marks,
+        written_marks=written,
         signal=np.ascontiguousarray(signal.transpose(0, 2, 1), np.float32),
         genes=GeneTable(
             gene_id=np.array([without_version(each) for each in gene_id.tolist()]),
             transcript_id=np.full(len(gene_id), ""),
-            symbol=arrays.get("symbol", np.full(len(gene_id), "")),
+            symbol=np.array([known_symbol(each) for each in symbol.tolist()]),
             chrom=arrays["chrom"],
             tss=arrays["tss"].astype(np.int64),
             strand=np.where(arrays["strand"] == "?", "", arrays["strand"]),

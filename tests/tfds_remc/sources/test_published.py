@@ -1,5 +1,6 @@
 """The tiny REMC, as published."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,13 @@ def test_metadata_survives_on_disk(e003: RemcBuilder) -> None:
     assert (metadata["genome"], metadata["epigenome"]) == ("hg19", "E003")
     assert metadata["chromosome_sizes"] == {"chr1": 249_250_621}
     assert metadata["median_rpkm"] == 3.0
-    assert "compared as numbers" in metadata["label_rule"]
+    assert metadata["label_rule"] == (
+        "high if rpkm > median_rpkm, the median of the epigenome over all genes of the RPKM table, "
+        "compared as numbers; -1 where the gene has no rpkm"
+    )
+    assert metadata["unit"] == "RPKM"
+    quality = json.loads((e003.data_path / "quality" / "quality.json").read_text())
+    assert quality["overlap"] == {"num_test": 3, "num_shared": 0}
     assert metadata["oriented"] is False
     assert metadata["published_orientation"]["decided_by"] == "assumed"
     assert list(metadata["provenance"]) == [

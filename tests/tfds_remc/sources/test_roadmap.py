@@ -40,6 +40,9 @@ def test_reads_less_their_control(
     assert not genes[GENES[0]]["beyond_end"].any()
     metadata = builder.info.metadata
     assert (metadata["genome"], metadata["source"]) == ("hg19", "alignments")
+    assert metadata["unit"] == "RPKM"
+    assert "over all genes of the RPKM table" in metadata["label_rule"]
+    assert metadata["median_rpkm"] == 3.0
     assert metadata["options"] == {
         "source": "alignments",
         "epigenome": "E003",

@@ -81,8 +81,10 @@ def test_every_epigenome_of_a_sheet(
         "oriented": False,
         "split": "train",
     }
-    # The median is 3.5, of all four genes of the table.
-    assert [genes[gene]["label"] for gene in GENES] == [0, 1, 1]
+    # The median is 5, of the three genes; the fourth one of the table has no region.
+    assert [genes[gene]["label"] for gene in GENES] == [0, 0, 1]
+    assert "warning: train: 0 of 1 labelled genes are high (0.0 %)" in captured.err
+    assert "--median-over" not in captured.err
     assert [hela[gene]["label"] for gene in GENES] == [1, 0, -1]
 
 
@@ -92,7 +94,10 @@ def test_what_is_recorded(
     assert build_own("--epigenome", "K562", "--marks", "CTCF", "H3K4me3", "--seed", "0") == 0
     recorded = metadata(tmp_path / "data" / "remc" / "K562")
     assert recorded["marks"] == recorded["options"]["marks"] == ["CTCF", "H3K4me3"]
-    assert (recorded["genome"], recorded["median_rpkm"], recorded["num_bins"]) == ("hg19", 3.5, 4)
+    assert (recorded["genome"], recorded["median_rpkm"], recorded["num_bins"]) == ("hg19", 5, 4)
+    assert recorded["label_rule"].startswith("high if rpkm > median_rpkm, the median of the epigen")
+    assert "over the genes of the dataset that have an rpkm" in recorded["label_rule"]
+    assert (recorded["unit"], recorded["options"]["median_over"]) == ("RPKM", "genes")
     assert recorded["options"]["position"] == "overlap"
     assert list(recorded["provenance"]) == [
         *("genes", "expression", "CTCF", "H3K4me3", "sample_sheet"),
@@ -109,6 +114,83 @@ def test_what_is_recorded(
     assert not (
         read_examples(tmp_path / "data" / "remc" / "K562")[GENES[0]]["signal"][:, 0] - [0, 2, 1, 0]
     ).any()
+
+
+def test_the_median_over_the_whole_table(
+    tmp_path: Path,
+    build_own: Callable[..., int],
+    read_examples: ReadExamples,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    advice = "warning: --median-over genes labels by the median of the dataset's genes"
+    words = ("--median-over", "TABLE", "--unit", "tpm", "--genome", "GRCh37.p13")
+    assert build_own("--epigenome", "K562", *words) == 0
+    assert advice in capsys.readouterr().err.splitlines()
+    genes = read_examples(tmp_path / "data" / "remc" / "K562")
+    # The median is 3.5, of all four genes of the table.
+    assert [genes[gene]["label"] for gene in GENES] == [0, 1, 1]
+    recorded = metadata(tmp_path / "data" / "remc" / "K562")
+    assert (recorded["median_rpkm"], recorded["unit"], recorded["genome"]) == (3.5, "TPM", "hg19")
+    assert "over all genes of the RPKM table" in recorded["label_rule"]
+    assert build_own("--epigenome", "K562", *words[:2], "--unit", "TPM") == 0
+
+
+def test_a_table_of_one_sample_is_of_the_only_epigenome(
+    own: Path, build_own: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{gene}\t{tpm}\t0\n" for tpm, gene in enumerate(GENES))
+    (own / "genes.results").write_text("gene_id\tTPM\tFPKM\n" + rows)
+    args = ("--unit", "TPM", "--epigenome", "K562", "--marks", "CTCF")
+    assert build_own(*args, expression="genes.results") == 2
+    assert "Expected one column K562 in genes.results. Received: TPM" in capsys.readouterr().err
+    sheet = (own / "sheet.csv").read_text().splitlines(keepends=True)
+    (own / "one.csv").write_text("".join(line for line in sheet if "HeLa" not in line))
+    assert build_own(*args, sheet="one.csv", expression="genes.results") == 0
+
+
+def test_marks_in_another_spelling(
+    tmp_path: Path, own: Path, build_own: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = own / "sheet.csv"
+    sheet.write_text(sheet.read_text().replace("H3K4me3,", "H3K4Me3,"))
+    assert build_own("--epigenome", "K562", "--marks", "h3k4ME3", "CTCF") == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "warning: sheet.csv: H3K4Me3 is taken for H3K4me3" in lines
+    assert "warning: marks: h3k4ME3 is taken for H3K4me3" in lines
+    assert metadata(tmp_path / "data" / "remc" / "K562")["marks"] == ["H3K4me3", "CTCF"]
+    assert build_own("--epigenome", "K562", "--marks", "H3K4me3", "H3k4me3", "--name", "a") == 2
+    assert "each mark once. Received: marks=H3K4me3, H3k4me3." in capsys.readouterr().err
+    sheet.write_text(sheet.read_text() + "K562,H3K4me3,input.tagAlign,\n")
+    assert build_own("--epigenome", "K562", "--name", "twice") == 2
+    assert "H3K4Me3 of K562 in line 2 and H3K4me3 in line 5" in capsys.readouterr().err
+
+
+def test_what_is_odd_about_the_tables_is_said(
+    tmp_path: Path, own: Path, build_own: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = 'chr1\tx\t{}\t{}\t{}\t.\t+\t.\t gene_id "{}"; transcript_id "{}"\n'
+    (own / "genes.gtf").write_text(
+        line.format("gene", 1000, 2000, GENES[0], "")
+        + line.format("transcript", 5000, 6000, GENES[1], "t1")
+        + line.format("exon", 100, 200, GENES[2], "t2")
+        + line.format("exon", 7000, 7100, "twice", "t3")
+        + line.format("exon", 9_000_000, 9_000_100, "twice", "t4")
+    )
+    (own / "htseq.tsv").write_text(
+        f"gene_id\tK562\n{GENES[0]}\t1\n{GENES[1]}\t5\n{GENES[2]}\t9\n1-Mar\t2\n__no_feature\t7\n"
+    )
+    args = ("--epigenome", "K562", "--biotype", "all")
+    assert build_own(*args, genes="genes.gtf", expression="htseq.tsv") == 0
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if line.startswith("warning: ")]
+    assert lines[:3] == [
+        "warning: genes.gtf: 2 of 3 genes have no gene line, and span their transcripts and exons",
+        "warning: htseq.tsv: 1 lines left out that are no genes: __no_feature",
+        "warning: htseq.tsv: 1 gene ids are dates (1-Mar), which Excel makes of symbols such as "
+        "MARCH1 and SEPT2. Mend them, or these genes find no counterpart",
+    ]
+    left_out = "1 left out: genes on several chromosomes or strands, or far apart on one"
+    assert left_out in captured.out
 
 
 @pytest.mark.parametrize(
@@ -355,6 +437,15 @@ def test_what_is_built_is_not_passed_off_for_other_options(
     assert build_own(*k562, "--overwrite") == 0
     assert read_examples(tmp_path / "data" / "remc" / "K562")[GENES[0]]["rpkm"] == 9
     assert build_own(*k562, "--marks", "CTCF", "--name", "K562_CTCF") == 0
+    # As it was recorded when there was one rule for labels.
+    recorded_in = tmp_path / "data" / "remc" / "K562" / "1.0.0" / "metadata.json"
+    recorded = json.loads(recorded_in.read_text())
+    del recorded["options"]["median_over"]
+    recorded_in.write_text(json.dumps(recorded))
+    capsys.readouterr()
+    assert build_own(*k562) == 2
+    assert "Received: other median_over." in capsys.readouterr().err
+    assert build_own(*k562, "--median-over", "table") == 0
 
 
 @pytest.mark.parametrize(

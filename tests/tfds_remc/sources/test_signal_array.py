@@ -36,17 +36,27 @@ def test_an_array_of_ones_own(
     assert command(*args, "--expression", own / "expression.csv") == 0
     gene = read_examples(datasets / "K562")[GENES[1]]
     assert gene["signal"].tolist() == [[8, 12], [9, 13], [10, 14], [11, 15]]
-    assert (gene["label"], gene["rpkm"], gene["split"]) == (1, 5, "valid")
+    # At the median of the three genes, above that of the table's four.
+    assert (gene["label"], gene["rpkm"], gene["split"]) == (0, 5, "valid")
+    table = ("--expression", own / "expression.csv", "--median-over", "table")
+    assert command(*args, "--name", "over_table", *table) == 0
+    assert read_examples(datasets / "over_table")[GENES[1]]["label"] == 1
 
     arrays |= {"rpkm": np.array([1, 2, np.nan]), "split": np.array([2, 1, 0])}
+    arrays |= {"marks": np.array(["h3k4Me3", "CTCF"]), "symbol": np.array(["NA", "DPM1", "-"])}
     np.savez(array, **arrays)
-    assert command(*args, "--name", "with_rpkm", "--marks", "CTCF") == 0
+    unit = ("--unit", "Tpm", "--genome", "hs37d5")
+    capsys.readouterr()
+    assert command(*args, "--name", "with_rpkm", "--marks", "CTCF", *unit) == 0
+    assert "warning: own.npz: h3k4Me3 is taken for H3K4me3" in capsys.readouterr().err
     genes = read_examples(datasets / "with_rpkm")
     assert [genes[g]["split"] for g in GENES] == ["test", "valid", "train"]
     assert [genes[g]["label"] for g in GENES] == [0, 1, -1]
+    assert [genes[g]["symbol"] for g in GENES] == [b"", b"DPM1", b""]
     assert genes[GENES[0]]["signal"].tolist() == [[4], [5], [6], [7]]
     metadata = json.loads((datasets / "with_rpkm" / "1.0.0" / "metadata.json").read_text())
     assert list(metadata["provenance"]) == ["signal_array"]
+    assert (metadata["unit"], metadata["genome"], metadata["median_rpkm"]) == ("TPM", "hg19", 1.5)
 
     capsys.readouterr()
     assert command(*places, "--epigenome", "other") == 2

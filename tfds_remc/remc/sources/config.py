@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 
 import tensorflow_datasets as tfds
 
-from ..epigenomes import EPIGENOMES
+from ..epigenomes import EPIGENOMES, canonical_mark, spelling_warnings
 from ..errors import InputError, require_known
+from ..expression import ExpressionUnit, MedianOver
 from ..find_files import fingerprint
 from ..regions import count_bins
 from .examples import Examples, Inputs
@@ -89,6 +90,8 @@ class RemcConfig(tfds.core.BuilderConfig):
         return object.__new__(of_source)
 
     def __post_init__(self) -> None:
+        self.warnings: tuple[str, ...] = ()
+        """A line on each option that is taken for another than was written."""
         for name, hint in self.option_types().items():
             setattr(self, name, _converted(name, getattr(self, name), hint))
         require_known("source", self.source, self.sources)
@@ -125,6 +128,16 @@ class RemcConfig(tfds.core.BuilderConfig):
     def genome(self) -> str:
         """Genome of the gene regions, such as "hg19"; "" if unknown."""
         return ""
+
+    @property
+    def unit(self) -> ExpressionUnit:
+        """Unit of the expression."""
+        return "RPKM"
+
+    @property
+    def median_over(self) -> MedianOver:
+        """Which genes the median is over that parts high from low."""
+        return "table"
 
     @property
     def num_bins(self) -> int:
@@ -172,7 +185,8 @@ class RemcConfig(tfds.core.BuilderConfig):
 
     def _choose_marks(self) -> None:
         known = self.known_marks()
-        self.marks = self.marks or known
+        written, self.marks = self.marks, tuple(map(canonical_mark, self.marks)) or known
+        self.warnings += tuple(spelling_warnings(written, "marks"))
         if self.is_ready_made and self.marks != known:
             raise InputError(
                 f"Expected the marks in the order {', '.join(known)}. "
@@ -180,7 +194,7 @@ class RemcConfig(tfds.core.BuilderConfig):
             )
         self.check_marks(known)
         if len(set(self.marks)) < len(self.marks):
-            raise InputError(f"Expected each mark once. Received: marks={', '.join(self.marks)}.")
+            raise InputError(f"Expected each mark once. Received: marks={', '.join(written)}.")
 
     def _choose_name(self) -> None:
         if not self.name:
@@ -197,6 +211,12 @@ class RemcConfig(tfds.core.BuilderConfig):
                 "Expected a name of the dataset of letters, digits, '_', '-' and '.'. Received: "
                 f"name={self.name!r}. Give a name where the epigenome's own will not do."
             )
+
+
+def in_usual_case(value: Any, known: Sequence[str]) -> Any:
+    """Returns the known word that a value is but for its case; any other value as it is."""
+    same = (word for word in known if word.lower() == str(value).lower())
+    return next(same, value)
 
 
 def _source_of(options: Mapping[str, Any]) -> str:
@@ -218,8 +238,9 @@ def _converted(option: str, value: Any, hint: Any) -> Any:
             return None
         hint = typing.get_args(hint)[0]
     if typing.get_origin(hint) is typing.Literal:
-        require_known(option, value, typing.get_args(hint))
-        return value
+        word = in_usual_case(value, typing.get_args(hint))
+        require_known(option, word, typing.get_args(hint))
+        return word
     kind = typing.get_origin(hint) or hint
     if kind is tuple and isinstance(value, (list, tuple)):
         return tuple(_converted(option, each, str) for each in value)

@@ -108,7 +108,7 @@ class PublishedConfig(RemcConfig, sources=("published",)):
                 files.gene_table.name: fingerprint(files.gene_table),
             },
         }
-        return Examples(columns_of, metadata, quality)
+        return Examples(columns_of, metadata, quality, (*table.warnings, *expression.warnings))
 
     def _orientation(self, signal: np.ndarray, strand: np.ndarray) -> Orientation:
         measured = measure_orientation(signal, strand, self.marks)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.utils import tqdm_utils
 
-from ..expression import ExpressionUnit, read_expression
+from ..expression import ExpressionUnit, MedianOver, read_expression
 from ..file_types import SignalFile
 from ..find_files import fingerprint
 from ..gene_table import TssLevel, read_gene_table
@@ -33,8 +33,11 @@ class ReadingConfig(RemcConfig):
     Attributes:
         seed: Of the splits.
         unit: What the numbers of the expression table are.
+        median_over: What the median is over that parts high from low: the "genes" of the dataset,
+            or the whole expression "table".
         tss: "gene", a region a gene, or "transcript", one for each distinct TSS.
-        biotype: Genes of this biotype only, where a GTF or GFF3 has biotypes; None for all.
+        biotype: Genes of this biotype only, where a GTF or GFF3 has biotypes; None or "all"
+            for all.
         edges: "keep" or "drop" regions that reach over an end of their chromosome.
         genome: Genome that files are checked against, such as "hg38"; "" for none.
         position: "overlap" or "five_prime": where a read counts, see `reads.ReadOptions`.
@@ -47,6 +50,7 @@ class ReadingConfig(RemcConfig):
 
     seed: int = 0
     unit: ExpressionUnit = "RPKM"
+    median_over: MedianOver = "genes"
     tss: TssLevel = "gene"
     biotype: str | None = "protein_coding"
     edges: EndPolicy = "keep"
@@ -57,6 +61,11 @@ class ReadingConfig(RemcConfig):
     min_mapq: int = 0
     normalize: Normalization = "none"
     subtract_control: bool = False
+
+    def __post_init__(self) -> None:
+        if self.biotype == "all":
+            self.biotype = None
+        super().__post_init__()
 
     def features(self) -> dict[str, Any]:
         """Returns which bins lie beyond a chromosome, and the transcript if regions are theirs."""
@@ -72,6 +81,8 @@ def read_examples(
     expression_table: Path,
     read_files: FileReader | None,
     warnings: Sequence[str] = (),
+    *,
+    is_only_epigenome: bool = False,
 ) -> Examples:
     """Reads the signal of gene regions.
 
@@ -82,11 +93,14 @@ def read_examples(
         expression_table: Their expression.
         read_files: Reads all files of the marks at once; None to read one after the other.
         warnings: Lines that come before those of the files.
+        is_only_epigenome: Whether the expression table may be of this epigenome alone.
 
     Raises:
         InputError: If a file is at fault, or files do not fit together.
     """
-    expression = read_expression(expression_table, config.epigenome, unit=config.unit)
+    expression = read_expression(
+        expression_table, config.epigenome, unit=config.unit, is_only=is_only_epigenome
+    )
     regions = lay_regions(
         read_gene_table(gene_table, tss=config.tss, biotype=config.biotype),
         flank_bp=config.flank_bp,
@@ -116,12 +130,8 @@ def read_examples(
     )
     marks = list(bar)
     of_marks = dict.fromkeys(warning for mark in marks for warning in mark.warnings())
-    warnings = [*warnings, *regions.warnings, *of_marks]
-    if expression.num_repeated:
-        warnings.append(
-            f"{expression_table.name}: {expression.num_repeated:,} lines left out that repeat "
-            "another"
-        )
+    warnings = [*warnings, *regions.genes.warnings, *expression.warnings]
+    warnings += [*regions.warnings, *of_marks]
     files = {"genes": gene_table, "expression": expression_table}
     files |= {sample.mark: sample.path for sample in samples}
     if config.subtract_control:
@@ -135,7 +145,9 @@ def read_examples(
         signal=np.stack([mark.values for mark in marks], axis=-1),
         genes=regions.genes,
         matched=matched,
-        median_rpkm=expression.median_rpkm,
+        median_rpkm=(
+            matched.median_of_genes if config.median_over == "genes" else expression.median_rpkm
+        ),
         provenance={
             **{what: {"file": path.name, **fingerprint(path)} for what, path in files.items()},
             **config.provenance(),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..epigenomes import EPIGENOMES, MARKS
 from ..errors import require_known
-from ..expression import ExpressionUnit
+from ..expression import ExpressionUnit, MedianOver
 from ..find_files import SIGNAL_FILES, find_published_files, find_signal_files
 from ..samples import Sample
 from .examples import Examples, Inputs
@@ -23,6 +23,7 @@ class RoadmapConfig(ReadingConfig, sources=tuple(SIGNAL_FILES)):
     """
 
     unit: ExpressionUnit = dataclasses.field(default="RPKM", init=False)
+    median_over: MedianOver = dataclasses.field(default="table", init=False)
     genome: str = dataclasses.field(default="hg19", init=False)
 
     def complete(self) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from ..chromosomes import GENOMES
-from ..errors import require_known
+from ..epigenomes import spelling_warnings
+from ..genome_names import known_genome
 from ..samples import Sample, missing_marks, read_sample_sheet, samples_of
 from .examples import Examples, Inputs
 from .reading import ReadingConfig, read_examples
@@ -19,7 +19,8 @@ class SampleSheetConfig(ReadingConfig, sources=("sample_sheet",)):
     Attributes:
         sample_sheet: The sheet, see `samples.py`.
         genes: Gene table, GTF or GFF3.
-        expression: Expression table, with a column named as the epigenome.
+        expression: Expression table, with a column named as the epigenome; or as the unit, where
+            the sheet has one epigenome only.
     """
 
     source: str = "sample_sheet"
@@ -29,7 +30,7 @@ class SampleSheetConfig(ReadingConfig, sources=("sample_sheet",)):
 
     def complete(self) -> None:
         """Takes the sheet's only epigenome if none is named."""
-        require_known("genome", self.genome, ("", *GENOMES))
+        self.genome = known_genome(self.genome)
         self.epigenome = self.samples()[0].epigenome
 
     def samples(self) -> list[Sample]:
@@ -45,12 +46,19 @@ class SampleSheetConfig(ReadingConfig, sources=("sample_sheet",)):
         """Reads the files."""
         sample_of = {sample.mark: sample for sample in self.samples()}
         samples = [sample_of[mark] for mark in self.marks]
-        warnings = []
-        if missing := missing_marks(read_sample_sheet(self.sample_sheet), self.epigenome):
+        warnings = [*spelling_warnings((s.written for s in samples), self.sample_sheet.name)]
+        sheet = read_sample_sheet(self.sample_sheet)
+        if missing := missing_marks(sheet, self.epigenome):
             warnings.append(
                 f"{self.epigenome} has no {', '.join(missing)}, which other epigenomes of "
                 f"{self.sample_sheet.name} have"
             )
         return read_examples(
-            self, samples, self.genes, self.expression, inputs.read_files, warnings
+            self,
+            samples,
+            self.genes,
+            self.expression,
+            inputs.read_files,
+            warnings,
+            is_only_epigenome=len({sample.epigenome for sample in sheet}) == 1,
         )

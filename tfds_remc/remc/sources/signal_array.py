@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..chromosomes import GENOMES
-from ..errors import require_known
-from ..expression import ExpressionUnit, MatchedExpression, read_expression
+from ..annotations import date_warnings
+from ..epigenomes import spelling_warnings
+from ..expression import ExpressionUnit, MatchedExpression, MedianOver, read_expression
+from ..genome_names import known_genome
 from ..signal_array import SignalArray, SignalArrayError, read_signal_array
 from .config import RemcConfig
 from .examples import Examples, Inputs
@@ -25,7 +26,9 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
         expression: Expression table, with a column named as the epigenome; None to take the
             array's own.
         seed: Of the splits, if the array has none.
-        unit: What the numbers of the expression table are.
+        unit: What the numbers of the expression are.
+        median_over: What the median is over that parts high from low: the "genes" of the array, or
+            the whole expression "table". Where the array has its own, its genes are the table.
         genome: Genome of the gene regions, such as "hg38"; "" if unknown.
     """
 
@@ -34,11 +37,12 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
     expression: Path | None = None
     seed: int = 0
     unit: ExpressionUnit = "RPKM"
+    median_over: MedianOver = "genes"
     genome: str = ""
 
     def complete(self) -> None:
         """Checks the genome."""
-        require_known("genome", self.genome, ("", *GENOMES))
+        self.genome = known_genome(self.genome)
 
     def array(self) -> SignalArray:
         """The array."""
@@ -57,10 +61,17 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
                 f"bin_bp={self.bin_bp} have, in {self.signal_array}. "
                 f"Received: {array.signal.shape[1]}. Give the flank_bp and bin_bp of the array."
             )
+        warnings = [*spelling_warnings(array.written_marks, self.signal_array.name)]
+        warnings += date_warnings(array.genes.gene_id.tolist(), self.signal_array.name)
         if self.expression:
-            expression = read_expression(self.expression, self.epigenome, unit=self.unit)
+            expression = read_expression(
+                self.expression, self.epigenome, unit=self.unit, is_only=True
+            )
             matched = expression.match(array.genes.gene_id.tolist())
-            median_rpkm = expression.median_rpkm
+            median_rpkm = matched.median_of_genes
+            if self.median_over == "table":
+                median_rpkm = expression.median_rpkm
+            warnings += expression.warnings
         elif array.rpkm is None or np.isnan(array.rpkm).all():
             raise SignalArrayError(
                 f"Expected the array rpkm in {self.signal_array}, or an expression table. "
@@ -68,8 +79,8 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
             )
         else:
             num_unknown = int(np.isnan(array.rpkm).sum())
-            matched = MatchedExpression(array.rpkm, 0, num_unknown, 0)
             median_rpkm = float(np.nanmedian(array.rpkm))
+            matched = MatchedExpression(array.rpkm, 0, num_unknown, 0, median_rpkm)
         return own_examples(
             self,
             seed=self.seed,
@@ -79,4 +90,5 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
             median_rpkm=median_rpkm,
             provenance=self.provenance(),
             split=array.split,
+            warnings=warnings,
         )

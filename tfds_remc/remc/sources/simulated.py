@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from ..epigenomes import HELD_OUT_MARK, MARKS
-from ..expression import label_high
+from ..expression import MedianOver, label_high
 from ..published import SPLITS
 from ..simulation import simulate
 from .config import RemcConfig
@@ -35,6 +35,11 @@ class SimulatedConfig(RemcConfig, sources=("simulated",)):
     def genome(self) -> str:
         """None that there is."""
         return "simulated"
+
+    @property
+    def median_over(self) -> MedianOver:
+        """All genes that there are."""
+        return "genes"
 
     def known_marks(self) -> tuple[str, ...]:
         """Returns the marks that are simulated."""
