@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+FIGURE_FORMATS = ("png", "svg", "pdf")
+"""What a figure can be written as, by the ending of its file's name."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -56,11 +59,18 @@ def write_netcdf(path: Path, table: xr.Dataset) -> None:
         temporary.write_bytes(content)
 
 
-def write_figure(stem: Path, figure: Figure) -> None:
-    """Write `stem`.png and `stem`.svg atomically."""
-    for suffix in (".png", ".svg"):
-        with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
-            figure.savefig(temporary)
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure atomically, in the format that the path ends in.
+
+    In SVG and PDF text stays text, which can be searched and edited.
+    """
+    import matplotlib as mpl
+
+    with (
+        atomic_path(path) as temporary,
+        mpl.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}),
+    ):
+        figure.savefig(temporary)
 
 
 def write_outputs(
@@ -86,8 +96,9 @@ def write_outputs(
     directory = Path(directory).expanduser()
     paths = []
     for stem, figure in (figures or {}).items():
-        write_figure(directory / stem, figure)
-        paths += [directory / f"{stem}.png", directory / f"{stem}.svg"]
+        for suffix in (".png", ".svg"):
+            paths.append(directory / f"{stem}{suffix}")
+            write_figure(paths[-1], figure)
     for stem, table in (tables or {}).items():
         paths.append(directory / f"{stem}.csv")
         write_csv(paths[-1], table)
