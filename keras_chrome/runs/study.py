@@ -196,7 +196,11 @@ class Study:
         return xr.Dataset(
             {
                 **variables,
-                "signal": (("gene", "mark", "bin"), genes.signal.transpose(0, 2, 1)),
+                "signal": (
+                    ("gene", "mark", "bin"),
+                    genes.signal.transpose(0, 2, 1),
+                    {"units": self.dataset.signal_unit(genes.signal)},
+                ),
                 "label": ("gene", genes.label),
                 "rpkm": ("gene", genes.rpkm),
             },
