@@ -1,5 +1,6 @@
 """A mark that a model was not trained on, to hold its importance against."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -84,8 +85,7 @@ def read_validation_mark(
         if dataset is None:
             raise InputError(
                 f"Expected a validation mark that {held.name} holds ({', '.join(held.marks)}). "
-                f"Received: validation_mark={mark!r}; name a dataset that holds it with "
-                "--validation-dataset"
+                f"Received: validation_mark={mark!r}; {_recipe(study.dataset, mark)}"
             )
         held = study.run.open_dataset(dataset, data_dir)
         if mark not in held.marks:
@@ -113,6 +113,18 @@ def read_validation_mark(
     signal[is_flipped] = signal[is_flipped, ::-1]
     signal[~has_signal] = np.nan
     return ValidationMark(mark, held.name, signal, has_signal)
+
+
+def _recipe(dataset: Dataset, mark: str) -> str:
+    """How to come by a mark that a dataset lacks."""
+    epigenome = _epigenome(dataset)
+    if not re.fullmatch(r"E\d{3}", epigenome):
+        return "name a dataset of the same epigenome that holds it with --validation-dataset"
+    config = f'{{"source": "alignments", "epigenome": "{epigenome}", "marks": ["{mark}"]}}'
+    return (
+        f"build it of Roadmap's reads, `python -m tfds_remc --config '{config}'`, and name it with "
+        f"--validation-dataset remc/{epigenome}_alignments"
+    )
 
 
 def _check_epigenome(study: Study, held: Dataset) -> None:

@@ -76,10 +76,19 @@ def test_a_mark_that_was_trained_on_is_refused(study: Study) -> None:
 
 
 def test_a_mark_that_no_dataset_holds_is_refused(study: Study) -> None:
-    with pytest.raises(InputError, match=r"'H2AZ'; name a dataset .* --validation-dataset"):
+    with pytest.raises(InputError, match=r"'H2AZ'; name a dataset of .* --validation-dataset"):
         read_validation_mark(study, "H2AZ")
     with pytest.raises(InputError, match=r"remc/small holds \(.*H3K27ac.*'H2AZ'$"):
         read_validation_mark(study, "H2AZ", dataset="remc/small")
+
+
+def test_a_mark_of_roadmap_comes_with_its_recipe(study: Study) -> None:
+    config = r'{"source": "alignments", "epigenome": "E012", "marks": \["H3K27ac"\]}'
+    with pytest.raises(
+        InputError,
+        match=f"tfds_remc --config '{config}'`, .* --validation-dataset remc/E012_alignments$",
+    ):
+        read_validation_mark(of_epigenome(study, "E012"), "H3K27ac")
 
 
 def test_a_dataset_without_the_genes_is_refused(study: Study) -> None:
