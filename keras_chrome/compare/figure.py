@@ -58,10 +58,11 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     grid = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True)
     panels = grid if len(runs) > 1 else grid.T
     for column, of_run in enumerate(runs):
-        for row, (level, title) in enumerate(_LEVELS.items()):
+        for row, level in enumerate(_LEVELS):
             axes = panels[row, column]
-            is_left = axes in grid[:, 0]
-            _draw_panel(axes, of_run[of_run["level"] == level], labels=is_left)
+            of_level = of_run[of_run["level"] == level]
+            _draw_panel(axes, of_level, labels=axes in grid[:, 0])
+            title = _title(of_level)
             heading = f"{_heading(of_run)}\n{title}" if row == 0 and len(runs) > 1 else title
             axes.set_title(heading, fontsize=8, color=DARK, linespacing=1.5)
             if axes in grid[-1]:
@@ -83,6 +84,17 @@ def _heading(of_run: pd.DataFrame) -> str:
     first = of_run.iloc[0]
     num_genes = of_run["num_genes"].max()
     return f"{first['epigenome']}, {first['variant']}\nn = {num_genes:,} genes predicted ON"
+
+
+def _title(of_level: pd.DataFrame) -> str:
+    first = of_level.iloc[0]
+    if first["level"] != "gene":
+        return _LEVELS[first["level"]]
+    # A gene without signal has no correlation.
+    defined = of_level.loc[of_level["control"] == "none", "num_genes"]
+    least, most = f"{defined.min():,}", f"{defined.max():,}"
+    numbers = least if least == most else f"{least} to {most}"
+    return f"{_LEVELS['gene']},\nwhich {numbers} genes have"
 
 
 def _axis_label(row: pd.Series) -> str:

@@ -30,7 +30,7 @@ def test_a_run_has_its_panels_side_by_side_and_says_what_they_show() -> None:
     assert left.get_position().y0 == right.get_position().y0
     assert figure.get_suptitle() == "E116, attentive_chrome\nn = 1,234 genes predicted ON"
     assert left.get_title() == "mean over genes, then correlated"
-    assert right.get_title() == "each gene correlated, then the mean"
+    assert right.get_title() == "each gene correlated, then the mean,\nwhich 1,234 genes have"
     for axes in figure.axes:
         assert axes.get_xlabel() == "Pearson r of H3K4me3's importance\nwith H3K27ac"
     assert [label.get_text() for label in left.get_yticklabels()] == ["alpha"]
@@ -39,6 +39,15 @@ def test_a_run_has_its_panels_side_by_side_and_says_what_they_show() -> None:
     crosses = [line for line in left.lines if line.get_marker() == "x"]
     # The paper's value of alpha in E116.
     assert [float(line.get_xdata()[0]) for line in crosses] == [0.85]
+
+
+def test_genes_without_a_correlation_are_not_counted() -> None:
+    table = rows("E116", "signal", "alpha")
+    is_of_signal = (table["method"] == "signal") & (table["level"] == "gene")
+    table.loc[is_of_signal, "num_genes"] = 999
+    table.loc[(table["level"] == "gene") & (table["control"] == "both"), "num_genes"] = 0
+    figure = draw_comparison(table)
+    assert figure.axes[1].get_title().endswith("\nwhich 999 to 1,234 genes have")
 
 
 def test_another_dataset_is_named() -> None:
@@ -54,7 +63,7 @@ def test_several_runs_have_a_column_each() -> None:
             "n = 1,234 genes predicted ON",
             "mean over genes, then correlated",
         ]
-    assert figure.axes[2].get_title() == "each gene correlated, then the mean"
+    assert figure.axes[2].get_title().startswith("each gene correlated, then the mean,")
     assert letters(figure) == ["a", "b", "c", "d"]
 
 
