@@ -1,8 +1,12 @@
 """Rows as tables, for the screen and in Markdown, and numbers as people write them."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+WIDTH = 100
+"""Columns of a terminal that what is printed fits."""
 
 
 def format_number(value: float) -> str:
@@ -30,16 +34,32 @@ def format_duration(seconds: float) -> str:
 
 
 def format_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as text in aligned columns; floats to four places."""
-    cells = [list(rows[0])] + [[_cell(v) for v in row.values()] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
+    """Rows as text in aligned columns; floats to four places.
+
+    Columns that do not fit beside the others follow below, beside the first column once more.
+    """
+    lines = [list(rows[0]), *([_cell(v) for v in row.values()] for row in rows)]
+    first, *others = (_aligned(column, i) for i, column in enumerate(zip(*lines, strict=True)))
+    blocks = [[first]]
+    for column in others:
+        width = sum(len(placed[0]) + 2 for placed in blocks[-1])
+        if width + len(column[0]) > WIDTH and len(blocks[-1]) > 1:
+            blocks.append([first])
+        blocks[-1].append(column)
+    return "\n\n".join(
+        "\n".join("  ".join(line).rstrip() for line in zip(*block, strict=True)) for block in blocks
     )
+
+
+def _aligned(column: Sequence[str], position: int) -> list[str]:
+    """Cells of one width: the first column to the left, all others to the right."""
+    width = max(map(len, column))
+    return [cell.rjust(width) if position else cell.ljust(width) for cell in column]
+
+
+def wrapped(text: str) -> str:
+    """Text in lines that fit a terminal; what has no space, such as a path, stays whole."""
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:

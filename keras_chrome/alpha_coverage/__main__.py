@@ -10,19 +10,15 @@ from keras_chrome.command_line import import_tensorflow_quietly, option, parse, 
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_stem
 from keras_chrome.runs.study import GeneArguments
-from keras_chrome.runs.validation_mark import MARK, VALIDATION_MARK
+from keras_chrome.runs.validation_mark import MARK, ValidationArguments
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(GeneArguments):
+class Options(ValidationArguments, GeneArguments):
     """Options of the command."""
 
     run: Path = option("run directory, of a variant with attention over bins", positional=True)
     mark: str = option("mark attended to", default=MARK)
-    validation_mark: str = option("mark that was not trained on", default=VALIDATION_MARK)
-    validation_dataset: str | None = option(
-        "dataset that holds it, if the run's own does not", default=None
-    )
     seed: int = option("seed of the bootstrap", default=0)
     out: Path | None = option(
         "stem of the files to write, or one of them, ending in .png, .svg, .pdf or .csv (default: "
@@ -48,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         mark=given.mark,
         validation_mark=given.validation_mark,
         validation_dataset=given.validation_dataset,
+        across_epigenomes=given.across_epigenomes,
         seed=given.seed,
         **given.gene_options(),
     )

@@ -70,6 +70,7 @@ def alpha_coverage(
     mark: str = MARK,
     validation_mark: str = VALIDATION_MARK,
     validation_dataset: str | None = None,
+    across_epigenomes: bool = False,
     seed: int = 0,
     **genes: Unpack[GeneOptions],
 ) -> AlphaCoverage:
@@ -80,14 +81,15 @@ def alpha_coverage(
         mark: A mark that it was trained on.
         validation_mark: A mark that it was not trained on.
         validation_dataset: A built dataset that holds it, if the run's own does not.
+        across_epigenomes: Whether that may be of another epigenome than the genes.
         seed: Seeds the bootstrap.
         **genes: Which genes: `split`, `dataset`, `data_dir`, `labels`, which says what is
             expressed, see `GeneOptions`.
 
     Raises:
         InputError: If the run or a dataset is missing, they do not fit each other, the variant has
-            no attention over bins, a mark is unknown, the validation mark was trained on, or there
-            is no such gene.
+            no attention over bins, a mark is unknown, the validation mark was trained on or is of
+            another epigenome, or there is no such gene.
 
     Reference:
         Singh et al. (2017), section 6 and Figure 2 (b).
@@ -98,7 +100,11 @@ def alpha_coverage(
     study = open_study(run_dir, **genes)
     column = study.mark(mark)
     validation = read_validation_mark(
-        study, validation_mark, dataset=validation_dataset, data_dir=genes.get("data_dir")
+        study,
+        validation_mark,
+        dataset=validation_dataset,
+        data_dir=genes.get("data_dir"),
+        across_epigenomes=across_epigenomes,
     )
     alpha = study.attention("alpha")
     is_on = (study.genes.label == 1) & study.is_on

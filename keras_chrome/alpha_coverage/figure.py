@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from keras_chrome.alpha_coverage.coverage import AlphaCoverage
-from keras_chrome.figures.axes import edges_kb, quiet, round_ticks
+from keras_chrome.figures.axes import edges_kb, letter_panels, quiet, round_ticks
 from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour
 
 # A column of most journals: nothing is scaled down in print.
@@ -48,14 +48,18 @@ def draw_alpha_coverage(coverage: AlphaCoverage) -> Figure:
     below.set_xlim(edges[0], edges[-1])
     below.set_xlabel("kb from the TSS, in the direction of transcription", fontsize=8, color=DARK)
     figure.align_ylabels()
+    held = coverage.validation_mark
+    if coverage.validation_dataset != coverage.dataset:
+        held += f" of {coverage.validation_dataset}"
     figure.suptitle(
-        f"{coverage.dataset}, {coverage.split} split, {coverage.model}\n"
-        f"{coverage.num_genes:,} expressed genes predicted ON; 95 % intervals over genes",
+        f"{coverage.dataset}, {coverage.split} split, {coverage.model}; {held}\n"
+        f"n = {coverage.num_genes:,} expressed genes predicted ON; 95 % intervals over genes",
         fontsize=7,
         color=DARK,
         x=0.01,
         ha="left",
     )
+    letter_panels(figure, (above, below))
     return figure
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from keras_chrome.alpha_coverage.coverage import AlphaCoverage
 from keras_chrome.runs.files import write_figure_and_table
+from keras_chrome.tables import wrapped
 
 
 def summary(coverage: AlphaCoverage) -> str:
@@ -26,7 +27,7 @@ def summary(coverage: AlphaCoverage) -> str:
             f"Pearson r of the mean {name} of {coverage.mark} with {coverage.validation_mark}: "
             f"{row['r']:.3f}, 95 % interval {row['low']:.3f} to {row['high']:.3f}"
         )
-    return "\n".join(lines)
+    return "\n".join(map(wrapped, lines))
 
 
 def write_alpha_coverage(coverage: AlphaCoverage, stem: Path) -> list[Path]:

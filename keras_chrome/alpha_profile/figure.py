@@ -12,9 +12,9 @@ from matplotlib.patches import Patch
 
 from keras_chrome.alpha_profile.profile import AlphaProfile
 from keras_chrome.figures.axes import dot, draw_estimate, edges_kb, quiet, round_ticks
-from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
+from keras_chrome.figures.palette import DARK, DOWN_COLOUR, GREY, PALE, UP_COLOUR, mark_text_colour
 
-COLOURS = {"ON": SERIES_COLOURS[0], "OFF": SERIES_COLOURS[1]}
+COLOURS = {"ON": UP_COLOUR, "OFF": DOWN_COLOUR}
 _UNIFORM: dict[str, Any] = {"color": GREY, "linewidth": 0.9, "linestyle": ":"}
 # The text width of most journals' pages: nothing is scaled down in print.
 _WIDTH_INCHES = 5.5
@@ -45,8 +45,9 @@ def draw_alpha_profile(profile: AlphaProfile) -> Figure:
     for row, mark in enumerate(marks):
         cells = rows[row, 0].subgridspec(2, 1, height_ratios=[1, 2], hspace=0)
         above, below = figure.add_subplot(cells[0]), figure.add_subplot(cells[1])
-        # Not in the mark's colour: some marks have that of ON, or of OFF.
-        above.set_title(mark, fontsize=8, loc="left", pad=2, color=DARK, weight="bold")
+        above.set_title(
+            mark, fontsize=8, loc="left", pad=2, color=mark_text_colour(mark), weight="bold"
+        )
         _draw_signal(above, signal[signal["mark"] == mark], profile.bin_bp)
         _draw_alpha(below, alpha[alpha["mark"] == mark], profile.bin_bp)
         below.tick_params(labelbottom=row == len(marks) - 1)

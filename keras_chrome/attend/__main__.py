@@ -10,10 +10,10 @@ from keras_chrome.errors import InputError
 from keras_chrome.runs.files import (
     ARRAY_ENDINGS,
     FIGURE_ENDINGS,
-    atomic_path,
     ending_of,
     gene_file_name,
     write_arrays,
+    write_figure,
 )
 from keras_chrome.runs.study import GENE_HELP, GeneArguments
 
@@ -26,9 +26,14 @@ class Options(GeneArguments):
     plot: str | None = option(
         f"draw this gene of any split: {GENE_HELP}", default=None, metavar="GENE"
     )
+    format: str | None = option(
+        "of the picture (default: as the name of --out ends, else png)",
+        default=None,
+        choices=[ending[1:] for ending in FIGURE_ENDINGS],
+    )
     out: Path | None = option(
         f"file to write, which ends in {', '.join(ARRAY_ENDINGS)}, or with --plot in "
-        f"{', '.join(FIGURE_ENDINGS)} (default: RUN/attention-SPLIT.nc or RUN/plots/GENE.png)",
+        f"{', '.join(FIGURE_ENDINGS)} (default: RUN/attention-SPLIT.nc or RUN/plots/GENE.FORMAT)",
         default=None,
     )
 
@@ -43,17 +48,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         "table, or draw one gene.",
     )
     is_plot = given.plot is not None
+    figure_endings = (f".{given.format}",) if given.format else FIGURE_ENDINGS
     if given.out:
-        ending_of(given.out, FIGURE_ENDINGS if is_plot else ARRAY_ENDINGS)
+        ending_of(given.out, figure_endings if is_plot else ARRAY_ENDINGS)
     import_tensorflow_quietly()
     attention = attend(given.run, **given.gene_options(given.plot))
     if is_plot:
         from keras_chrome.attend.figure import draw_gene
 
         name = gene_file_name(str(attention["gene"].values[0]))
-        path = given.out or given.run / "plots" / f"{name}.png"
-        with atomic_path(path) as temporary:
-            draw_gene(attention.isel(gene=0)).savefig(temporary)
+        path = given.out or given.run / "plots" / f"{name}{figure_endings[0]}"
+        write_figure(path, draw_gene(attention.isel(gene=0)))
     else:
         path = given.out or given.run / f"attention-{attention.attrs['split']}.nc"
         write_arrays(path, attention)

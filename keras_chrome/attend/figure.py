@@ -1,23 +1,30 @@
 """One gene as a figure: its signals, what alpha picks out of them, and beta."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 
 from keras_chrome.figures.axes import edges_kb, quiet
-from keras_chrome.figures.palette import GREY, PALE, mark_colour
+from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour, mark_text_colour
 from keras_chrome.tables import format_number
+
+# Two columns of most journals: nothing is scaled down in print.
+_WIDTH_INCHES = 7.2
+_MAP = LinearSegmentedColormap.from_list("alpha", ["white", "black"])
 
 
 def draw_gene(gene: xr.Dataset) -> Figure:
     """Draw one gene of what `attend` returns.
 
     Each row is a mark: the signal a bin as an area, alpha below it as a strip, darker where the
-    model attends more; one scale of alpha for all marks. Bars on the right are beta.
+    model attends more; one scale of alpha for all marks. Bars on the right are beta, from 0 to 1.
 
     Args:
         gene: One gene, without the gene dimension.
@@ -27,67 +34,128 @@ def draw_gene(gene: xr.Dataset) -> Figure:
     """
     marks = [str(m) for m in gene["mark"].values]
     edges = edges_kb(gene["bin"].values, gene.attrs["bin_bp"])
-    layout = ConstrainedLayoutEngine(h_pad=0.01, w_pad=0.02, hspace=0, wspace=0.01)
-    figure = Figure(figsize=(9, 1.1 + len(marks)), dpi=150, layout=layout)
-    grid = figure.add_gridspec(
-        2 * len(marks), 2, width_ratios=[6, 1], height_ratios=[4, 1] * len(marks)
+    has_beta = "beta" in gene
+    figure = Figure(
+        figsize=(_WIDTH_INCHES, 1.5 + 0.84 * len(marks)),
+        dpi=200,
+        layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03, hspace=0, wspace=0.02),
     )
+    grid = figure.add_gridspec(
+        1 + 2 * len(marks),
+        2 if has_beta else 1,
+        width_ratios=[5, 1] if has_beta else None,
+        # Inches, of which the first are for the lines above.
+        height_ratios=[0.42, *[0.4, 0.13] * len(marks)],
+    )
+    _write_heading(figure.add_subplot(grid[0, :]), _heading(gene))
+    highest = float(gene["alpha"].max())
+    strips, beside = [], []
     for row, mark in enumerate(marks):
-        colour = mark_colour(mark)
         of_mark = gene.sel(mark=mark)
-        axes = figure.add_subplot(grid[2 * row, 0])
-        _draw_signal(axes, of_mark["signal"].values, edges, colour)
-        axes.set_ylabel(mark, rotation=0, ha="right", va="center", fontsize=9, color=colour)
-        axes = figure.add_subplot(grid[2 * row + 1, 0])
-        is_last = row == len(marks) - 1
-        axes.tick_params(labelbottom=is_last, bottom=is_last, labelsize=8, colors=GREY)
-        if "alpha" in gene:
-            strip = _draw_alpha(axes, of_mark["alpha"].values, edges, float(gene["alpha"].max()))
-            if is_last:
-                scale = figure.add_subplot(grid[2 * row + 1, 1])
-                figure.colorbar(strip, cax=scale, orientation="horizontal")
-                scale.set_xlabel("alpha", fontsize=9)
-                scale.xaxis.set_major_locator(MaxNLocator(nbins=3))
-                scale.tick_params(labelsize=7, colors=GREY)
-                scale.spines[:].set_edgecolor(PALE)
-        if "beta" in gene:
-            axes_of_beta = figure.add_subplot(grid[2 * row, 1])
-            _draw_beta(axes_of_beta, float(of_mark["beta"]), float(gene["beta"].max()), colour)
-            if row == 0:
-                axes_of_beta.set_title("beta", fontsize=9, loc="left")
-    direction = "direction of transcription" if bool(gene["oriented"]) else "genome"
-    axes.set_xlabel(f"distance from the TSS along the {direction} (kb)", fontsize=9)
-    figure.suptitle(_title(gene), fontsize=10, x=0.01, ha="left")
+        above = figure.add_subplot(grid[1 + 2 * row, 0])
+        _draw_signal(above, of_mark["signal"], edges, mark)
+        strips.append(figure.add_subplot(grid[2 + 2 * row, 0]))
+        scale = _draw_alpha(strips[-1], of_mark["alpha"].values, edges, highest)
+        if has_beta:
+            beside.append(figure.add_subplot(grid[1 + 2 * row : 3 + 2 * row, 1]))
+            _draw_beta(beside[-1], float(of_mark["beta"]), mark)
+    _add_axes_below(strips, _direction(gene))
+    if has_beta:
+        _add_axes_below(beside, "beta, the attention\nto a mark")
+    _add_scale(figure, scale, [*strips, *beside])
+    figure.align_ylabels()
     return figure
 
 
-def _draw_signal(axes: Axes, signal: np.ndarray, edges: np.ndarray, colour: str) -> None:
-    axes.stairs(signal, edges, fill=True, color=colour, alpha=0.85)
+def _write_heading(axes: Axes, lines: Sequence[str]) -> None:
+    axes.axis("off")
+    axes.text(0, 1, lines[0], va="top", fontsize=11, weight="bold", style="italic", color=DARK)
+    axes.text(0, 0, "\n".join(lines[1:]), fontsize=7.5, color=GREY, linespacing=1.4)
+
+
+def _draw_signal(axes: Axes, signal: xr.DataArray, edges: np.ndarray, mark: str) -> None:
+    values = signal.values
+    axes.stairs(values, edges, fill=True, color=mark_colour(mark))
     axes.axvline(0, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_xlim(edges[0], edges[-1])
-    # An empty mark gets a scale, too: one read.
-    axes.set_ylim(0, max(1.0, 1.08 * float(signal.max())))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=2, integer=True))
+    # A mark without signal gets a scale, too; reads are counted in whole numbers.
+    axes.set_ylim(0, 1.08 * float(values.max()) or 1)
+    axes.yaxis.set_major_locator(
+        MaxNLocator(nbins=2, steps=[1, 2, 5, 10], integer=not (values % 1).any())
+    )
+    axes.yaxis.set_major_formatter("{x:,g}")
+    axes.set_title(mark, fontsize=8, loc="left", pad=2, color=mark_text_colour(mark), weight="bold")
+    axes.set_ylabel(signal.attrs.get("units", "signal"), fontsize=7, color=GREY)
     quiet(axes, "left")
     axes.tick_params(labelbottom=False)
 
 
 def _draw_alpha(axes: Axes, alpha: np.ndarray, edges: np.ndarray, highest: float) -> QuadMesh:
-    axes.set_yticks([])
-    axes.spines[:].set_edgecolor(PALE)
-    return axes.pcolormesh(edges, [0, 1], alpha[np.newaxis], cmap="Greys", vmin=0, vmax=highest)
+    strip = axes.pcolormesh(edges, [0, 1], alpha[np.newaxis], cmap=_MAP, vmin=0, vmax=highest)
+    axes.set_yticks([0.5], ["alpha"], fontsize=7)
+    quiet(axes, *axes.spines)
+    axes.tick_params(axis="y", length=0)
+    return strip
 
 
-def _draw_beta(axes: Axes, beta: float, highest: float, colour: str) -> None:
-    axes.barh([0], [beta], color=colour, height=0.5, alpha=0.85)
-    axes.text(beta + 0.03 * highest, 0, f"{beta:.2f}", va="center", fontsize=8, color=GREY)
-    # Room for the number.
-    axes.set_xlim(0, 1.4 * highest)
+def _draw_beta(axes: Axes, beta: float, mark: str) -> None:
+    axes.barh([0], [beta], color=mark_colour(mark), height=0.5)
+    axes.annotate(
+        f"{beta:.2f}",
+        (beta, 0),
+        xytext=(3, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7,
+        color=DARK,
+    )
+    axes.set_xlim(0, 1)
     axes.set_ylim(-0.7, 0.7)
-    axes.axis("off")
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_yticks([])
+    quiet(axes, "left", "bottom")
 
 
-def _title(gene: xr.Dataset) -> str:
+def _add_axes_below(column: Sequence[Axes], label: str) -> None:
+    """Numbers and a label below the last of axes that have one scale."""
+    for axes in column[:-1]:
+        axes.tick_params(labelbottom=False, bottom=False)
+    column[-1].set_xlabel(label, fontsize=8, color=DARK)
+
+
+def _add_scale(figure: Figure, mapped: QuadMesh, of_axes: Sequence[Axes]) -> None:
+    scale = figure.colorbar(
+        mapped,
+        ax=of_axes,
+        location="bottom",
+        shrink=0.25,
+        aspect=22,
+        pad=0.01,
+        anchor=(0.0, 1.0),
+        ticks=MaxNLocator(nbins=4, steps=[1, 2, 5, 10]),
+        format="{x:g}",
+    )
+    scale.ax.annotate(
+        "alpha, the attention to a bin of its mark",
+        (1, 0.5),
+        xycoords="axes fraction",
+        xytext=(8, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        color=DARK,
+    )
+    quiet(scale.ax, "bottom")
+    scale.outline.set(visible=True, edgecolor=PALE)
+
+
+def _direction(gene: xr.Dataset) -> str:
+    direction = "in the direction of transcription" if bool(gene["oriented"]) else "on the genome"
+    return f"kb from the TSS, {direction}"
+
+
+def _heading(gene: xr.Dataset) -> list[str]:
+    """The name, where the gene lies, and what is predicted and measured, a line each."""
     name = str(gene["symbol"].values) or str(gene["gene_id"].values)
     place = ""
     if int(gene["tss"]) >= 0:
@@ -96,11 +164,13 @@ def _title(gene: xr.Dataset) -> str:
     truth = f"{'high' if int(gene['label']) else 'low'} ({gene.attrs['label_rule']} label"
     unit = gene["rpkm"].attrs["units"]
     truth += f", {format_number(rpkm)} {unit})" if np.isfinite(rpkm) else ")"
-    parts = [
-        name,
+    facts = [
         str(gene["transcript_id"].values),
         place,
         f"{gene.attrs['dataset']}, {gene.attrs['split']} split",
+    ]
+    return [
+        name,
+        "   ".join(filter(None, facts)),
         f"P(high) = {float(gene['probability']):.2f}, measured {truth}",
     ]
-    return "   ".join(filter(None, parts))

@@ -18,13 +18,14 @@ from keras_chrome.data.orientation import along_transcription
 from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import open_study
-from keras_chrome.runs.validation_mark import MARK, VALIDATION_MARK, read_validation_mark
+from keras_chrome.runs.validation_mark import MARK, ValidationArguments, read_validation_mark
 from keras_chrome.statistics.bootstrap import (
     interval95,
     known_mean,
     mean_interval95,
     mean_profiles,
 )
+from keras_chrome.tables import wrapped
 from keras_chrome.vocabulary import LABELS, SPLITS
 
 if TYPE_CHECKING:
@@ -40,20 +41,16 @@ DIRECTIONS = ("transcription", "dataset")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareConfig:
+class CompareConfig(ValidationArguments):
     """Every option of `compare`, with its default.
 
     Raises:
         InputError: If a value is unknown.
     """
 
-    validation_mark: str = option("mark that the runs were not trained on", default=VALIDATION_MARK)
-    mark: str = option("mark whose importance is compared with it", default=MARK)
+    mark: str = option("mark whose importance is compared with the other", default=MARK)
     methods: tuple[str, ...] | None = option(
         "importance methods; all that a model has if left out", default=None, choices=METHODS
-    )
-    validation_dataset: str | None = option(
-        "dataset that holds the validation mark, for runs whose own does not", default=None
     )
     dataset: str | None = option("built dataset; each run's own if left out", default=None)
     data_dir: str | Path | None = option(
@@ -104,6 +101,9 @@ class Row(NamedTuple):
         low: 2.5 % percentile of it over bootstrap samples of the genes.
         high: 97.5 % percentile.
         num_genes: Genes predicted ON that it is of.
+        mark: The mark whose importance it is.
+        validation_mark: The mark that it is held against.
+        validation_dataset: The dataset that holds that one's signal.
     """
 
     run: str
@@ -117,6 +117,9 @@ class Row(NamedTuple):
     low: float
     high: float
     num_genes: int
+    mark: str
+    validation_mark: str
+    validation_dataset: str
 
 
 def compare(run_dirs: Sequence[str | Path], config: CompareConfig | None = None) -> pd.DataFrame:
@@ -136,8 +139,8 @@ def compare(run_dirs: Sequence[str | Path], config: CompareConfig | None = None)
         A `Row` a run, method, level, statistic and control.
 
     Raises:
-        InputError: If a run was trained on the validation mark, no dataset holds it, no gene is
-            predicted ON, or a model lacks what a method needs.
+        InputError: If a run was trained on the validation mark, no dataset of its epigenome holds
+            it, no gene is predicted ON, or a model lacks what a method needs.
 
     Example:
         >>> compare(["runs/E116", "runs/E123"], CompareConfig(methods=("alpha", "saliency")))
@@ -163,7 +166,11 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
     )
     column = study.mark(config.mark)
     validation = read_validation_mark(
-        study, config.validation_mark, dataset=config.validation_dataset, data_dir=config.data_dir
+        study,
+        config.validation_mark,
+        dataset=config.validation_dataset,
+        data_dir=config.data_dir,
+        across_epigenomes=config.across_epigenomes,
     )
     study, coverage = _genes_on(study, validation, config)
     genes = study.genes
@@ -179,7 +186,16 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
         values = compute_importance(method, study.model, genes.signal, background=background)
         importance[method] = profile(values[:, :, column])
     return [
-        Row(str(run_dir), study.dataset.epigenome, study.run.model_name, method, *correlation)
+        Row(
+            str(run_dir),
+            study.dataset.epigenome,
+            study.run.model_name,
+            method,
+            *correlation,
+            mark=config.mark,
+            validation_mark=validation.mark,
+            validation_dataset=validation.dataset,
+        )
         for method, values in importance.items()
         for correlation in correlations(
             values, profile(coverage), signal=signal, distance_bp=distance, seed=config.seed
@@ -203,11 +219,11 @@ def _genes_on(
     if num_on > config.max_genes:
         rng = np.random.default_rng(config.seed)
         rows = np.sort(rng.permutation(rows)[: config.max_genes])
-    print(
+    counted = (
         f"{study.run.path}: {is_on.sum()} of {len(is_on)} genes predicted ON, {num_on} of them "
-        f"with {validation.mark} in {validation.dataset}, {len(rows)} compared",
-        flush=True,
+        f"with {validation.mark} in {validation.dataset}, {len(rows)} compared"
     )
+    print(wrapped(counted), flush=True)
     is_chosen = np.zeros(len(is_on), bool)
     is_chosen[rows] = True
     genes = study.genes.subset(study.genes.split, is_chosen)
@@ -232,7 +248,7 @@ def correlations(
         seed: Seeds the bootstrap.
 
     Returns:
-        The fields of `Row` from `level` on.
+        The fields of `Row` from `level` to `num_genes`.
     """
     from keras_chrome.statistics.correlation import STATISTICS, bin_correlation
 

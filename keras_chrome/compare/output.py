@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from keras_chrome.compare.paper import paper_value
 from keras_chrome.runs.files import write_outputs
-from keras_chrome.tables import format_table, markdown_table
+from keras_chrome.tables import format_table, markdown_table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CONTROLS = {"none": "", "signal": " | signal", "distance": " | distance", "both": " | both"}
+_CONTROLS = {"none": "r", "signal": "r | signal", "distance": "r | distance", "both": "r | both"}
+_LEVELS = {
+    "profile": "Means over genes, correlated:",
+    "gene": "Each gene correlated, then the mean:",
+}
 
 _LEGEND = """\
-- profile r: Pearson correlation of two means over genes predicted ON, the importance of the mark's
-  bins and the signal of the validation mark, as in Table 3 of the paper, whose value stands under
-  paper. Brackets are 95 % bootstrap intervals over genes.
-- gene r: the mean over genes of each gene's own correlation.
+- r: Pearson correlation of the importance of the mark's bins with the signal of the validation
+  mark, over genes predicted ON. That of the two means over genes is the paper's; paper is the value
+  of its Table 3. Brackets are 95 % bootstrap intervals over genes.
 - | signal, | distance, | both: the same with the mark's own signal, the distance to the TSS, or
   both held fixed (as they are and as logarithms). Blank where the method is a copy of them.
 - signal and tss_distance are no explanations: what a method must beat. A method that does not
@@ -30,7 +33,7 @@ _Rows = Sequence[Mapping[str, str]]
 
 
 def summary(table: pd.DataFrame) -> str:
-    """A comparison for the screen: Pearson's correlations, a table a run."""
+    """A comparison for the screen: Pearson's correlations, two tables a run."""
     return "\n\n".join([*_blocks(table, format_table), _LEGEND])
 
 
@@ -49,30 +52,37 @@ def _blocks(
         ["run", "epigenome", "variant"], sort=False
     ):
         chosen = of_run[of_run["statistic"] == statistic]
-        num_genes = chosen["num_genes"].max()
-        yield f"{epigenome}, {variant} ({run}): {num_genes} genes predicted ON"
-        yield layout([_cells(rows) for _, rows in chosen.groupby("method", sort=False)])
+        first = chosen.iloc[0]
+        yield wrapped(
+            f"{epigenome}, {variant} ({run}): importance of {first['mark']} against "
+            f"{first['validation_mark']} of {first['validation_dataset']}, "
+            f"{chosen['num_genes'].max()} genes predicted ON"
+        )
+        for level, title in _LEVELS.items():
+            methods = chosen[chosen["level"] == level].groupby("method", sort=False)
+            yield title
+            yield layout([_cells(rows) for _, rows in methods])
 
 
 def _cells(rows: pd.DataFrame) -> dict[str, str]:
     """One method as a line of cells."""
-    cells = {"method": rows["method"].iloc[0]}
-    for level in ("profile", "gene"):
-        of_level = rows[rows["level"] == level].set_index("control")
-        for control, suffix in _CONTROLS.items():
-            row = of_level.loc[control]
-            cell = _number(row["r"])
-            if control == "none" and cell:
-                cell += f" [{_number(row['low'])}, {_number(row['high'])}]"
-            cells[f"{level}{suffix}" if suffix else f"{level} r"] = cell
-        if level == "profile":
-            is_pearson = rows["statistic"].iloc[0] == "pearson"
-            cells["paper"] = _number(paper_value(rows.iloc[0]) if is_pearson else math.nan)
+    first = rows.iloc[0]
+    cells = {"method": first["method"]}
+    of_control = rows.set_index("control")
+    for control, heading in _CONTROLS.items():
+        row = of_control.loc[control]
+        cell = _number(row["r"])
+        if cell and control == "none":
+            cell += f" [{_number(row['low'])}, {_number(row['high'])}]"
+        cells[heading] = cell
+    if first["level"] == "profile" and first["statistic"] == "pearson":
+        cells["paper"] = _number(paper_value(first))
     return cells
 
 
 def _number(value: Any) -> str:
-    return f"{value:.2f}" if math.isfinite(value) else ""
+    # Adding 0 keeps what rounds to nothing from being written as -0.00.
+    return f"{round(value, 2) + 0.0:.2f}" if math.isfinite(value) else ""
 
 
 def write_comparison(table: pd.DataFrame, directory: str | Path) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from keras_chrome.contrast.epigenomes import Contrast
 from keras_chrome.runs.files import write_outputs
-from keras_chrome.tables import format_table
+from keras_chrome.tables import format_table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _NUM_SHOWN = 10
+_SIGNED = ("signal_change", "beta_change")
 
 
 def summary(contrast: Contrast) -> str:
@@ -28,20 +29,27 @@ def summary(contrast: Contrast) -> str:
         }
         for _, row in contrast.agreement.iterrows()
     ]
-    paragraphs = [
-        f"A = {contrast.name_a}, B = {contrast.name_b}: {len(genes)} genes in both; left out: "
+    left_out = (
         f"{contrast.num_only_a} only in A, {contrast.num_only_b} only in B, {unlabelled[0]} of A "
-        f"and {unlabelled[1]} of B without label, {contrast.num_unturnable} of unknown strand "
-        "that A and B hold in different directions",
-        f"From A to B, {num.get('gained', 0)} genes gain expression, {num.get('lost', 0)} lose it, "
-        f"{num.get('same', 0)} do neither; log2 fold change of {contrast.unit} "
-        f"+ {contrast.pseudocount:g}",
+        f"and {unlabelled[1]} of B without label, {contrast.num_unturnable} of unknown strand that "
+        "A and B hold in different directions"
+    )
+    measured = (
+        f"From A to B, {num.get('gained', 0)} genes gain expression, {num.get('lost', 0)} lose "
+        f"it, {num.get('same', 0)} do neither; log2 fold change of {contrast.unit} "
+        f"+ {contrast.pseudocount:g}"
+    )
+    names = f"A = {contrast.name_a}, B = {contrast.name_b}"
+    paragraphs = [
+        wrapped(f"{names}: {len(genes)} genes in both; left out: {left_out}"),
+        wrapped(measured),
         format_table(agreement_rows),
     ]
-    groups = dict.fromkeys(changes["genes"])
     texts = changes.assign(text=[_estimate(row, "mean") for _, row in changes.iterrows()])
     for quantity, of_quantity in texts.groupby("quantity", sort=False):
         table = of_quantity.pivot(index="mark", columns="genes", values="text")
+        # What has a sign is another in genes that gain and that lose; a size is not.
+        groups = ("gained", "lost", "same") if quantity in _SIGNED else ("switching", "same")
         rows: list[dict[str, Any]] = [
             {f"mean {quantity}": mark, **{g: table.at[mark, g] for g in groups}}
             for mark in contrast.marks

@@ -27,6 +27,10 @@ _GENE_FEATURES = (
 _UNKNOWN_SYMBOLS = ("na", "n/a", "-", ".", "nan")
 
 
+_SOURCES_OF_READS = ("published", "simulated", "alignments", "sample_sheet")
+_UNIT_OF_TRACK = {"fold_change": "fold change", "p_value": "-log10 p"}
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A built dataset on disk, not yet read.
@@ -80,6 +84,31 @@ class Dataset:
         # Own data built by earlier versions has it among the options alone.
         options = self.metadata.get("options") or {}
         return str(self.metadata.get("unit") or options.get("unit") or "RPKM")
+
+    def signal_unit(self, signal: np.ndarray) -> str:
+        """What the signal counts, in a word or two for an axis; `signal` where nobody knows.
+
+        Args:
+            signal: Of genes of this dataset: published files hold counts of reads, or their mean
+                depth, and do not say which.
+        """
+        options = self.metadata.get("options", {})
+        source = self.metadata.get("source")
+        if source in _UNIT_OF_TRACK:
+            return _UNIT_OF_TRACK[source]
+        if source == "sample_sheet" and not self._is_of_reads():
+            return "signal"
+        if options.get("normalize") == "cpm":
+            return "CPM"
+        if source == "published" and (signal % 1).any():
+            return "read depth"
+        return "reads" if source in _SOURCES_OF_READS else "signal"
+
+    def _is_of_reads(self) -> bool:
+        """Whether the signal of every mark was counted from reads, by the names of its files."""
+        files = self.metadata.get("provenance", {})
+        names = [str(files.get(mark, {}).get("file", "")).lower() for mark in self.marks]
+        return all(name.removesuffix(".gz").endswith((".bam", ".tagalign")) for name in names)
 
     def description(self) -> dict[str, Any]:
         """What a run keeps of its dataset, as JSON."""

@@ -13,7 +13,7 @@ from keras_chrome.faithfulness.measures import MEASURES, NAIVE_METHODS, Faithful
 from keras_chrome.figures.axes import quiet, write_cells
 from keras_chrome.figures.palette import DARK, GREY, SERIES_COLOURS
 
-_GOOD = LinearSegmentedColormap.from_list("good", ["#ffffff", "#9ecae1", "#2171b5"])
+_GOOD = LinearSegmentedColormap.from_list("good", ["#f7fbff", "#9ecae1", "#2171b5"])
 _TITLES = {
     "deletion": "deletion",
     "insertion": "insertion",

@@ -1,7 +1,8 @@
-"""What figures share: quiet axes, dots with intervals, numbers in cells, a legend below."""
+"""What figures share: quiet axes, dots, numbers in cells, letters of panels, a legend below."""
 
 import math
-from collections.abc import Sequence
+import string
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from keras_chrome.figures.palette import GREY, PALE, readable_on
+from keras_chrome.figures.palette import DARK, GREY, PALE, readable_on
 
 
 def edges_kb(bin_start_bp: Any, bin_bp: int) -> np.ndarray:
@@ -88,6 +89,31 @@ def write_cells(
             colour = readable_on(to_hex(tuple(colours[y, x])))
             at = x + offset, y + offset
             axes.text(*at, text, ha="center", va="center", fontsize=7, color=colour)
+
+
+def letter_panels(figure: Figure, panels: Iterable[Axes]) -> None:
+    """Write a, b, c ... in bold over the left edge of what belongs to each panel.
+
+    The letters of panels one below the other stand one below the other. To be called last: where
+    labels end is known once they are there.
+    """
+    panels = list(panels)
+    figure.draw_without_rendering()
+    left_of = {axes: (axes.get_tightbbox() or axes.bbox).x0 for axes in panels}
+    for letter, axes in zip(string.ascii_lowercase, panels, strict=False):
+        column = [left_of[other] for other in panels if abs(other.bbox.x0 - axes.bbox.x0) < 1]
+        axes.annotate(
+            letter,
+            (0, 1),
+            xycoords="axes fraction",
+            xytext=((min(column) - axes.bbox.x0) * 72 / figure.dpi, 6),
+            textcoords="offset points",
+            va="bottom",
+            fontsize=10,
+            weight="bold",
+            color=DARK,
+            gid=f"panel-{letter}",
+        )
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist], num_columns: int) -> None:

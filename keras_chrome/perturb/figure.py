@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from keras_chrome.figures.axes import quiet, write_cells
-from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour
+from keras_chrome.figures.palette import DARK, GREY, PALE, mark_text_colour
 
 
 class _Measure(NamedTuple):
@@ -96,4 +96,4 @@ def _label_marks(axes: Axes, marks: list[str], *, is_last_row: bool, is_first_co
         *zip(axes.get_xticklabels(), marks, strict=False),
         *zip(axes.get_yticklabels(), marks, strict=False),
     ):
-        label.set_color(mark_colour(mark))
+        label.set_color(mark_text_colour(mark))

@@ -28,6 +28,7 @@ class Finding(NamedTuple):
         about: What it shows, in a sentence or two.
         command: That writes it.
         columns: Of the CSV.
+        newer_columns: Those that it has, too, unless an earlier version wrote it.
     """
 
     name: str
@@ -35,20 +36,23 @@ class Finding(NamedTuple):
     about: str
     command: str
     columns: tuple[str, ...]
+    newer_columns: tuple[str, ...] = ()
 
 
 FINDINGS = (
     Finding(
         name="compare",
-        title="Comparison with H3K27ac",
-        about="H3K27ac marks active promoters and enhancers, and no model is trained on it. If "
-        "attention finds what regulates a gene, it should follow this mark: Table 3 of the paper. "
-        "A control takes out what the signal itself, the distance from the TSS, or both explain.",
+        title="Comparison with a mark that was not trained on",
+        about="If attention finds what regulates a gene, it should follow a mark of regulation "
+        "that the model has not seen, such as H3K27ac of active promoters and enhancers: Table 3 "
+        "of the paper. What is held fixed takes out what the mark's own signal, the distance from "
+        "the TSS, or both explain.",
         command="python -m keras_chrome.compare {run} --validation-mark H3K27ac",
         columns=(
             *("epigenome", "method", "level", "statistic", "control", "r", "low", "high"),
             "num_genes",
         ),
+        newer_columns=("mark", "validation_mark", "validation_dataset"),
     ),
     Finding(
         name="faithfulness",
@@ -181,13 +185,21 @@ def _read_finding(run: Path, finding: Finding) -> pd.DataFrame | None:
     remedy = f"write it anew with `{finding.command.format(run=run)}`"
     # Empty text, such as no control, is not a missing number.
     text = {"epigenome", "method", "level", "statistic", "control", "question", "measure", "better"}
-    table = _read_csv(path, finding.columns, remedy, dtype=dict.fromkeys(text, str))
+    table = _read_csv(
+        path, finding.columns, remedy, finding.newer_columns, dtype=dict.fromkeys(text, str)
+    )
     named = [name for name in finding.columns if name in text]
     return table.assign(**{name: table[name].fillna("") for name in named})
 
 
-def _read_csv(path: Path, columns: Sequence[str], remedy: str, **options: Any) -> pd.DataFrame:
-    """Read columns of a CSV, in this order."""
+def _read_csv(
+    path: Path,
+    columns: Sequence[str],
+    remedy: str,
+    newer_columns: Sequence[str] = (),
+    **options: Any,
+) -> pd.DataFrame:
+    """Read columns of a CSV, in this order, and those that it has of the newer ones."""
     try:
         table: pd.DataFrame = pd.read_csv(path, **options)
     except ValueError as error:
@@ -199,7 +211,7 @@ def _read_csv(path: Path, columns: Sequence[str], remedy: str, **options: Any) -
             f"Expected the columns {', '.join(columns)}. Received: {path} without "
             f"{', '.join(missing)}; {remedy}"
         )
-    return table[list(columns)]
+    return table[[*columns, *(name for name in newer_columns if name in table.columns)]]
 
 
 def _read_quality(path: Path) -> dict[str, Any] | None:

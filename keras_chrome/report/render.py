@@ -204,6 +204,44 @@ def _mark_numbers(quality: Mapping[str, Any], marks: Sequence[str]) -> list[dict
     ]
 
 
+_LEVELS = {"profile": "Means over genes, correlated", "gene": "Each gene correlated, then the mean"}
+_CONTROLS = {
+    "none": "r",
+    "signal": "its signal held fixed",
+    "distance": "distance held fixed",
+    "both": "both held fixed",
+}
+
+
+def _correlation_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Pearson's correlations of `compare`, a table a level: a row a method, a column a control."""
+    pearson = table[table["statistic"] == "pearson"]
+    shown = []
+    for level, title in _LEVELS.items():
+        of_level = pearson[pearson["level"] == level]
+        cells = {
+            (row["method"], row["control"]): (row["r"], row["low"], row["high"])
+            for row in of_level.to_dict("records")
+        }
+        rows = [
+            {"method": method, "cells": [cells.get((method, name)) for name in _CONTROLS]}
+            for method in dict.fromkeys(of_level["method"])
+        ]
+        if rows:
+            shown.append({"title": title, "columns": list(_CONTROLS.values()), "rows": rows})
+    return shown
+
+
+def _compared(table: pd.DataFrame) -> str:
+    """What `compare` held against what, and over how many genes; an earlier version wrote less."""
+    num_genes = f"n = {table['num_genes'].max():,} genes predicted ON"
+    if "validation_mark" not in table:
+        return f"Importance against a mark that was not trained on, {num_genes}"
+    first = table.iloc[0]
+    held = f"{first['validation_mark']} of {first['validation_dataset']}"
+    return f"Importance of {first['mark']} against {held}, {num_genes}"
+
+
 def _shown_finding(run: CollectedRun, finding: Finding, place: int) -> dict[str, Any]:
     table = run.tables.get(finding.name)
     shown: dict[str, Any] = {
@@ -211,6 +249,8 @@ def _shown_finding(run: CollectedRun, finding: Finding, place: int) -> dict[str,
         "command": finding.command.format(run=run.path),
         "rows": None,
         "svg": None,
+        "correlations": [],
+        "compared": "",
     }
     if table is None:
         return shown
@@ -232,6 +272,8 @@ def _shown_finding(run: CollectedRun, finding: Finding, place: int) -> dict[str,
         ]
         for record in table.to_dict("records")
     ]
+    if finding.name == "compare":
+        shown |= {"correlations": _correlation_tables(table), "compared": _compared(table)}
     path = run.path / finding.name / f"{finding.name}.svg"
     if path.is_file():
         prefix = f"drawing-of-{place}-{finding.name}-"
@@ -267,7 +309,8 @@ def _number(value: Any, digits: int = 3) -> str:
         return "–"  # noqa: RUF001
     if isinstance(value, str):
         return value
-    text = f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
+    # Adding 0 keeps what rounds to nothing from being written as -0.00.
+    text = f"{value:,}" if isinstance(value, int) else f"{round(value, digits) + 0.0:,.{digits}f}"
     return text.replace("-", "−")  # noqa: RUF001
 
 

@@ -20,6 +20,8 @@ _ATTRIBUTES = {
     *("stroke-dashoffset", "stroke-miterlimit", "opacity", "font-family", "font-size"),
     *("font-style", "font-weight", "text-anchor", "image-rendering", "mix-blend-mode"),
 }
+_FONT = re.compile(r"(?P<words>.*?)(?P<size>[\d.]+px) (?P<family>.+)")
+_WEIGHT = re.compile(r"bold|\d00")
 _REFERENCE = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
 
 
@@ -65,6 +67,11 @@ def _cleaned(element: ElementTree.Element, prefix: str) -> ElementTree.Element:
         # Comments have a function as their tag.
         if isinstance(child.tag, str) and child.tag.removeprefix(f"{{{_SVG}}}") in _ELEMENTS:
             clean.append(_cleaned(child, prefix))
+    if clean.tag == "defs":
+        # A marker of Matplotlib has its line twice, here and where it is used. What is used can be
+        # given the page's colours only there.
+        for shape in clean.findall("path"):
+            shape.attrib = {n: v for n, v in shape.attrib.items() if not n.startswith("stroke")}
     return clean
 
 
@@ -74,6 +81,12 @@ def _looks(element: ElementTree.Element, prefix: str) -> dict[str, str]:
     for declaration in found.pop("style", "").split(";"):
         name, _, value = declaration.partition(":")
         found[name.strip()] = value.strip()
+    # Earlier versions of Matplotlib write font: italic 700 8px 'DejaVu Sans', sans-serif.
+    if font := _FONT.fullmatch(found.pop("font", "")):
+        found |= {"font-size": font["size"], "font-family": font["family"]}
+        found |= {"font-style": "italic"} if "italic" in font["words"] else {}
+        if weight := _WEIGHT.search(font["words"]):
+            found["font-weight"] = weight[0]
     kept = {}
     for name, value in found.items():
         if name in (_HREF, "href"):

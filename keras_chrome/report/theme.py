@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from keras_chrome.figures.palette import (
     DARK,
     GREY,
+    PALE,
+    PAPER,
     SERIES_COLOURS,
-    contrast,
-    luminance,
+    SHAPE_CONTRAST,
+    TEXT_CONTRAST,
     mark_colour,
+    readable,
 )
-
-TEXT_CONTRAST = 4.5
-"""Of text (WCAG 2.2, success criterion 1.4.3, level AA)."""
-
-SHAPE_CONTRAST = 3.0
-"""Of lines and shapes that carry meaning (1.4.11)."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +45,6 @@ _PAPER, _PANEL = "#fdfdfb", "#f3f3ef"
 _DARK_PAPER, _DARK_PANEL = "#16181c", "#20242a"
 
 
-def readable(colour: str, background: str, ratio: float) -> str:
-    """The colour, as far towards black or white as it takes to stand out from its background."""
-    towards = "#000000" if luminance(background) > 0.18 else "#ffffff"
-    for percent in range(100):
-        if contrast(mixed := _mixed(colour, towards, percent / 100), background) >= ratio:
-            return mixed
-    return towards
-
-
-def _mixed(colour: str, other: str, share: float) -> str:
-    channels = [(int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5)]
-    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in channels)
-
-
 LIGHT_THEME = Theme(
     paper=_PAPER,
     panel=_PANEL,
@@ -84,8 +67,20 @@ DARK_THEME = Theme(
 )
 
 
+# What figures are drawn in, and the custom property that it becomes on a page.
+_DRAWN = {
+    DARK: "ink",
+    GREY: "soft",
+    PALE: "rule",
+    PAPER: "paper",
+    **{colour: f"series-{i}" for i, colour in enumerate(SERIES_COLOURS)},
+}
+
+
 def theme_css(marks: Sequence[str]) -> str:
     """Custom properties for both themes: of the page, and `--mark-N`, `--mark-N-line` of marks.
+
+    Drawings of class `themed` take the page's colours for those that figures are drawn in.
 
     A reader's choice, `data-theme` on the root element, goes before the system's.
 
@@ -97,12 +92,19 @@ def theme_css(marks: Sequence[str]) -> str:
         f".mark-{i}{{--mark:var(--mark-{i});--mark-line:var(--mark-{i}-line)}}"
         for i in range(len(marks))
     )
+    of_drawings = "".join(
+        f'.themed {where}[{what}="{colour.lower()}"]{{{what}:var(--{name})}}'
+        for colour, name in _DRAWN.items()
+        for what in ("fill", "stroke")
+        # Text that is white stands on a dark cell of its own, which stays dark.
+        for where in (":not(text)" if colour == PAPER else "",)
+    )
     return (
         f":root{{color-scheme:light;{light}}}"
         f"@media screen and (prefers-color-scheme:dark)"
         f"{{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}"
         f"@media screen{{:root[data-theme=dark]{{color-scheme:dark;{dark}}}}}"
-        f"{of_marks}"
+        f"{of_marks}{of_drawings}"
     )
 
 
@@ -111,4 +113,6 @@ def _declarations(theme: Theme, marks: Sequence[str]) -> str:
     for i, mark in enumerate(marks):
         colours[f"mark-{i}"] = mark_colour(mark)
         colours[f"mark-{i}-line"] = readable(mark_colour(mark), theme.paper, SHAPE_CONTRAST)
+    for colour in SERIES_COLOURS:
+        colours[_DRAWN[colour]] = readable(colour, theme.paper, SHAPE_CONTRAST)
     return "".join(f"--{name}:{colour};" for name, colour in colours.items())

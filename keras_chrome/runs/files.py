@@ -159,11 +159,18 @@ def write_arrays(path: Path, table: xr.Dataset) -> None:
     _ARRAY_WRITERS[ending_of(path, ARRAY_ENDINGS)](path, table)
 
 
-def write_figure(stem: Path, figure: Figure) -> None:
-    """Write `stem`.png and `stem`.svg atomically."""
-    for suffix in (".png", ".svg"):
-        with atomic_path(stem.with_name(stem.name + suffix)) as temporary:
-            figure.savefig(temporary)
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure atomically, in the format that the path ends in.
+
+    In SVG and PDF text stays text, which can be searched and edited.
+    """
+    import matplotlib as mpl
+
+    with (
+        atomic_path(path) as temporary,
+        mpl.rc_context({"svg.fonttype": "none", "pdf.fonttype": 42}),
+    ):
+        figure.savefig(temporary)
 
 
 def write_figure_and_table(
@@ -183,8 +190,7 @@ def write_figure_and_table(
     """
     ending = stem.suffix.lower()
     if ending in FIGURE_ENDINGS:
-        with atomic_path(stem) as temporary:
-            figure.savefig(temporary)
+        write_figure(stem, figure)
         return [stem]
     if ending == ".csv":
         write_csv(stem, table)
@@ -216,8 +222,9 @@ def write_outputs(
     directory = Path(directory).expanduser()
     paths = []
     for stem, figure in (figures or {}).items():
-        write_figure(directory / stem, figure)
-        paths += [directory / f"{stem}.png", directory / f"{stem}.svg"]
+        for suffix in (".png", ".svg"):
+            paths.append(directory / f"{stem}{suffix}")
+            write_figure(paths[-1], figure)
     for stem, table in (tables or {}).items():
         paths.append(directory / f"{stem}.csv")
         write_csv(paths[-1], table)

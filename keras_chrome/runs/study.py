@@ -222,7 +222,10 @@ class Study:
                 "signal": (
                     ("gene", "mark", "bin"),
                     genes.signal.transpose(0, 2, 1),
-                    {"units": "1", "long_name": "signal as measured"},
+                    {
+                        "units": self.dataset.signal_unit(genes.signal),
+                        "long_name": "signal as measured",
+                    },
                 ),
                 "probability": (
                     "gene",

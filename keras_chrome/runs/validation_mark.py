@@ -1,10 +1,13 @@
 """A mark that a model was not trained on, to hold its importance against."""
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_chrome.command_line import option
 from keras_chrome.data import Dataset, check_signal, read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.runs.study import Study
@@ -14,6 +17,21 @@ MARK = "H3K4me3"
 """The mark that is held against another: it marks active promoters, and is trained on."""
 VALIDATION_MARK = "H3K27ac"
 """The other: it marks active promoters, too, and enhancers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationArguments:
+    """Where a validation mark comes from: options of a command, whose own class inherits them."""
+
+    validation_mark: str = option(
+        "mark that the model was not trained on", default=VALIDATION_MARK, group="validation mark"
+    )
+    validation_dataset: str | None = option(
+        "dataset that holds it, if the run's own does not", default=None, group="validation mark"
+    )
+    across_epigenomes: bool = option(
+        "let it be of another epigenome than the genes", default=False, group="validation mark"
+    )
 
 
 class ValidationMark(NamedTuple):
@@ -34,7 +52,12 @@ class ValidationMark(NamedTuple):
 
 
 def read_validation_mark(
-    study: Study, mark: str, *, dataset: str | None = None, data_dir: str | Path | None = None
+    study: Study,
+    mark: str,
+    *,
+    dataset: str | None = None,
+    data_dir: str | Path | None = None,
+    across_epigenomes: bool = False,
 ) -> ValidationMark:
     """Read a mark of the study's own dataset, or where that lacks it of another.
 
@@ -44,10 +67,11 @@ def read_validation_mark(
         dataset: Another built dataset of the same bins. Its genes are found by their ids and
             places.
         data_dir: Where it was built; where the run found its own if None.
+        across_epigenomes: Whether it may be of another epigenome than the study's genes.
 
     Raises:
-        InputError: If the model was trained on the mark, no dataset holds it, or they share no
-            gene.
+        InputError: If the model was trained on the mark, no dataset holds it, the other is of
+            another epigenome, or they share no gene.
     """
     if mark in study.run.marks:
         raise InputError(
@@ -61,8 +85,7 @@ def read_validation_mark(
         if dataset is None:
             raise InputError(
                 f"Expected a validation mark that {held.name} holds ({', '.join(held.marks)}). "
-                f"Received: validation_mark={mark!r}; name a dataset that holds it with "
-                "--validation-dataset"
+                f"Received: validation_mark={mark!r}; {_recipe(study.dataset, mark)}"
             )
         held = study.run.open_dataset(dataset, data_dir)
         if mark not in held.marks:
@@ -70,6 +93,8 @@ def read_validation_mark(
                 f"Expected a validation mark that {held.name} holds ({', '.join(held.marks)}). "
                 f"Received: validation_mark={mark!r}"
             )
+        if not across_epigenomes:
+            _check_epigenome(study, held)
     columns = _columns(held)
     genes = study.genes
     row_of_key = {key: row for row, key in enumerate(_keys(columns))}
@@ -90,6 +115,35 @@ def read_validation_mark(
     signal[is_flipped] = signal[is_flipped, ::-1]
     signal[~has_signal] = np.nan
     return ValidationMark(mark, held.name, signal, has_signal)
+
+
+def _recipe(dataset: Dataset, mark: str) -> str:
+    """How to come by a mark that a dataset lacks."""
+    epigenome = _epigenome(dataset)
+    if not re.fullmatch(r"E\d{3}", epigenome):
+        return "name a dataset of the same epigenome that holds it with --validation-dataset"
+    config = f'{{"source": "alignments", "epigenome": "{epigenome}", "marks": ["{mark}"]}}'
+    return (
+        f"build it of Roadmap's reads, `python -m tfds_remc --config '{config}'`, and name it with "
+        f"--validation-dataset remc/{epigenome}_alignments"
+    )
+
+
+def _check_epigenome(study: Study, held: Dataset) -> None:
+    """See that a dataset is of the same epigenome as the genes of a study."""
+    own, other = _epigenome(study.dataset), _epigenome(held)
+    if own != other:
+        raise InputError(
+            f"Expected a validation mark of the epigenome of {study.dataset.name}, {own}: that of "
+            f"another says where that one is active. Received: validation_dataset={held.name}, of "
+            f"{other}; build the mark of {own}, or give --across-epigenomes if they are the same "
+            "cells, or you mean it"
+        )
+
+
+def _epigenome(dataset: Dataset) -> str:
+    # A dataset may be named otherwise, such as E003_alignments. A simulated one has no epigenome.
+    return dataset.metadata.get("epigenome") or dataset.epigenome
 
 
 def _columns(dataset: Dataset) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ import pytest
 from keras_chrome import command_line
 from keras_chrome.__main__ import VERBS
 from keras_chrome.command_line import as_spelled, option, parse, parse_given, run_command
-from keras_chrome.tables import format_duration, format_number, format_table
+from keras_chrome.tables import format_duration, format_number, format_table, wrapped
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -60,6 +60,24 @@ def test_times_are_said_as_people_say_them() -> None:
     assert [format_duration(seconds) for seconds in times] == [
         *("1 s", "8 s", "89 s", "2 min", "60 min", "1 h 30 min", "1 h 30 min", "1 h 57 min"),
     ]
+
+
+def test_a_table_that_is_too_wide_goes_on_below() -> None:
+    row = {"mark": "H3K4me3", **{f"a column of number {i}": i / 7 for i in range(8)}}
+    first, second = (block.splitlines() for block in format_table([row] * 2).split("\n\n"))
+    assert first[0] == "  ".join(["mark   ", *list(row)[1:5]])
+    assert second[0] == "  ".join(["mark   ", *list(row)[5:]])
+    assert second[1].split() == ["H3K4me3", "0.5714", "0.7143", "0.8571", "1.0000"]
+    assert max(map(len, [*first, *second])) <= 100
+    # A column that is too wide by itself is not lost.
+    wide = format_table([{"run": "x" * 120, "auroc": 0.5, "auprc": 0.25}]).split("\n\n")
+    assert [block.split()[-1] for block in wide] == ["0.5000", "0.2500"]
+
+
+def test_what_has_no_space_stays_whole() -> None:
+    path = "/data/" + 40 * "x-" + "/run"
+    assert path in wrapped(f"some words before {path}, and some after").replace("\n", " ")
+    assert [len(line) for line in wrapped("word " * 30).splitlines()] == [99, 49]
 
 
 @pytest.mark.parametrize("verb", sorted(verb for verbs in VERBS.values() for verb in verbs))

@@ -172,3 +172,4 @@ def test_writes_figure_and_numbers(
     correlations = pd.read_csv(f"{stem}-correlations.csv", index_col="profile")
     assert correlations.loc["alpha", "r"] == pytest.approx(coverage.correlations.loc["alpha", "r"])
     assert f"mean alpha of H3K4me1 with H3K27ac: {correlations['r'].iloc[0]:.3f}" in printed[1]
+    assert max(map(len, printed[:-4])) <= 100

@@ -1,6 +1,9 @@
 """What the figure shows, read off its artists."""
 
+import dataclasses
+
 import numpy as np
+from figure_reader import cut_off, letters, overlapping
 
 from keras_chrome.alpha_coverage import AlphaCoverage
 from keras_chrome.alpha_coverage.coverage import coverage_tables
@@ -45,8 +48,17 @@ def test_signal_above_alpha_over_one_axis() -> None:
     assert above.get_xlim() == below.get_xlim() == (-0.4, 0.4)
     np.testing.assert_array_equal(below.lines[0].get_ydata(), drawn.table["alpha_mean"])
     np.testing.assert_allclose(below.lines[0].get_xdata()[[0, -1]], [-0.35, 0.35])
-    genes = "remc/E116, test split, attentive_chrome\n40 expressed"
+    genes = "remc/E116, test split, attentive_chrome; H3K27ac\nn = 40 expressed"
     assert figure.get_suptitle().startswith(genes)
+    assert letters(figure) == ["a", "b"]
+    assert overlapping(figure) == []
+    assert cut_off(figure) == []
+
+
+def test_another_dataset_of_the_validation_mark_is_named() -> None:
+    drawn = dataclasses.replace(coverage(), validation_dataset="remc/E003_reads")
+    title = draw_alpha_coverage(drawn).get_suptitle().splitlines()[0]
+    assert title == "remc/E116, test split, attentive_chrome; H3K27ac of remc/E003_reads"
 
 
 def test_the_right_axis_is_the_sum() -> None:

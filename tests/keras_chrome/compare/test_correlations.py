@@ -9,10 +9,10 @@ import pytest
 from keras_chrome.compare import CompareConfig, compare
 from keras_chrome.compare.__main__ import main
 from keras_chrome.compare.correlations import NAIVE_METHODS, Row, correlations
-from keras_chrome.compare.figure import draw_comparison
 from keras_chrome.compare.output import markdown, summary
 from keras_chrome.compare.paper import paper_value
 from keras_chrome.errors import InputError
+from keras_chrome.importance import METHODS
 
 QUICK = ("alpha", "gradient_x_input")
 NUM_GENES, NUM_BINS = 30, 20
@@ -40,7 +40,7 @@ def correlate(importance: np.ndarray, profiles: dict[str, np.ndarray]) -> pd.Dat
         signal=profiles["signal"],
         distance_bp=profiles["distance_bp"],
     )
-    table = pd.DataFrame(rows, columns=Row._fields[4:])
+    table = pd.DataFrame(rows, columns=Row._fields[4:11])
     return table.set_index(["level", "statistic", "control"])
 
 
@@ -83,8 +83,11 @@ def test_a_run_is_compared_and_written(
     printed = capsys.readouterr().out
     assert "predicted ON" in printed
     assert "gradient_x_input" in printed
+    assert max(map(len, printed.replace(str(tmp_path), "").splitlines())) <= 100
     table = pd.read_csv(out / "compare.csv")
     assert list(table.columns) == list(Row._fields)
+    held = table[["mark", "validation_mark", "validation_dataset"]].drop_duplicates()
+    assert held.to_numpy().tolist() == [["H3K4me3", "H3K27ac", "remc/small"]]
     assert set(table["method"]) == {*NAIVE_METHODS, *QUICK}
     assert len(table) == 4 * 2 * 2 * 4
     assert {p.name for p in out.iterdir()} == {f"compare.{s}" for s in ("csv", "md", "png", "svg")}
@@ -129,10 +132,11 @@ def test_bad_options_are_refused(cnn_run_path: Path) -> None:
         CompareConfig(max_genes=0)
 
 
-def rows(epigenome: str, variant: str, method: str) -> pd.DataFrame:
+def rows(epigenome: str, variant: str, method: str, *, held: str = "remc/H3K27ac") -> pd.DataFrame:
+    of_run = f"runs/{epigenome}", epigenome, variant
     return pd.DataFrame(
         [
-            Row(f"runs/{epigenome}", epigenome, variant, method, level, statistic, c, r, 0, 1, 9)
+            Row(*of_run, method, level, statistic, c, r, 0, 1, 9, "H3K4me3", "H3K27ac", held)
             for level in ("profile", "gene")
             for statistic in ("pearson", "spearman")
             for c, r in (("none", 0.5), ("signal", np.nan), ("distance", -0.25), ("both", 0.125))
@@ -150,21 +154,26 @@ def test_the_papers_value_stands_beside() -> None:
 
 
 def test_text_leaves_the_unknown_blank() -> None:
-    lines = summary(rows("E116", "attentive_chrome", "alpha")).splitlines()
-    heading, cells = lines[2], lines[3].split()
-    assert heading.split("  ")[0] == "method"
+    text = summary(rows("E116", "attentive_chrome", "alpha"))
+    of_means = text[text.index("Means over genes") :].splitlines()
+    assert of_means[2].split("  ")[0] == "method"
     numbers = ["0.50", "[0.00,", "1.00]", "-0.25", "0.12"]
-    assert cells == ["alpha", *numbers, "0.85", *numbers]
-    assert r"profile \| signal" in markdown(rows("E116", "lstm", "saliency"))
+    assert of_means[3].split() == ["alpha", *numbers, "0.85"]
+    of_genes = text[text.index("Each gene correlated") :].splitlines()
+    assert of_genes[3].split() == ["alpha", *numbers]
+    assert r"r \| signal" in markdown(rows("E116", "lstm", "saliency"))
 
 
-def test_figure_has_a_column_a_run() -> None:
-    table = pd.concat(rows(e, "attentive_chrome", "alpha") for e in ("E116", "E123"))
-    figure = draw_comparison(table)
-    assert [axes.get_title() for axes in figure.axes[:2]] == [
-        "E116, attentive_chrome",
-        "E123, attentive_chrome",
-    ]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["alpha"]
-    markers = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
-    assert [float(line.get_xdata()[0]) for line in markers] == [0.85]
+def test_text_says_what_is_held_against_what_and_fits_a_terminal() -> None:
+    table = pd.concat(rows("E116", "attentive_chrome", m) for m in METHODS)
+    table["run"] = "runs/of a long name, " * 6
+    text = summary(table)
+    assert max(map(len, text.splitlines())) <= 100
+    words = " ".join(text.split())
+    assert "importance of H3K4me3 against H3K27ac of remc/H3K27ac, 9 genes predicted ON" in words
+
+
+def test_what_rounds_to_nothing_has_no_minus() -> None:
+    table = rows("E116", "attentive_chrome", "alpha").assign(r=-0.001)
+    assert "-0.00" not in summary(table)
+    assert "0.00 [0.00, 1.00]" in summary(table)

@@ -320,7 +320,8 @@ def test_genes_of_one_split_and_of_one_epigenome_are_counted(runs: tuple[Path, P
     _edit(run_path, "options", split="random")
     found = contrast(run_path, other_run_path)
     assert (len(found.genes), found.num_only_a, found.num_only_b) == (30, 0, 20)
-    assert "30 genes in both; left out: 0 only in A, 20 only in B" in summary(found)
+    words = " ".join(summary(found).split())
+    assert "30 genes in both; left out: 0 only in A, 20 only in B" in words
 
 
 def test_runs_that_do_not_belong_together_are_refused(
@@ -378,6 +379,11 @@ def test_command_writes_tables_and_figure(
     directory = runs[0] / "contrast-run_b-test"
     assert printed.splitlines()[-1] == str(directory)
     assert "50 genes in both" in printed
+    tables = printed.replace(str(runs[0]), "RUN").splitlines()
+    assert max(map(len, tables)) <= 100
+    # What has a sign cancels out over genes that gain and that lose.
+    headings = {line.split()[1]: line.split()[2:] for line in tables if line.startswith("mean ")}
+    assert headings["signal_change"] == ["gained", "lost", "same"]
     names = {"genes.csv", "agreement.csv", "mark_changes.csv", "contrast.png", "contrast.svg"}
     assert {path.name for path in directory.iterdir()} == names
     assert len(pd.read_csv(directory / "genes.csv")) == 50

@@ -3,14 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from figure_reader import cut_off, letters, overlapping
 from matplotlib.axes import Axes
 
 from keras_chrome.contrast import Contrast
 from keras_chrome.contrast.figure import draw_contrast
 from keras_chrome.contrast.genes import PREDICTED
-from keras_chrome.figures.palette import mark_colour
+from keras_chrome.figures.palette import MARK_COLOURS, mark_text_colour
 
 MARKS = ("H3K27me3", "H3K4me3")
+# Of genes that stay, gain and lose.
+SHAPES = ("o", "^", "v")
 
 
 def contrast_of(*quantities: str) -> Contrast:
@@ -45,21 +48,24 @@ def dots(axes: Axes) -> list[tuple[float, float]]:
     drawn = [
         (float(line.get_xdata()[0]), float(line.get_ydata()[0]))
         for line in axes.lines
-        if line.get_marker() == "o"
+        if line.get_marker() in SHAPES
     ]
     return sorted(drawn, key=lambda place: place[1])
 
 
-def test_every_gene_is_a_dot_in_the_colour_of_what_was_measured() -> None:
+def test_every_gene_is_a_dot_in_the_shape_and_colour_of_what_was_measured() -> None:
     contrast = contrast_of("signal_change")
-    drawn = [line for line in draw_contrast(contrast).axes[0].lines if line.get_marker() == "o"]
-    colours = set()
+    figure = draw_contrast(contrast)
+    drawn = [line for line in figure.axes[0].lines if line.get_marker() in SHAPES]
+    assert [line.get_marker() for line in drawn] == list(SHAPES)
     for line, group in zip(drawn, ("same", "gained", "lost"), strict=True):
         of_group = contrast.genes[contrast.genes["measured"] == group]
         np.testing.assert_array_equal(line.get_xdata(), of_group["log2_fold_change"])
         np.testing.assert_array_equal(line.get_ydata(), of_group["difference"])
-        colours.add(line.get_markerfacecolor())
+    colours = {line.get_markerfacecolor() for line in drawn}
     assert len(colours) == 3
+    # Marks are written in theirs.
+    assert not colours & {*MARK_COLOURS.values(), *map(mark_text_colour, MARK_COLOURS)}
 
 
 @pytest.mark.parametrize(("panel", "name"), [(1, "auroc"), (2, "spearman")])
@@ -76,7 +82,7 @@ def test_marks_from_top_to_bottom_and_groups_side_by_side() -> None:
     assert axes.get_xlabel() == "change of beta"
     labels = axes.get_yticklabels()
     assert [label.get_text() for label in labels] == list(MARKS)
-    assert [label.get_color() for label in labels] == [mark_colour(mark) for mark in MARKS]
+    assert [label.get_color() for label in labels] == [mark_text_colour(m) for m in MARKS]
     changes = contrast.mark_changes
     of_quantity = changes[changes["quantity"] == "beta_change"].set_index(["mark", "genes"])["mean"]
     expected = [of_quantity[mark, g] for mark in MARKS for g in ("lost", "gained", "same")]
@@ -88,4 +94,12 @@ def test_without_attention_the_panels_are_left_out() -> None:
     figure = draw_contrast(contrast_of("signal_change"))
     assert [axes.axison for axes in figure.axes] == [True, True, True, True, False, False]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["same (5 genes)", "gained (3 genes)", "lost (2 genes)"]
+    assert legend == ["same (n = 5 genes)", "gained (n = 3 genes)", "lost (n = 2 genes)"]
+    assert letters(figure) == ["a", "b", "c", "d"]
+
+
+def test_panels_have_letters_and_no_text_lies_on_another() -> None:
+    figure = draw_contrast(contrast_of("signal_change", "beta_change", "alpha_distance"))
+    assert letters(figure) == ["a", "b", "c", "d", "e", "f"]
+    assert overlapping(figure) == []
+    assert cut_off(figure) == []

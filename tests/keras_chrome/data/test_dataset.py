@@ -1,5 +1,6 @@
 """Reading built datasets."""
 
+import dataclasses
 import re
 import shutil
 from collections.abc import Callable
@@ -37,6 +38,41 @@ def test_signal_follows_the_order_of_the_marks_asked_for(data_dir: Path) -> None
 
 def test_a_dataset_names_its_epigenome(data_dir: Path) -> None:
     assert open_dataset("remc/small", data_dir).epigenome == "small"
+
+
+COUNTS, DEPTH = np.float32([[0, 3]]), np.float32([[0, 0.36]])
+
+
+@pytest.mark.parametrize(
+    ("metadata", "signal", "unit"),
+    [
+        ({"source": "published"}, COUNTS, "reads"),
+        ({"source": "published"}, DEPTH, "read depth"),
+        ({"source": "simulated"}, COUNTS, "reads"),
+        ({"source": "alignments"}, COUNTS, "reads"),
+        ({"source": "alignments", "options": {"subtract_control": True}}, DEPTH, "reads"),
+        ({"source": "alignments", "options": {"normalize": "cpm"}}, DEPTH, "CPM"),
+        ({"source": "fold_change"}, DEPTH, "fold change"),
+        ({"source": "p_value"}, DEPTH, "-log10 p"),
+        ({"source": "signal_array"}, COUNTS, "signal"),
+        ({"source": "sample_sheet", "files": ["a.BAM", "b.tagAlign.gz"]}, COUNTS, "reads"),
+        ({"source": "sample_sheet", "files": ["a.bam", "b.bigWig"]}, DEPTH, "signal"),
+        # A dataset that an early version built.
+        ({}, COUNTS, "signal"),
+    ],
+)
+def test_the_signal_has_a_unit(
+    data_dir: Path, metadata: dict[str, Any], signal: np.ndarray, unit: str
+) -> None:
+    marks = ("H3K4me3", "H3K27ac")
+    names = metadata.get("files", ("a.bam", "b.bam"))
+    files = {mark: {"file": name} for mark, name in zip(marks, names, strict=True)}
+    dataset = dataclasses.replace(
+        open_dataset("remc/small", data_dir),
+        marks=marks,
+        metadata={**metadata, "provenance": files},
+    )
+    assert dataset.signal_unit(signal) == unit
 
 
 def test_label_is_rpkm_above_the_median(data_dir: Path) -> None:

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from keras_chrome.figures.palette import MARK_COLOURS, SERIES_COLOURS
+from keras_chrome.figures.palette import (
+    DOWN_COLOUR,
+    MARK_COLOURS,
+    OTHER_MARK_COLOUR,
+    PAPER,
+    SERIES_COLOURS,
+    TEXT_CONTRAST,
+    UP_COLOUR,
+    contrast,
+    mark_text_colour,
+    readable,
+)
 
 # Machado, Oliveira & Fernandes, IEEE TVCG 2009, at full severity, for linear RGB.
 VISIONS = {
@@ -45,3 +56,37 @@ def test_colours_differ_for_every_reader(colours: tuple[str, ...], vision: str) 
     seen = [lab(colour, VISIONS[vision]) for colour in colours]
     # A difference of 2.3 can just be noticed.
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 10
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_up_and_down_are_the_colours_of_no_mark(vision: str) -> None:
+    up, down, *marks = (
+        lab(colour, VISIONS[vision])
+        for colour in (UP_COLOUR, DOWN_COLOUR, *MARK_COLOURS.values(), OTHER_MARK_COLOUR)
+    )
+    assert np.linalg.norm(up - down) > 60
+    assert min(np.linalg.norm(a - b) for a in (up, down) for b in marks) > 20
+
+
+@pytest.mark.parametrize("mark", [*MARK_COLOURS, "H2A.Z"])
+def test_names_of_marks_can_be_read_on_paper(mark: str) -> None:
+    assert contrast(mark_text_colour(mark), PAPER) >= TEXT_CONTRAST
+
+
+def test_only_pale_marks_are_written_darker_than_they_are_drawn() -> None:
+    changed = {m for m, c in MARK_COLOURS.items() if mark_text_colour(m) != c.lower()}
+    assert changed == {"H3K27me3", "H3K36me3", "H3K4me1", "H3K9me3", "H3K27ac"}
+
+
+def test_contrast_as_wcag_gives_it() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#ffffff", "#777777") == pytest.approx(4.48, abs=0.005)
+
+
+def test_a_colour_changes_as_little_as_it_must() -> None:
+    assert readable("#0072B2", "#ffffff", 4.5) == "#0072b2"
+    darker = readable("#56B4E9", "#ffffff", 3.0)
+    assert 3.0 <= contrast(darker, "#ffffff") < 3.1
+    # Still blue.
+    assert darker[1:3] < darker[3:5] < darker[5:7]
+    assert contrast(readable("#0072B2", "#101010", 6.0), "#101010") >= 6.0

@@ -1,5 +1,6 @@
 """The page in a browser: it draws, finds genes and obeys the keyboard."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 from chromium import open_chromium
 
+from keras_chrome.compare import CompareConfig, compare, write_comparison
+from keras_chrome.figures.palette import TEXT_CONTRAST, contrast
 from keras_chrome.report import report
 from keras_chrome.report.collect import FINDINGS
 from keras_chrome.report.theme import DARK_THEME, LIGHT_THEME
@@ -24,7 +27,8 @@ def runs(_trained_cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> list[P
     path = tmp_path_factory.mktemp("compared")
     runs = [Path(shutil.copytree(_trained_cnn, path / name)) for name in ("one", "two")]
     finding = FINDINGS[0]
-    (runs[1] / finding.name).mkdir()
+    drawn = compare([runs[1]], CompareConfig(methods=("alpha",)))
+    write_comparison(drawn, runs[1] / finding.name)
     (runs[1] / finding.name / f"{finding.name}.csv").write_text(
         f"{','.join(finding.columns)}\n"
         "small,alpha,profile,pearson,none,0.2,0.1,0.3,150\n"
@@ -262,9 +266,11 @@ def test_switching_runs_keeps_the_gene(reader: Reader) -> None:
 
 def test_tables_sort_and_filter(reader: Reader, page: str) -> None:
     reader.open(f"{page}#run-1-compare")
-    rows = "[...document.querySelectorAll('#run-1-compare tbody tr')].filter((r) => !r.hidden)"
+    reader.find("#run-1-compare summary").click()
+    rows = "[...document.querySelectorAll('#run-1-compare .filtered tbody tr')]"
+    rows = f"{rows}.filter((r) => !r.hidden)"
     method, value = (f"{rows}.map((r) => r.cells[{i}].textContent)" for i in (1, 5))
-    heading = reader.find("#run-1-compare th:nth-child(6) button")
+    heading = reader.find("#run-1-compare .filtered th:nth-child(6) button")
     heading.click()
     assert [v[:6].strip() for v in reader.ask(value)] == ["\u22120.100", "0.200", "\u2013"]
     heading.click()
@@ -273,6 +279,29 @@ def test_tables_sort_and_filter(reader: Reader, page: str) -> None:
     assert heading.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
     reader.find("#run-1-compare .filters select").send_keys("saliency")
     assert reader.ask(method) == ["saliency", "saliency"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_of_a_drawing_can_be_read_on_what_is_behind_it(
+    reader: Reader, page: str, scheme: str
+) -> None:
+    reader.emulate(prefers_color_scheme=scheme)
+    reader.open(f"{page}#run-1-compare")
+    assert reader.ask("document.querySelectorAll('.drawing.themed').length") == 1
+    texts = reader.ask(
+        """[...document.querySelectorAll('.drawing.themed text')].map((text) => {
+          const at = text.getBoundingClientRect();
+          return [text.textContent, getComputedStyle(text).fill, at.height];
+        })"""
+    )
+    theme = DARK_THEME if scheme == "dark" else LIGHT_THEME
+    assert len(texts) > 20
+    for text, colour, height in texts:
+        channels = [int(c) for c in re.findall(r"\d+", colour)]
+        on_page = "#" + "".join(f"{c:02x}" for c in channels)
+        assert contrast(on_page, theme.paper) >= TEXT_CONTRAST, text
+        # Not shrunk until nobody can read it.
+        assert height >= 8, text
 
 
 def test_dark_mode_by_system_and_by_choice(reader: Reader) -> None:

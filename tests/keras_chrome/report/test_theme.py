@@ -1,31 +1,19 @@
 """Colours that can be read."""
 
+import re
+
 import pytest
 
-from keras_chrome.figures.palette import MARK_COLOURS, contrast
-from keras_chrome.report.theme import (
-    DARK_THEME,
-    LIGHT_THEME,
+from keras_chrome.figures.palette import (
+    DARK,
+    GREY,
+    MARK_COLOURS,
+    SERIES_COLOURS,
     SHAPE_CONTRAST,
     TEXT_CONTRAST,
-    Theme,
-    readable,
-    theme_css,
+    contrast,
 )
-
-
-def test_contrast_as_wcag_gives_it() -> None:
-    assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert contrast("#ffffff", "#777777") == pytest.approx(4.48, abs=0.005)
-
-
-def test_a_colour_changes_as_little_as_it_must() -> None:
-    assert readable("#0072B2", "#ffffff", 4.5) == "#0072b2"
-    darker = readable("#56B4E9", "#ffffff", 3.0)
-    assert 3.0 <= contrast(darker, "#ffffff") < 3.1
-    # Still blue.
-    assert darker[1:3] < darker[3:5] < darker[5:7]
-    assert contrast(readable("#0072B2", "#101010", 6.0), "#101010") >= 6.0
+from keras_chrome.report.theme import DARK_THEME, LIGHT_THEME, Theme, _declarations, theme_css
 
 
 @pytest.mark.parametrize("theme", [LIGHT_THEME, DARK_THEME])
@@ -44,3 +32,17 @@ def test_css_has_every_mark_in_both_themes() -> None:
     assert css.count("{color-scheme:dark;") == 2
     assert LIGHT_THEME.paper in css
     assert DARK_THEME.paper in css
+
+
+@pytest.mark.parametrize("theme", [LIGHT_THEME, DARK_THEME])
+def test_what_figures_are_drawn_in_stands_out_from_the_page(theme: Theme) -> None:
+    css = _declarations(theme, ())
+    drawn = dict(re.findall(r"--([\w-]+):(#\w+);", css))
+    for i in range(len(SERIES_COLOURS)):
+        assert contrast(drawn[f"series-{i}"], theme.paper) >= SHAPE_CONTRAST
+    rules = theme_css(())
+    for colour, name in ((DARK, "ink"), (GREY, "soft"), (SERIES_COLOURS[5], "series-5")):
+        assert f'.themed [fill="{colour.lower()}"]{{fill:var(--{name})}}' in rules
+    # White numbers stand on dark cells, which stay dark.
+    assert '.themed :not(text)[fill="#ffffff"]{fill:var(--paper)}' in rules
+    assert '.themed [fill="#ffffff"]' not in rules

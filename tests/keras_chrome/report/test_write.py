@@ -15,11 +15,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from keras_chrome.compare import CompareConfig, compare, write_comparison
 from keras_chrome.data import open_dataset, read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.report import report
 from keras_chrome.report.__main__ import main
 from keras_chrome.report.collect import FINDINGS, _names, _saliency
+from keras_chrome.report.render import _number
 from keras_chrome.runs import open_study
 from keras_chrome.tables import format_number
 
@@ -170,12 +172,46 @@ def test_references_meet(page: Page) -> None:
 def test_findings_are_shown_or_how_to_get_them(page: Page) -> None:
     assert len([tag for tag, _ in page.elements if tag == "svg"]) == len(FINDINGS)
     assert "".join(page.texts["small"]).count("0.125 to 0.500") == len(FINDINGS)
+    # What an earlier version wrote does not say which marks; its drawing has no text to theme.
+    captions = "".join(page.texts["figcaption"])
+    assert "against a mark that was not trained on, n = 1,500 genes predicted ON." in captions
+    assert "drawing" in page.values("class")
     told = "".join(page.texts["code"])
     for command in (
         r"compare \S+/baseline --validation-mark H3K27ac",
         r"faithfulness \S+/baseline",
     ):
         assert len(re.findall(f"python -m keras_chrome.{command}", told)) == 1
+
+
+def test_a_comparison_is_a_table_of_methods_and_names_its_marks(
+    cnn_run_path: Path, tmp_path: Path
+) -> None:
+    compare([cnn_run_path], CompareConfig(methods=("alpha",))).pipe(
+        write_comparison, cnn_run_path / "compare"
+    )
+    report([cnn_run_path], tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    written = pd.read_csv(cnn_run_path / "compare" / "compare.csv")
+    num_genes = written["num_genes"].max()
+    captions = [" ".join(text.split()) for text in page.texts["caption"]]
+    held = f"Importance of H3K4me3 against H3K27ac of remc/small, n = {num_genes} genes"
+    assert f"Means over genes, correlated: Pearson's r and its 95 % interval. {held}" in "".join(
+        captions
+    )
+    rows = "".join(page.texts["b"])
+    of_alpha = written.query("method == 'alpha' and statistic == 'pearson' and level == 'gene'")
+    for r in of_alpha["r"]:
+        assert f"{r:.2f}".replace("-", "\N{MINUS SIGN}") in rows
+    # Its drawing follows the theme of the page.
+    assert "drawing themed" in page.values("class")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.001, "0.00"), (-0.5, "\N{MINUS SIGN}0.50"), (1234, "1,234")]
+)
+def test_numbers_have_a_true_minus_and_nothing_has_none(value: float, text: str) -> None:
+    assert _number(value, 2) == text
 
 
 def test_quality_is_shown_where_it_was_measured(page: Page) -> None:

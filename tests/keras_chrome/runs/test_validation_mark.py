@@ -1,6 +1,9 @@
 """A mark that a model was not trained on, found again at the genes of a study."""
 
 import dataclasses
+import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from keras_chrome.alpha_coverage.__main__ import main as alpha_coverage
+from keras_chrome.compare.__main__ import main as compare
 from keras_chrome.data import load_genes
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Study, open_study
 from keras_chrome.runs.validation_mark import read_validation_mark
+from keras_chrome.vocabulary import CORE_MARKS
 
 
 @pytest.fixture
@@ -19,9 +25,9 @@ def study(cnn_run_path: Path) -> Study:
     return open_study(cnn_run_path, split="test")
 
 
-def without_the_mark(study: Study) -> Study:
+def without_the_mark(study: Study, name: str = "remc/small") -> Study:
     """The study of a dataset that holds the core marks alone."""
-    dataset = dataclasses.replace(study.dataset, name="remc/five", marks=study.run.marks)
+    dataset = dataclasses.replace(study.dataset, name=name, marks=study.run.marks)
     return dataclasses.replace(study, dataset=dataset)
 
 
@@ -85,13 +91,96 @@ def test_negative_signal_of_the_mark_is_refused(
 
 
 def test_a_mark_that_no_dataset_holds_is_refused(study: Study) -> None:
-    with pytest.raises(InputError, match=r"'H2AZ'; name a dataset .* --validation-dataset"):
+    with pytest.raises(InputError, match=r"'H2AZ'; name a dataset of .* --validation-dataset"):
         read_validation_mark(study, "H2AZ")
     with pytest.raises(InputError, match=r"remc/small holds \(.*H3K27ac.*'H2AZ'$"):
         read_validation_mark(study, "H2AZ", dataset="remc/small")
+
+
+def test_a_mark_of_roadmap_comes_with_its_recipe(study: Study) -> None:
+    config = r'{"source": "alignments", "epigenome": "E012", "marks": \["H3K27ac"\]}'
+    with pytest.raises(
+        InputError,
+        match=f"tfds_remc --config '{config}'`, .* --validation-dataset remc/E012_alignments$",
+    ):
+        read_validation_mark(of_epigenome(study, "E012"), "H3K27ac")
 
 
 def test_a_dataset_without_the_genes_is_refused(study: Study) -> None:
     others = with_genes(without_the_mark(study), gene_id=np.char.add(study.genes.gene_id, "x"))
     with pytest.raises(InputError, match="none of 50 with the same gene id and TSS"):
         read_validation_mark(others, "H3K27ac", dataset="remc/small")
+
+
+def of_epigenome(study: Study, epigenome: str, name: str = "remc/other") -> Study:
+    lacking = without_the_mark(study, name=name)
+    metadata = {**lacking.dataset.metadata, "epigenome": epigenome}
+    dataset = dataclasses.replace(lacking.dataset, metadata=metadata)
+    return dataclasses.replace(lacking, dataset=dataset)
+
+
+@pytest.mark.parametrize(
+    ("epigenome", "name", "own"),
+    # A simulated dataset, and one that an early version built, say nothing of their epigenome.
+    [("E012", "remc/E012_alignments", "E012"), ("", "remc/E012", "E012")],
+)
+def test_another_epigenome_is_refused_unless_asked_for(
+    study: Study, epigenome: str, name: str, own: str
+) -> None:
+    other = of_epigenome(study, epigenome, name)
+    with pytest.raises(
+        InputError,
+        match=f"epigenome of {name}, {own}: .*validation_dataset=remc/small, of small; .*"
+        "--across-epigenomes",
+    ):
+        read_validation_mark(other, "H3K27ac", dataset="remc/small")
+    asked = read_validation_mark(other, "H3K27ac", dataset="remc/small", across_epigenomes=True)
+    np.testing.assert_array_equal(asked.signal, expected_signal(study))
+
+
+def test_a_dataset_of_another_name_may_be_of_the_same_epigenome(study: Study) -> None:
+    same = of_epigenome(study, "small", "remc/small_alignments")
+    assert read_validation_mark(same, "H3K27ac", dataset="remc/small").has_signal.all()
+
+
+@pytest.fixture
+def acetylated(data_dir: Path, tmp_path: Path) -> Path:
+    """Data with another dataset, of E003, of the same genes; it holds H3K9ac."""
+    root = Path(shutil.copytree(data_dir, tmp_path / "data"))
+    (version,) = (root / "remc" / "small").iterdir()
+    other = Path(shutil.copytree(version, root / "remc" / "E003_acetyl" / version.name))
+    for name, changes in (
+        ("metadata.json", {"epigenome": "E003", "marks": [*CORE_MARKS, "H3K9ac"]}),
+        ("dataset_info.json", {"configName": "E003_acetyl"}),
+    ):
+        content = json.loads((other / name).read_text())
+        (other / name).write_text(json.dumps(content | changes))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "counted"),
+    [
+        (compare, ["--methods", "alpha"], "with H3K9ac in remc/E003_acetyl"),
+        (alpha_coverage, [], "H3K9ac from remc/E003_acetyl"),
+    ],
+)
+def test_commands_mix_epigenomes_only_if_asked_and_count_the_genes(
+    cnn_run_path: Path,
+    acetylated: Path,
+    command: Callable[[list[str]], None],
+    options: list[str],
+    counted: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = ["--validation-mark", "H3K9ac", "--validation-dataset", "remc/E003_acetyl"]
+    given = [str(cnn_run_path), *options, *other, "--data-dir", str(acetylated)]
+    with pytest.raises(
+        InputError, match=r"remc/small, small.*validation_dataset=remc/E003_acetyl, of E003;"
+    ):
+        command(given)
+    assert capsys.readouterr().out == ""
+    command([*given, "--across-epigenomes"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert counted in printed
+    assert re.search(r"\b\d+ genes (predicted ON|expressed and predicted ON)", printed)

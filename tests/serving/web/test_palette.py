@@ -4,15 +4,16 @@ import math
 
 import pytest
 
-from keras_chrome.figures.palette import MARK_COLOURS, OTHER_MARK_COLOUR, mark_colour
-from keras_chrome.report.theme import (
-    DARK_THEME,
-    LIGHT_THEME,
+from keras_chrome.figures.palette import (
+    MARK_COLOURS,
+    OTHER_MARK_COLOUR,
     SHAPE_CONTRAST,
     contrast,
     luminance,
+    mark_colour,
     readable,
 )
+from keras_chrome.report.theme import DARK_THEME, LIGHT_THEME
 from serving.web.palette import (
     DARK,
     LIGHT,
