@@ -10,14 +10,16 @@ WIDTH = 100
 
 
 def format_number(value: float) -> str:
-    """A number, such as expression, with the three digits that matter; `?` where unknown.
+    """A number, such as expression: three digits, or all before the point; `?` where unknown.
 
     Example:
-        >>> [format_number(x) for x in (0, 0.00123, 1.26, 1574, 123456)]
-        ['0', '0.00123', '1.26', '1,570', '123,000']
+        >>> [format_number(x) for x in (0, 0.00123, 1.26, 1574.3, 123456)]
+        ['0', '0.00123', '1.26', '1,574', '123,456']
     """
     if not math.isfinite(value):
         return "?"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
     rounded = float(f"{value:.3g}")
     if rounded == 0 or abs(rounded) >= 1e-4:
         # Six places hold three digits of any of these; noughts at the end say nothing.

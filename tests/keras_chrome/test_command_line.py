@@ -40,8 +40,8 @@ def test_table_is_aligned() -> None:
         (0.00123, "0.00123"),
         (1.26, "1.26"),
         (15.7, "15.7"),
-        (1574, "1,570"),
-        (123456, "123,000"),
+        (1574, "1,574"),
+        (123456, "123,456"),
         (1e-5, "1e-05"),
         (0.1 + 0.2, "0.3"),
         (100, "100"),
@@ -51,7 +51,7 @@ def test_table_is_aligned() -> None:
         (float("nan"), "?"),
     ],
 )
-def test_numbers_have_three_digits(value: float, text: str) -> None:
+def test_numbers_have_three_digits_or_all_before_the_point(value: float, text: str) -> None:
     assert format_number(value) == text
 
 

@@ -98,7 +98,7 @@ def test_a_title_has_the_unit_and_the_transcript(cnn_run_path: Path) -> None:
     gene["rpkm"] = gene["rpkm"].copy(data=1574.32).assign_attrs(units="TPM")
     gene = gene.assign_coords(transcript_id="ENST00000358127", symbol="PAX5")
     texts = " ".join(text.get_text() for text in draw_gene(gene).findobj(Text))
-    assert "median label, 1,570 TPM)" in texts
+    assert "median label, 1,574 TPM)" in texts
     assert "ENST00000358127" in texts
 
 

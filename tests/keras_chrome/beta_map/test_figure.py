@@ -66,7 +66,7 @@ def test_prediction_and_measurement_stand_beside() -> None:
     assert texts == ["0.96", "0.12", "0.50", "predicted\nP(high)"]
     texts = [text.get_text().strip() for text in measured.texts]
     assert texts == [
-        *("measured\nTPM", "1,570", "0.066", "?"),
+        *("measured\nTPM", "1,574", "0.066", "?"),
         *("label", "high", "low", "low"),
         *("split", "test", "test", "test"),
     ]
