@@ -7,7 +7,7 @@ from pathlib import Path
 from export.all_runs import export_all
 from export.models_config import labels_text, write_models_config
 from export.run import export_line, export_runs
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 
 
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         labels = write_models_config(given.models_dir, moved, base_path=given.base_path)
         print(f"{name}: {labels_text(labels[name])}")
         return
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     if given.all:
         export_all(given.all, given.models_dir, stable=given.stable, base_path=given.base_path)
         return

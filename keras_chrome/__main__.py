@@ -24,7 +24,7 @@ VERBS = {
         "alpha_profile": "draw attention averaged over genes predicted ON and OFF (Figure 2 a)",
         "alpha_coverage": "draw attention under a mark that was not trained on (Figure 2 b)",
         "beta_map": "draw attention over marks for a gene over epigenomes (Figure 2 c)",
-        "explain": "compute which bins of which marks predictions rest on, by ten methods",
+        "explain": "compute which bins of which marks predictions rest on, by up to ten methods",
         "compare": "hold importance against a mark that was not trained on (Table 3)",
         "faithfulness": "try all importance methods side by side: which to believe for what",
         "perturb": "change a mark in silico and see how predictions change",

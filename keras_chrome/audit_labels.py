@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.data import open_dataset, read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_directory, write_csv
@@ -52,7 +52,7 @@ class LabelAudit:
 
     Attributes:
         dataset: `remc/E003`.
-        median_rpkm: The epigenome's median over all genes of the RPKM table.
+        median_rpkm: The dataset's threshold: what a gene of high expression exceeds.
         rules: A row a rule, the published labels themselves first: `rule`, `high_if`,
             `num_genes` compared, `num_agree` of them, `agreement` as a share, and
             `positive_rate_train`, `positive_rate_valid`, `positive_rate_test`, NaN for a split
@@ -103,7 +103,7 @@ def audit_genes(genes: pd.DataFrame, *, dataset: str, median_rpkm: float) -> Lab
         genes: `gene_id`, `symbol`, `split`; `rpkm`, float32 and NaN where unknown;
             `label_published`, 1 for high, 0 for low, -1 where there is none.
         dataset: The name of their dataset.
-        median_rpkm: The epigenome's median over all genes of the RPKM table.
+        median_rpkm: The dataset's threshold: what a gene of high expression exceeds.
 
     Raises:
         InputError: If none of them has a published label, or none of those that do an RPKM.
@@ -147,7 +147,7 @@ def candidate_rules(rpkm: np.ndarray, median_rpkm: float, published: np.ndarray)
 
     Args:
         rpkm: float64 `(genes,)`, none of them NaN.
-        median_rpkm: The epigenome's median over all genes of the RPKM table.
+        median_rpkm: The dataset's threshold: what a gene of high expression exceeds.
         published: bool `(genes,)`, true for high, to which the best thresholds are fitted.
 
     Returns:
@@ -286,7 +286,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         checked_directory(given.out)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     audit = audit_labels(given.dataset, given.data_dir)
     print(summary(audit))
     if given.out:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_run
@@ -137,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         checked_directory(given.out)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     metrics = evaluate(given.run, out=given.out, **given.data_options())
     print(summary(metrics))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import Study, open_study
@@ -127,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         ending_of(given.out, ARRAY_ENDINGS)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     study = open_study(given.run, **given.gene_options(given.gene))
     methods = chosen_methods(study, given.methods)
     _print_estimate(study, methods)

@@ -36,7 +36,7 @@ from serving.any_client import (
     TIMEOUT_S,
     BlockingClient,
 )
-from serving.command_line import import_tensorflow_quietly, option, parse, run_command
+from serving.command_line import option, parse, quieten_tensorflow, run_command
 from serving.csv_genes import CSV_MARKS, iter_csv
 from serving.description import ModelDescription
 from serving.errors import InputError, ServerError
@@ -329,7 +329,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         output = output_to(options.out, saliency=options.saliency)
         if options.dataset:
-            import_tensorflow_quietly()  # it reads the records
+            quieten_tensorflow()  # it reads the records
         chunks = None if options.describe else options.read_genes()
         with options.make_client() as client:
             if chunks is None:

@@ -252,7 +252,7 @@ def run_command(
     sys.exit(code or 0)
 
 
-def import_tensorflow_quietly() -> None:
+def quieten_tensorflow() -> None:
     """Let TensorFlow, whenever something imports it, keep its lines to itself.
 
     They say nothing that the user of a command can act on, and those of its start are written

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from serving.command_line import import_tensorflow_quietly, option, parse, run_command
+from serving.command_line import option, parse, quieten_tensorflow, run_command
 from serving.errors import InputError
 from serving.models_config import MODELS_CONFIG_FILE, point_into, read_models_config
 from serving.ports import address, listen
@@ -363,7 +363,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     server = LocalServer(
         options.models_dir,
         host=options.host,

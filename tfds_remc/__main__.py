@@ -21,9 +21,9 @@ from tensorflow_datasets.core.download.download_manager import NonMatchingChecks
 
 from tfds_remc import RemcBuilder, RemcConfig
 from tfds_remc.command_line import (
-    import_tensorflow_quietly,
     option,
     parse_given,
+    quieten_tensorflow,
     run_command,
 )
 from tfds_remc.remc.beam import parse_pipeline_options
@@ -206,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     own = {name: given.pop(name) for name in _OWN_DATA if name in given}
     configs = _configs(given.pop("config", ""), own)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     # Who watches a terminal sees the bars of TFDS; in a log they would be a line a second.
     tfds.display_progress_bar(sys.stderr.isatty())
     for config in configs:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_chrome.alpha_coverage.coverage import alpha_coverage
 from keras_chrome.alpha_coverage.output import summary, write_alpha_coverage
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_stem
 from keras_chrome.runs.study import GeneArguments
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         checked_stem(given.out)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     coverage = alpha_coverage(
         given.run,
         mark=given.mark,

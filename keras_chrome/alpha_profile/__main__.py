@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_chrome.alpha_profile.output import summary, write_alpha_profile
 from keras_chrome.alpha_profile.profile import alpha_profile
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_stem
 from keras_chrome.runs.study import GeneArguments
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         checked_stem(given.out)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     profile = alpha_profile(given.run, seed=given.seed, **given.gene_options())
     print(summary(profile))
     stem = given.out or given.run / "figures" / "alpha_profile"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_chrome.attend.attention import attend
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import (
     ARRAY_ENDINGS,
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     figure_endings = (f".{given.format}",) if given.format else FIGURE_ENDINGS
     if given.out:
         ending_of(given.out, figure_endings if is_plot else ARRAY_ENDINGS)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     attention = attend(given.run, **given.gene_options(given.plot))
     if is_plot:
         from keras_chrome.attend.figure import draw_gene

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_chrome.beta_map.output import summary, write_beta_map
 from keras_chrome.beta_map.table import GENE, ORDERS, beta_map
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_stem, gene_file_name
 from keras_chrome.runs.study import GENE_HELP, DataArguments
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         checked_stem(given.out)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     table = beta_map(
         given.runs, genes=given.gene, order=given.order, split=given.split, **given.data_options()
     )

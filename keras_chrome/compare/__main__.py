@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.compare.correlations import CompareConfig, compare
 from keras_chrome.compare.output import summary, write_comparison
 from keras_chrome.errors import InputError
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         checked_directory(given.out)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     table = compare(given.runs, given)
     print(f"\n{summary(table)}\n")
     if given.out:

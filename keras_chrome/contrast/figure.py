@@ -64,7 +64,7 @@ def draw_contrast(contrast: Contrast) -> Figure:
     grid = figure.subplots(2, 3)
     for axes in grid.flat:
         quiet(axes, "left", "bottom")
-    _draw_genes(grid[0, 0], contrast.genes)
+    _draw_genes(grid[0, 0], contrast.genes, contrast.unit)
     _draw_agreement(grid[0, 1], contrast.agreement, "auroc", "AUROC,\ngained against lost", 0.5)
     _draw_agreement(
         grid[0, 2], contrast.agreement, "spearman", "Spearman's rho with\nlog2 fold change", 0.0
@@ -89,7 +89,7 @@ def draw_contrast(contrast: Contrast) -> Figure:
     return figure
 
 
-def _draw_genes(axes: Axes, genes: pd.DataFrame) -> None:
+def _draw_genes(axes: Axes, genes: pd.DataFrame, unit: str) -> None:
     axes.axhline(0, **_REFERENCE)
     axes.axvline(0, **_REFERENCE)
     for group, style in _GROUPS.items():
@@ -102,7 +102,7 @@ def _draw_genes(axes: Axes, genes: pd.DataFrame) -> None:
             rasterized=True,
         )
     axes.set_ylim(-1.05, 1.05)
-    axes.set_xlabel("log2 fold change of expression,\nB over A", fontsize=8, color=DARK)
+    axes.set_xlabel(f"log2 fold change of {unit},\nB over A", fontsize=8, color=DARK)
     axes.set_ylabel("change of P(high), own models", fontsize=8, color=DARK)
 
 

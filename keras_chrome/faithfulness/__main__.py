@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.faithfulness.config import FaithfulnessConfig
 from keras_chrome.faithfulness.output import summary, write_faithfulness
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         checked_directory(given.out)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     directory = given.out or given.run / "faithfulness"
     result = faithfulness(given.run, given, directory=directory)
     write_faithfulness(result, directory)

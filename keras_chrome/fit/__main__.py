@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from keras_chrome.command_line import import_tensorflow_quietly, parse_given, run_command
+from keras_chrome.command_line import parse_given, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import summary
 from keras_chrome.fit.config import PRESETS, FitConfig, PresetOption
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     preset = PRESETS.get(given.pop("preset", None), {})
     config = FitConfig(**{**preset, **given})
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     run = fit(config)
 
     print(f"\n{summary(read_metrics(run.path / 'metrics.json'))}")

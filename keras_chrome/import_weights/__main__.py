@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse_given, run_command
+from keras_chrome.command_line import option, parse_given, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.import_weights.convert import ImportConfig, import_weights
 
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Turn a published PyTorch AttentiveChrome into a run directory.",
     )
     checkpoint, config = given.pop("checkpoint"), ImportConfig(**given)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     run = import_weights(checkpoint, config)
     print(f"run directory: {run.path}")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.perturb.effects import perturb, perturb_all_marks
 from keras_chrome.perturb.output import summary, write_perturbation
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "gene, or do so for every mark and every pair of marks.",
     )
     directory = checked_directory(given.out or given.run / "perturbation")
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     if given.mark is None:
         effects = perturb_all_marks(given.run, given, **given.gene_options())
     else:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.report.write import report
 from keras_chrome.runs.files import ending_of
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "test gene with signals, alpha, beta and saliency. It needs no network.",
     )
     ending_of(given.out, (".html", ".htm"))
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     report(given.runs, given.out, **given.data_options())
     print(given.out)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.fit.config import FitConfig
 from keras_chrome.fit.job import (
@@ -285,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     options = json.loads(given.runs.read_text())
     runs = {name: FitConfig(**of_run) for name, of_run in options.items()}
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     if failures := fit_bank(runs, num_places=given.places):
         raise InputError("\n".join(f"{name}: {why}" for name, why in failures.items()))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_chrome.command_line import import_tensorflow_quietly, option, parse, run_command
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_directory
 from keras_chrome.runs.study import GeneArguments
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     if given.out:
         checked_directory(given.out)
-    import_tensorflow_quietly()
+    quieten_tensorflow()
     of_genes = tracks(
         given.run,
         methods=given.methods,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.command_line import import_tensorflow_quietly, option, parse, run_command
+from serving.command_line import option, parse, quieten_tensorflow, run_command
 from serving.container.golden import (
     compare_tables,
     make_signal,
@@ -115,7 +115,7 @@ class _Golden(_Step):
     golden: Path = option("the predictions, a new CSV file")
 
     def take(self) -> str:
-        import_tensorflow_quietly()
+        quieten_tensorflow()
         signal = make_signal(self.model_dir)
         write_genes(self.genes, signal)
         table = predict_in_process(self.model_dir, signal)

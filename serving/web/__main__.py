@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from serving.command_line import (
-    import_tensorflow_quietly,
     option,
     parse_given,
+    quieten_tensorflow,
     run_command,
 )
 from serving.errors import InputError
@@ -87,7 +87,7 @@ def _serve(config: WebConfig, options: PageOptions) -> None:
         if options.dataset:
             # TensorFlow reads their records; predicting is the server's.
             os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-            import_tensorflow_quietly()
+            quieten_tensorflow()
         catalogues = read_catalogues(options.dataset, options.splits, options.data_dir)
         config = replace(config, catalogues=catalogues)
         server = uvicorn.Server(

@@ -162,8 +162,8 @@ def test_fit_tells_before_tensorflow_is_imported(
 def test_tensorflow_is_imported_without_its_lines(tmp_path: Path) -> None:
     code = (
         "import importlib.util, os, sys\n"
-        "from keras_chrome.command_line import import_tensorflow_quietly\n"
-        "import_tensorflow_quietly()\n"
+        "from keras_chrome.command_line import quieten_tensorflow\n"
+        "quieten_tensorflow()\n"
         "assert 'tensorflow' not in sys.modules\n"
         # TFDS asks first whether it is there.
         "importlib.util.find_spec('tensorflow')\n"

@@ -265,6 +265,7 @@ def build_by_headers(own: Path, tmp_path: Path, command: Callable[..., int]) -> 
         mark: dict[str, int],
         other: dict[str, int],
         control: dict[str, int] | None = None,
+        of_other: str = "K562",
     ) -> int:
         write("mark.bam", mark)
         write("folder/other.bw", other)
@@ -273,7 +274,7 @@ def build_by_headers(own: Path, tmp_path: Path, command: Callable[..., int]) -> 
         (own / "headers.csv").write_text(
             "epigenome,mark,path,control\n"
             f"K562,H3K4me3,mark.bam,{'folder/mark.bam' if control else ''}\n"
-            "K562,CTCF,folder/other.bw,\nK562,H3K9ac,H3K4me3 rep 1.tagAlign,\n"
+            f"{of_other},CTCF,folder/other.bw,\nK562,H3K9ac,H3K4me3 rep 1.tagAlign,\n"
         )
         tables = ("--genes", own / "genes.tsv", "--expression", own / "expression.csv")
         sheet = ("--data-dir", tmp_path / "data", "--sample-sheet", own / "headers.csv")
@@ -353,6 +354,14 @@ def test_headers_that_contradict(
 ) -> None:
     assert build_by_headers(*args, **sizes) == 2
     assert match.format(own=own) in capsys.readouterr().err
+
+
+def test_headers_of_two_epigenomes_that_contradict(
+    build_by_headers: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {"mark": {"chr1": 249_250_621}, "other": {"1": 248_956_422}}
+    assert build_by_headers("--epigenome", "K562", of_other="HeLa", **sizes) == 2
+    assert "249250621 bp in mark.bam and 248956422 bp in other.bw" in capsys.readouterr().err
 
 
 def test_files_whose_names_do_not_tell_what_they_hold(

@@ -82,6 +82,7 @@ def read_examples(
     read_files: FileReader | None,
     warnings: Sequence[str] = (),
     *,
+    others: Sequence[Sample] = (),
     is_only_epigenome: bool = False,
 ) -> Examples:
     """Reads the signal of gene regions.
@@ -93,6 +94,7 @@ def read_examples(
         expression_table: Their expression.
         read_files: Reads all files of the marks at once; None to read one after the other.
         warnings: Lines that come before those of the files.
+        others: Samples of other epigenomes with the same genes, whose headers must agree.
         is_only_epigenome: Whether the expression table may be of this epigenome alone.
 
     Raises:
@@ -107,7 +109,7 @@ def read_examples(
         bin_bp=config.bin_bp,
         edges=config.edges,
         genome=config.genome,
-        files=_files(samples),
+        files=_files([*samples, *others]),
     )
     matched = expression.match(regions.genes.gene_id.tolist())
     reading = read_marks(

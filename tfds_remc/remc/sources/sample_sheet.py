@@ -53,6 +53,7 @@ class SampleSheetConfig(ReadingConfig, sources=("sample_sheet",)):
                 f"{self.epigenome} has no {', '.join(missing)}, which other epigenomes of "
                 f"{self.sample_sheet.name} have"
             )
+        others = [s for s in sheet if s.epigenome != self.epigenome]
         return read_examples(
             self,
             samples,
@@ -60,5 +61,6 @@ class SampleSheetConfig(ReadingConfig, sources=("sample_sheet",)):
             self.expression,
             inputs.read_files,
             warnings,
-            is_only_epigenome=len({sample.epigenome for sample in sheet}) == 1,
+            others=others,
+            is_only_epigenome=not others,
         )
