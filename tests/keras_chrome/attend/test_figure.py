@@ -19,19 +19,23 @@ MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 
 
 def gene(
-    *marks: str, highest: float = 30.0, beta: float | None = 0.3, **changes: object
+    *marks: str,
+    highest: float = 30.0,
+    beta: float | None = 0.3,
+    rpkm: float = 0.066,
+    **changes: object,
 ) -> xr.Dataset:
     rng = np.random.default_rng(0)
     signal = rng.uniform(0, highest, (len(marks), 100))
     facts = {
         "symbol": "PAX5",
         "gene_id": "ENSG00000196092",
+        "transcript_id": "",
         "chrom": "chr9",
         "tss": 37034476,
         "strand": "-",
         "oriented": True,
         "label": 0,
-        "rpkm": 0.066,
         "probability": 0.03,
         **changes,
     }
@@ -39,6 +43,7 @@ def gene(
         "signal": (("mark", "bin"), signal, {"units": "read depth"}),
         "alpha": (("mark", "bin"), rng.dirichlet(np.ones(100), len(marks))),
         **({} if beta is None else {"beta": ("mark", np.full(len(marks), beta))}),
+        "rpkm": ((), rpkm, {"units": "RPKM"}),
         **facts,
     }
     return xr.Dataset(
@@ -49,7 +54,6 @@ def gene(
             "dataset": "remc/E012",
             "split": "test",
             "label_rule": "median",
-            "unit": "RPKM",
         },
     )
 
@@ -157,9 +161,9 @@ def test_text_stays_text_in_vector_files(cnn_run_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--out", "gene.jpg"], r"ends in \.png or \.svg or \.pdf\. Received: out=gene\.jpg"),
-        (["--out", "gene"], r"Received: out=gene$"),
-        (["--format", "pdf", "--out", "gene.png"], r"ends in \.pdf\. Received: out=gene\.png"),
+        (["--out", "gene.jpg"], r"ends in \.png or \.svg or \.pdf\. Received: 'gene\.jpg'"),
+        (["--out", "gene"], r"Received: 'gene'; name it so$"),
+        (["--format", "pdf", "--out", "gene.png"], r"ends in \.pdf\. Received: 'gene\.png'"),
     ],
 )
 def test_other_endings_are_refused_before_anything_is_read(

@@ -125,7 +125,10 @@ def test_a_killed_sweep_goes_on_with_the_run_it_was_in(
 ) -> None:
     out_dir, printed, is_first_untouched = _resumed
     assert is_first_untouched
-    assert printed.startswith(f"runs: 2; finished before: 1\n[2/2] {SECOND}: test AUROC 0.")
+    before, marks, second = printed.splitlines()[:3]
+    assert before == "runs: 2; finished before: 1"
+    assert marks.startswith("small: marks H3K27me3, ")
+    assert second.startswith(f"[2/2] {SECOND}: test AUROC 0.")
     assert "resuming after epoch" in (out_dir / "logs" / f"{SECOND}.log").read_text()
     assert set(pd.read_csv(out_dir / "leaderboard.csv")["model"]) == set(MODELS)
     assert all(model in printed.partition("leaderboard")[0] for model in MODELS)
