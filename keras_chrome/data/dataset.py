@@ -24,7 +24,7 @@ _GENE_FEATURES = (
     *("gene_id", "symbol", "transcript_id", "chrom", "tss", "strand", "rpkm", "oriented"),
 )
 # What tables write for a symbol that they do not know; datasets built by earlier versions keep it.
-_UNKNOWN_SYMBOLS = ("na", "n/a", "-", ".", "nan")
+_UNKNOWN_SYMBOLS = ("na", "n/a", "#n/a", "-", ".", "nan")
 
 
 _SOURCES_OF_READS = ("published", "simulated", "alignments", "sample_sheet")

@@ -27,7 +27,7 @@ _VERSIONED = re.compile(
     r"((?:ENS[A-Z]*\d{11})|(?:[NX][MR]_\d+))\.\d+(?:_\d+)?(_PAR_Y)?", re.IGNORECASE
 )
 # What tables write for a symbol that nobody knows.
-_NO_SYMBOL = {"na", "n/a", "-", ".", "nan"}
+_NO_SYMBOL = {"na", "n/a", "#n/a", "-", ".", "nan"}
 # What the signal is where its source says so; else reads, or what nobody knows.
 _UNIT_OF_TRACK = {"fold_change": "fold change", "p_value": "-log10 p"}
 

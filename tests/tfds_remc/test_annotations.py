@@ -403,7 +403,7 @@ def test_lines_about_a_browser_are_comments(tmp_path: Path) -> None:
     assert (table.gene_id.tolist(), table.symbol.tolist()) == (["A"], ["B"])
 
 
-@pytest.mark.parametrize("symbol", ["NA", "N/A", "-", ".", "nan"])
+@pytest.mark.parametrize("symbol", ["NA", "na", "N/A", "#N/A", "-", ".", "nan", "NaN"])
 def test_symbols_that_only_say_unknown(tmp_path: Path, symbol: str) -> None:
     texts = (
         GENE_INFO.replace("TSPAN6", symbol),

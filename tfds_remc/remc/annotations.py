@@ -23,7 +23,7 @@ _GENE_INFO_FIELDS = 7
 _FEATURE_FIELDS = 9
 _SYMBOLS = ("gene_name", "Name", "gene")
 _BIOTYPES = ("gene_type", "gene_biotype", "biotype")
-_NO_SYMBOLS = frozenset(("NA", "N/A", "-", ".", "nan", "NaN"))
+_NO_SYMBOLS = frozenset(("na", "n/a", "#n/a", "-", ".", "nan"))
 _ENSEMBL_ID = re.compile(r"(ENS[A-Z]*\d+)\.\d+(?:_\d+)?(_PAR_Y)?")
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 # Genes of C. elegans may be called dec-1 or sep-1.
@@ -108,10 +108,10 @@ def known_symbol(text: str) -> str:
     """Returns a gene's symbol, "" where the text only says that it is unknown.
 
     Example:
-        >>> [known_symbol(text) for text in ("TNMD", "NA", "-")]
+        >>> [known_symbol(text) for text in ("TNMD", "na", "-")]
         ['TNMD', '', '']
     """
-    return "" if text in _NO_SYMBOLS else text
+    return "" if text.lower() in _NO_SYMBOLS else text
 
 
 def date_warnings(gene_ids: Iterable[str], file_name: str) -> Iterator[str]:
