@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_chrome.command_line import option
+from keras_chrome.command_line import as_spelled, option
 from keras_chrome.data import Dataset, check_signal, read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.runs.study import Study
@@ -59,12 +59,12 @@ def read_validation_mark(
     data_dir: str | Path | None = None,
     across_epigenomes: bool = False,
 ) -> ValidationMark:
-    """Read a mark of the study's own dataset, or where that lacks it of another.
+    """Read a mark of the study's own dataset, or of another.
 
     Args:
         study: Model and genes.
-        mark: A mark that the model was not trained on.
-        dataset: Another built dataset of the same bins. Its genes are found by their ids and
+        mark: A mark that the model was not trained on, in any capitals.
+        dataset: Another built dataset of the same bins; the study's own if None. Its genes are found by their ids and
             places.
         data_dir: Where it was built; where the run found its own if None.
         across_epigenomes: Whether it may be of another epigenome than the study's genes.
@@ -73,6 +73,8 @@ def read_validation_mark(
         InputError: If the model was trained on the mark, no dataset holds it, the other is of
             another epigenome, or they share no gene.
     """
+    held = study.dataset if dataset is None else study.run.open_dataset(dataset, data_dir)
+    mark = as_spelled(mark, (*study.run.marks, *held.marks))
     if mark in study.run.marks:
         raise InputError(
             f"Expected a validation mark that {study.run.path} was not trained on: what a model "
@@ -80,21 +82,14 @@ def read_validation_mark(
             f"{', '.join(study.run.marks)}; train with --marks "
             + " ".join(name for name in study.run.marks if name != mark)
         )
-    held = study.dataset
     if mark not in held.marks:
-        if dataset is None:
-            raise InputError(
-                f"Expected a validation mark that {held.name} holds ({', '.join(held.marks)}). "
-                f"Received: validation_mark={mark!r}; {_recipe(study.dataset, mark)}"
-            )
-        held = study.run.open_dataset(dataset, data_dir)
-        if mark not in held.marks:
-            raise InputError(
-                f"Expected a validation mark that {held.name} holds ({', '.join(held.marks)}). "
-                f"Received: validation_mark={mark!r}"
-            )
-        if not across_epigenomes:
-            _check_epigenome(study, held)
+        remedy = f"; {_recipe(held, mark)}" if dataset is None else ""
+        raise InputError(
+            f"Expected a validation mark that {held.name} holds ({', '.join(held.marks)}). "
+            f"Received: validation_mark={mark!r}{remedy}"
+        )
+    if not across_epigenomes:
+        _check_epigenome(study, held)
     columns = _columns(held)
     genes = study.genes
     row_of_key = {key: row for row, key in enumerate(_keys(columns))}

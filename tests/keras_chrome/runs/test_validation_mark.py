@@ -138,6 +138,22 @@ def test_another_epigenome_is_refused_unless_asked_for(
     np.testing.assert_array_equal(asked.signal, expected_signal(study))
 
 
+def test_a_dataset_that_is_named_counts_though_the_own_one_holds_the_mark(study: Study) -> None:
+    metadata = {**study.dataset.metadata, "epigenome": "E012"}
+    other = dataclasses.replace(
+        study, dataset=dataclasses.replace(study.dataset, metadata=metadata)
+    )
+    assert "H3K27ac" in other.dataset.marks
+    with pytest.raises(InputError, match="validation_dataset=remc/small, of small"):
+        read_validation_mark(other, "H3K27ac", dataset="remc/small")
+
+
+def test_a_mark_in_other_capitals_is_that_mark(study: Study) -> None:
+    validation = read_validation_mark(study, "h3k27AC")
+    assert validation.mark == "H3K27ac"
+    np.testing.assert_array_equal(validation.signal, expected_signal(study))
+
+
 def test_a_dataset_of_another_name_may_be_of_the_same_epigenome(study: Study) -> None:
     same = of_epigenome(study, "small", "remc/small_alignments")
     assert read_validation_mark(same, "H3K27ac", dataset="remc/small").has_signal.all()
