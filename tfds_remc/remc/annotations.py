@@ -23,6 +23,9 @@ _GENE_INFO_FIELDS = 7
 _FEATURE_FIELDS = 9
 _SYMBOLS = ("gene_name", "Name", "gene")
 _BIOTYPES = ("gene_type", "gene_biotype", "biotype")
+STRANDS = {"+": "+", "1": "+", "-": "-", "-1": "-", **dict.fromkeys(("", "?", ".", "*"), "")}
+"""A strand by how files write it; "" is unknown."""
+
 _NO_SYMBOLS = frozenset(("na", "n/a", "#n/a", "-", ".", "nan"))
 _ENSEMBL_ID = re.compile(r"(ENS[A-Z]*\d+)\.\d+(?:_\d+)?(_PAR_Y)?")
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
@@ -30,6 +33,8 @@ _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _DATE = re.compile(
     rf"\d{{1,4}}[-/. ](?i:{_MONTH})|{_MONTH}[-/. ]\d{{1,4}}|\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}.*"
 )
+# As UCSC names them; Ensembl's genes there have ids of their own.
+_ALTERNATE_LOCUS = re.compile(r".+_(?:alt|fix|hap\d+)")
 _SEVERAL_PLACES = "on several chromosomes or strands, or far apart on one"
 
 # GTF: a key, and a value in quotes or, up to the semicolon, without.
@@ -59,8 +64,8 @@ class GeneTableError(InputError):
 class Feature(NamedTuple):
     """A gene, or a transcript of one; start and end are 1-based and inclusive.
 
-    The ids are without version. A gene has no transcript_id, and what is unknown is "" too, save
-    the strand, which is then what the file has in its place. `line` is the number of its line.
+    The ids are without version. A gene has no transcript_id, and what is unknown is "" too. `line`
+    is the number of its line.
     """
 
     line: int
@@ -176,7 +181,7 @@ def _read_gene_info(
                 chrom="chrM" if fields[1] == "MT" else f"chr{fields[1]}",
                 start=start,
                 end=end,
-                strand="+" if fields[4] == "1" else "-",
+                strand=STRANDS[fields[4]],
             )
         )
     return Annotation(genes, [])
@@ -310,6 +315,7 @@ def _put_together(
         for whole in from_exons.wholes()
         if (whole.gene_id, whole.transcript_id) not in have_lines
     ]
+    genes, transcripts = _without_alternate_loci(genes, transcripts, left_out)
     gene_ids = {gene.gene_id for gene in genes}
     from_transcripts = _Spans(MAX_APART_BP)
     for transcript in transcripts:
@@ -322,6 +328,21 @@ def _put_together(
         return Annotation(genes, [], num_derived)
     transcripts = [transcript for transcript in transcripts if transcript.gene_id in kept]
     return Annotation(genes, _in_one_place(transcripts, "transcripts", left_out), num_derived)
+
+
+def _without_alternate_loci(
+    genes: Sequence[Feature], transcripts: Sequence[Feature], left_out: Counter[str]
+) -> tuple[list[Feature], list[Feature]]:
+    """Leaves out the copies on alternate loci of genes that have a place elsewhere."""
+    places = {(feature.gene_id, feature.chrom) for feature in (*genes, *transcripts)}
+    alternate = {place for place in places if _ALTERNATE_LOCUS.fullmatch(place[1])}
+    elsewhere = {gene_id for gene_id, _ in places - alternate}
+    copies = {place for place in alternate if place[0] in elsewhere}
+    left_out["copies of genes on alternate loci"] += len(copies)
+    return (
+        [gene for gene in genes if (gene.gene_id, gene.chrom) not in copies],
+        [each for each in transcripts if (each.gene_id, each.chrom) not in copies],
+    )
 
 
 def _in_one_place(features: Sequence[Feature], what: str, left_out: Counter[str]) -> list[Feature]:
@@ -431,7 +452,7 @@ def _feature(
         chrom=fields[0],
         start=start,
         end=end,
-        strand=fields[6],
+        strand=STRANDS.get(fields[6], ""),
     )
 
 
