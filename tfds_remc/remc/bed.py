@@ -9,6 +9,7 @@ import io
 import itertools
 import math
 import re
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -46,7 +47,7 @@ class BedLayout(NamedTuple):
     strand_column: int | None = None
     value_column: int | None = None
     is_bedgraph: bool = False
-    max_columns: float = math.inf
+    max_columns: int = sys.maxsize
 
     @property
     def columns(self) -> dict[int, str]:
@@ -145,17 +146,17 @@ def _columns(line: Line, layout: BedLayout, first: Line) -> dict[str, str]:
     by_tabs = "\t" in first.text and not layout.is_bedgraph
     fields = text.split("\t" if by_tabs else None)
     columns = layout.columns
-    received = f"Received: {len(fields)}, {text.rstrip()[:80]!r}."
-    if len(fields) <= max(columns):
+    has_more = any(map(str.strip, fields[layout.max_columns :]))
+    if has_more or len(fields) <= max(columns):
         parted = "tabs, as in the first record" if by_tabs else "white space"
+        expected = f"least {max(columns) + 1} columns, with {', '.join(columns.values())}"
+        remedy = ""
+        if has_more:
+            expected = f"most {layout.max_columns} columns"
+            remedy = " Is it gappedPeak, BEDPE or BED12? Write the columns of the file's type."
         raise SignalFileError(
-            f"Expected at least {max(columns) + 1} columns, with {', '.join(columns.values())}, "
-            f"parted by {parted}, in {line.where}. {received}"
-        )
-    if len(fields) > layout.max_columns:
-        raise SignalFileError(
-            f"Expected at most {layout.max_columns} columns in {line.where}. {received} Is it "
-            "gappedPeak, BEDPE or BED12? Write the columns that the type of the file has."
+            f"Expected at {expected}, parted by {parted}, in {line.where}. "
+            f"Received: {len(fields)}, {text.rstrip()[:80]!r}.{remedy}"
         )
     return {name: fields[column].strip() for column, name in columns.items()}
 
