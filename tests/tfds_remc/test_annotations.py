@@ -321,6 +321,28 @@ def test_a_gene_id_at_two_far_places_is_dropped_and_counted(
     assert table.left_out == {f"genes {SEVERAL_PLACES}": 2}
 
 
+@pytest.mark.parametrize("kind", ["gene", "transcript", "exon"])
+@pytest.mark.parametrize("tss", ["gene", "transcript"])
+def test_copies_on_alternate_loci_are_no_places(
+    tmp_path: Path, kind: str, tss: Literal["gene", "transcript"]
+) -> None:
+    """As UCSC's RefSeq tracks have all HLA genes; a gene that is nowhere else stays."""
+    text = "".join(
+        line(chrom, each, start, start + 900, "+", f'gene_id "{gene}"; transcript_id "{gene}1";')
+        for gene, chrom, start in (
+            ("HLA-A", "chr6_GL000250v2_alt", 1_268_110),
+            *(("HLA-A", "chr6", 29_942_470), ("HLA-A", "chr6_apd_hap1", 500)),
+            *(("B", "chr1_KN196472v1_fix", 700), ("B", "chr1", 800)),
+            *(("C", "chr1_KI270706v1_random", 100), ("D", "chr7_KI270803v1_alt", 200)),
+        )
+        for each in dict.fromkeys((kind, "transcript"))
+    )
+    table = read_gene_table(write(tmp_path / "genes.gtf", text), tss=tss)
+    places = zip(table.gene_id.tolist(), table.tss.tolist(), strict=True)
+    assert sorted(places) == [("B", 800), ("C", 100), ("D", 200), ("HLA-A", 29_942_470)]
+    assert table.left_out == {"copies of genes on alternate loci": 3}
+
+
 def test_long_genes_are_in_one_place(tmp_path: Path) -> None:
     """CNTNAP2 spans 2.3 Mb, here with one intron; a part between two far ones joins them."""
     cntnap2 = 'gene_id "CNTNAP2"; transcript_id "NM_014141";'

@@ -217,6 +217,25 @@ def test_fewer_columns_are_enough_where_the_strand_is_not_needed(path: Path) -> 
         rows_of(path, strand_column=5)
 
 
+@pytest.mark.parametrize("header", ["", "#a\n\n"])
+def test_more_columns_than_the_type_has(path: Path, header: str) -> None:
+    """In a gappedPeak file the first base of a part stands where a narrowPeak has its signal."""
+    path.write_text(f"{header}chr1\t10\t60\tp\t9\t.\t10\t60\t0\t1\t50,\t0,\t5.5\t-1\t-1\n")
+    line = header.count("\n") + 1
+    match = rf"at most 10 columns, parted by tabs.*, line {line}\. Received: 15, .*gappedPeak"
+    with pytest.raises(SignalFileError, match=match):
+        rows_of(path, value_column=6, max_columns=10)
+    assert rows_of(path, value_column=6, max_columns=15) == [("chr1", 10, 60, 10.0)]
+    path.write_text(path.read_text().replace("\t50,\t0,\t5.5\t-1\t-1", "\t\t "))
+    assert rows_of(path, value_column=6, max_columns=10) == [("chr1", 10, 60, 10.0)]
+
+
+def test_a_decimal_comma(path: Path) -> None:
+    path.write_text("chr1\t1\t2\t1,5\n")
+    with pytest.raises(SignalFileError, match=r"value='1,5'\. Write numbers with a decimal point"):
+        rows_of(path, value_column=3)
+
+
 def test_truncated_gzip(path: Path) -> None:
     random = np.random.default_rng(0).integers(0, 10**6, 50_000)
     text = "".join(f"chr1\t{start}\t{start + 36}\tN\t0\t+\n" for start in random).encode()

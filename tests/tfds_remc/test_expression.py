@@ -264,6 +264,7 @@ def test_labels_of_unequal_number(num_high: int, num_low: int, is_warned: bool) 
         ("__no_feature", "__ambiguous", "__too_low_aQual", "__not_aligned"),
         ("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous"),
         ("no_feature", "alignment_not_unique", "NA"),
+        ("gSpikein_ERCC-00002", "gSpikein_phiX174", "ERCC-00171"),
     ],
 )
 def test_counts_of_no_gene_are_left_out(tmp_path: Path, no_genes: tuple[str, ...]) -> None:

@@ -36,6 +36,15 @@ def test_genes_tsv(tmp_path: Path) -> None:
     assert table.tss.tolist() == [99894988, 99839799, 44905774, 44905774, 49575092]
 
 
+@pytest.mark.parametrize(
+    ("written", "strand"), [("1", "+"), ("-1", "-"), (".", ""), ("*", ""), ("?", ""), ("", "")]
+)
+def test_strands_as_others_write_them(tmp_path: Path, written: str, strand: str) -> None:
+    """BioMart, BED and GRanges."""
+    text = f"gene_id\tchrom\ttss\tstrand\nA\tchr1\t100\t{written}\n"
+    assert read_gene_table(write(tmp_path / "genes.tsv", text)).strand.tolist() == [strand]
+
+
 def test_the_second_time_an_id_is_asked_for_its_second_row_answers(tmp_path: Path) -> None:
     path = tmp_path / "genes.tsv"
     path.write_text(GENES_TSV)

@@ -152,6 +152,13 @@ def test_regions_over_a_chromosome_end_are_dropped_and_counted() -> None:
     }
 
 
+def test_regions_that_all_reach_over_an_end() -> None:
+    genes = gene_table(("chr1", 100), ("chr1", 150))
+    match = r"edges='drop' is asked for\. Received: 2 gene regions of 2 x 200 bp, all over an end"
+    with pytest.raises(OwnDataError, match=match):
+        lay_regions(genes, flank_bp=200, bin_bp=100, edges="drop")
+
+
 def test_genes_of_another_genome() -> None:
     with pytest.raises(
         GeneTableError, match=r"chr1 has 249250621 bp in hg19\. Received: tss=300000000"

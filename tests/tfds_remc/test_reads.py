@@ -50,6 +50,21 @@ SOME_READS = reads(
 )
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("a.broadPeak", "chr1 950 1200 p 9 . 950 1200 0 1 250, 0, 5.5 -1 -1"),  # gappedPeak
+        ("a.narrowPeak", "chr1 950 1200 p 9 + 950 1200 0 1 250, 0,"),  # BED12
+        ("a.tagAlign", "chr1 950 1000 chr1 1150 1200 p 30 + -"),  # BEDPE
+    ],
+)
+def test_a_file_of_another_type_with_more_columns(
+    write: Callable[[str, str], Path], bins: RegionBins, name: str, line: str
+) -> None:
+    with pytest.raises(SignalFileError, match=rf"at most (9|10) columns.* in {name}, line 1\. "):
+        read_signal(write(name, line.replace(" ", "\t") + "\n"), bins)
+
+
 def test_reads_that_overlap_a_bin(write: Callable[[str, str], Path], bins: RegionBins) -> None:
     for name in ("reads of E003.tagAlign", "reads.tagAlign.gz", "READS.TAGALIGN.GZ"):
         signal = read_signal(write(name, SOME_READS), bins)

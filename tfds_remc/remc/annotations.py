@@ -23,6 +23,9 @@ _GENE_INFO_FIELDS = 7
 _FEATURE_FIELDS = 9
 _SYMBOLS = ("gene_name", "Name", "gene")
 _BIOTYPES = ("gene_type", "gene_biotype", "biotype")
+STRANDS = {"+": "+", "1": "+", "-": "-", "-1": "-", **dict.fromkeys(("", "?", ".", "*"), "")}
+"""A strand by how files write it; "" is unknown."""
+
 _NO_SYMBOLS = frozenset(("na", "n/a", "#n/a", "-", ".", "nan"))
 _ENSEMBL_ID = re.compile(r"(ENS[A-Z]*\d+)\.\d+(?:_\d+)?(_PAR_Y)?")
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
@@ -30,6 +33,8 @@ _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _DATE = re.compile(
     rf"\d{{1,4}}[-/. ](?i:{_MONTH})|{_MONTH}[-/. ]\d{{1,4}}|\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}.*"
 )
+# As UCSC names them; Ensembl's genes there have ids of their own.
+_ALTERNATE_LOCUS = re.compile(r".+_(?:alt|fix|hap\d+)")
 _SEVERAL_PLACES = "on several chromosomes or strands, or far apart on one"
 
 # GTF: a key, and a value in quotes or, up to the semicolon, without.
@@ -59,8 +64,8 @@ class GeneTableError(InputError):
 class Feature(NamedTuple):
     """A gene, or a transcript of one; start and end are 1-based and inclusive.
 
-    The ids are without version. A gene has no transcript_id, and what is unknown is "" too, save
-    the strand, which is then what the file has in its place. `line` is the number of its line.
+    The ids are without version. A gene has no transcript_id, and what is unknown is "" too. `line`
+    is the number of its line.
     """
 
     line: int
@@ -176,7 +181,7 @@ def _read_gene_info(
                 chrom="chrM" if fields[1] == "MT" else f"chr{fields[1]}",
                 start=start,
                 end=end,
-                strand="+" if fields[4] == "1" else "-",
+                strand=STRANDS[fields[4]],
             )
         )
     return Annotation(genes, [])
@@ -228,8 +233,8 @@ def _read_gff3(lines: Iterable[Line], use_transcripts: bool, left_out: Counter[s
     genes: list[Feature] = []
     gene_id_of: dict[str, str] = {}
     other_ids: set[str] = set()
-    children: list[tuple[Line, bool, list[str], Feature]] = []
-    exons: list[tuple[list[str], Feature]] = []
+    children: list[_Child] = []
+    exons: list[_Child] = []
     for line in lines:
         fields = _feature_fields(line)
         kind = fields[2]
@@ -241,7 +246,8 @@ def _read_gff3(lines: Iterable[Line], use_transcripts: bool, left_out: Counter[s
             # Most are of what has a line, and say nothing new.
             if not (is_of_gene or other_ids.issuperset(parents)):
                 attributes = _gff3_attributes(fields[8])
-                exons.append((parents, _child(line, fields, attributes, parents[0])))
+                part = _part(line, fields, attributes, parents[0])
+                exons.append(_Child(line, False, parents, part))
         elif kind.endswith("gene") and not parents:
             attributes = _gff3_attributes(fields[8])
             key = "gene_id" if "ID" not in attributes and "gene_id" in attributes else "ID"
@@ -255,28 +261,45 @@ def _read_gff3(lines: Iterable[Line], use_transcripts: bool, left_out: Counter[s
             is_transcript = bool(_GFF3_TRANSCRIPT.fullmatch(kind))
             if (use_transcripts and parents) or (is_transcript and not is_of_gene):
                 attributes = _gff3_attributes(fields[8])
-                child = _child(line, fields, attributes, attributes.get("ID", ""))
-                children.append((line, is_transcript, parents, child))
+                part = _part(line, fields, attributes, attributes.get("ID", ""))
+                children.append(_Child(line, is_transcript, parents, part))
     transcripts = []
-    for line, is_transcript, parents, child in children:
-        gene_ids = [gene_id_of[parent] for parent in parents if parent in gene_id_of]
-        if not gene_ids and is_transcript and other_ids.isdisjoint(parents):
-            gene_ids = [_GFF3_ID_PREFIX.sub("", parent, count=1) for parent in parents]
-            gene_ids = gene_ids or [child.gene_id] * bool(child.gene_id)
-            left_out["transcripts without a gene"] += not gene_ids
-        if use_transcripts and gene_ids and not child.transcript_id:
+    for child in children:
+        gene_ids = _gene_ids_of(child, gene_id_of, other_ids, left_out)
+        if use_transcripts and gene_ids and not child.feature.transcript_id:
             raise GeneTableError(
-                f"Expected the attribute ID of a transcript in {line.where}. Received: none."
+                f"Expected the attribute ID of a transcript in {child.line.where}. Received: none."
             )
-        transcripts += [child._replace(gene_id=without_version(gene_id)) for gene_id in gene_ids]
+        transcripts += [child.feature._replace(gene_id=without_version(each)) for each in gene_ids]
     from_exons = _Spans(MAX_INTRON_BP)
-    for parents, exon in exons:
-        if not (other_ids.issuperset(parents) or gene_id_of.keys() >= set(parents)):
-            if exon.gene_id:
-                from_exons.add(exon)
+    for exon in exons:
+        if not (other_ids.issuperset(exon.parents) or gene_id_of.keys() >= set(exon.parents)):
+            if exon.feature.gene_id:
+                from_exons.add(exon.feature)
             else:
                 left_out["exons of transcripts without a line"] += 1
     return _put_together(genes, transcripts, from_exons, use_transcripts, left_out)
+
+
+class _Child(NamedTuple):
+    """What a line of a GFF3 has that is no gene: maybe a transcript, or an exon."""
+
+    line: Line
+    is_transcript: bool
+    parents: list[str]
+    feature: Feature
+
+
+def _gene_ids_of(
+    child: _Child, gene_id_of: Mapping[str, str], other_ids: set[str], left_out: Counter[str]
+) -> list[str]:
+    """The genes that are a child's parents; of a transcript also those that have no line."""
+    gene_ids = [gene_id_of[parent] for parent in child.parents if parent in gene_id_of]
+    if not gene_ids and child.is_transcript and other_ids.isdisjoint(child.parents):
+        gene_ids = [_GFF3_ID_PREFIX.sub("", parent, count=1) for parent in child.parents]
+        gene_ids = gene_ids or [child.feature.gene_id] * bool(child.feature.gene_id)
+        left_out["transcripts without a gene"] += not gene_ids
+    return gene_ids
 
 
 def _gff3_ids(attribute: re.Pattern[str], text: str) -> list[str]:
@@ -284,7 +307,7 @@ def _gff3_ids(attribute: re.Pattern[str], text: str) -> list[str]:
     return [unquote(each.strip()) for each in found[1].split(",")] if found else []
 
 
-def _child(
+def _part(
     line: Line, fields: Sequence[str], attributes: Mapping[str, str], gff3_id: str
 ) -> Feature:
     """A transcript of a GFF3 or its exon, of the gene that it names itself, if it does."""
@@ -310,6 +333,7 @@ def _put_together(
         for whole in from_exons.wholes()
         if (whole.gene_id, whole.transcript_id) not in have_lines
     ]
+    genes, transcripts = _without_alternate_loci(genes, transcripts, left_out)
     gene_ids = {gene.gene_id for gene in genes}
     from_transcripts = _Spans(MAX_APART_BP)
     for transcript in transcripts:
@@ -322,6 +346,21 @@ def _put_together(
         return Annotation(genes, [], num_derived)
     transcripts = [transcript for transcript in transcripts if transcript.gene_id in kept]
     return Annotation(genes, _in_one_place(transcripts, "transcripts", left_out), num_derived)
+
+
+def _without_alternate_loci(
+    genes: Sequence[Feature], transcripts: Sequence[Feature], left_out: Counter[str]
+) -> tuple[list[Feature], list[Feature]]:
+    """Leaves out the copies on alternate loci of genes that have a place elsewhere."""
+    places = {(feature.gene_id, feature.chrom) for feature in (*genes, *transcripts)}
+    alternate = {place for place in places if _ALTERNATE_LOCUS.fullmatch(place[1])}
+    elsewhere = {gene_id for gene_id, _ in places - alternate}
+    copies = {place for place in alternate if place[0] in elsewhere}
+    left_out["copies of genes on alternate loci"] += len(copies)
+    return (
+        [gene for gene in genes if (gene.gene_id, gene.chrom) not in copies],
+        [each for each in transcripts if (each.gene_id, each.chrom) not in copies],
+    )
 
 
 def _in_one_place(features: Sequence[Feature], what: str, left_out: Counter[str]) -> list[Feature]:
@@ -431,7 +470,7 @@ def _feature(
         chrom=fields[0],
         start=start,
         end=end,
-        strand=fields[6],
+        strand=STRANDS.get(fields[6], ""),
     )
 
 

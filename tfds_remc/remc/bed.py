@@ -9,6 +9,7 @@ import io
 import itertools
 import math
 import re
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,11 +20,11 @@ import pandas as pd
 
 from .binning import MAX_BP, Intervals
 from .file_types import NOT_NEGATIVE, SignalFileError, is_gzip, require_complete_bgzf
+from .text_files import COMMENT, Line, content_lines, open_text
 
 UNASSIGNED = -1
 """Stands in peak files for a value that there is none of."""
 
-_HEADER = re.compile(r"#|(track|browser)(\s|$)")
 _WIGGLE = re.compile(r"(fixed|variable)Step\s")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _BYTE_ORDER_MARK = codecs.BOM_UTF8.decode("latin-1")
@@ -39,11 +40,14 @@ class BedLayout(NamedTuple):
         value_column: Place of the value, where it is needed.
         is_bedgraph: Whether columns may always be parted by any white space, and `#` opens a
             comment in a record too; no column is text in which either could stand.
+        max_columns: How many columns such a file has at most. One that has more is of another kind,
+            with something else in the same column.
     """
 
     strand_column: int | None = None
     value_column: int | None = None
     is_bedgraph: bool = False
+    max_columns: int = sys.maxsize
 
     @property
     def columns(self) -> dict[int, str]:
@@ -90,10 +94,11 @@ def read_bed(path: Path, layout: BedLayout | None = None) -> Iterator[Intervals]
     num_read = 0
     try:
         require_complete_bgzf(path)
-        num_header_bytes, separator = _beginning(path)
-        if separator is None:
+        num_header_bytes, first = _beginning(path)
+        if first is None:
             return
-        for table in _tables(path, layout, num_header_bytes, separator):
+        _columns(first, layout, first)
+        for table in _tables(path, layout, num_header_bytes, first):
             intervals = None if table is None else _intervals(table, layout)
             if intervals is None:
                 # What the fast parser stumbles over is at fault, or asks for a closer look.
@@ -115,56 +120,66 @@ def read_records(path: Path, layout: BedLayout) -> Iterator[Record]:
     Raises:
         SignalFileError: If a record is at fault.
     """
-    _, separator = _beginning(path)
+    _, first = _beginning(path)
+    if first is None:
+        return
+    with open_text(path, SignalFileError) as file:
+        for line in content_lines(file, path.name, SignalFileError):
+            if record := _columns(line, layout, first):
+                yield _parsed(line, record, layout)
+
+
+def _columns(line: Line, layout: BedLayout, first: Line) -> dict[str, str]:
+    """Returns what is needed of a line, by name; nothing of one without a record.
+
+    Raises:
+        SignalFileError: If it has too few columns, or too many.
+    """
+    text = line.text.split("#")[0] if layout.is_bedgraph else line.text
+    if not text.strip():
+        return {}
+    if _WIGGLE.match(text):
+        raise SignalFileError(
+            f"Expected BED-like records in {line.where}. Received: a wiggle file, "
+            f"{text.strip()!r}. Convert it: wigToBigWig {line.file_name} CHROM.SIZES NAME.bigWig."
+        )
+    by_tabs = "\t" in first.text and not layout.is_bedgraph
+    fields = text.split("\t" if by_tabs else None)
     columns = layout.columns
-    by_tabs = separator == "\t" and not layout.is_bedgraph
-    for number, line in _lines(path):
-        text = line.split("#")[0] if layout.is_bedgraph else line
-        if not text.strip() or _HEADER.match(text):
-            continue
-        fields = text.rstrip("\n").split("\t" if by_tabs else None)
-        where = f"in {path.name}, line {number}"
-        if _WIGGLE.match(text):
-            raise SignalFileError(
-                f"Expected BED-like records {where}. Received: a wiggle file, {text.strip()!r}. "
-                f"Convert it: wigToBigWig {path.name} CHROM.SIZES NAME.bigWig."
-            )
-        if len(fields) <= max(columns):
-            parted = "tabs, as in the first record" if by_tabs else "white space"
-            raise SignalFileError(
-                f"Expected at least {max(columns) + 1} columns, with "
-                f"{', '.join(columns.values())}, parted by {parted}, {where}. Received: "
-                f"{len(fields)}, {text.rstrip()[:80]!r}."
-            )
-        record = {name: fields[column].strip() for column, name in columns.items()}
-        yield _parsed(number, record, where, layout)
+    has_more = any(map(str.strip, fields[layout.max_columns :]))
+    if has_more or len(fields) <= max(columns):
+        parted = "tabs, as in the first record" if by_tabs else "white space"
+        expected = f"least {max(columns) + 1} columns, with {', '.join(columns.values())}"
+        remedy = ""
+        if has_more:
+            expected = f"most {layout.max_columns} columns"
+            remedy = " Is it gappedPeak, BEDPE or BED12? Write the columns of the file's type."
+        raise SignalFileError(
+            f"Expected at {expected}, parted by {parted}, in {line.where}. "
+            f"Received: {len(fields)}, {text.rstrip()[:80]!r}.{remedy}"
+        )
+    return {name: fields[column].strip() for column, name in columns.items()}
 
 
 def _open(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path) if is_gzip(path) else path.open("rb"))
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yields the lines of a file and their numbers; a line ends in any of the three ways."""
-    with _open(path) as file, io.TextIOWrapper(file, "utf-8-sig", errors="replace") as lines:
-        yield from enumerate(lines, start=1)
-
-
-def _beginning(path: Path) -> tuple[int, str | None]:
-    """Returns how many bytes precede the first record, and what parts its columns."""
+def _beginning(path: Path) -> tuple[int, Line | None]:
+    """Returns how many bytes precede the first record, and its line."""
     num_bytes = 0
     # In this encoding a character is a byte.
     with _open(path) as file, io.TextIOWrapper(file, "latin-1", newline="") as lines:
-        for line in lines:
+        for number, line in enumerate(lines, start=1):
             text = line if num_bytes else line.removeprefix(_BYTE_ORDER_MARK)
-            if text.strip() and not _HEADER.match(text):
-                return num_bytes, "\t" if "\t" in text else r"\s+"
+            if text.strip() and not COMMENT.match(text):
+                return num_bytes, Line(path.name, number, text)
             num_bytes += len(line)
     return 0, None
 
 
 def _tables(
-    path: Path, layout: BedLayout, num_header_bytes: int, separator: str
+    path: Path, layout: BedLayout, num_header_bytes: int, first: Line
 ) -> Iterator[pd.DataFrame | None]:
     """Yields chunks of the file, and None at the end where the parser gives up."""
     types: Any = {0: "category", 1: np.int64, 2: np.int64}
@@ -175,7 +190,7 @@ def _tables(
             file.seek(num_header_bytes)
             with pd.read_csv(
                 file,
-                sep=separator,
+                sep="\t" if "\t" in first.text else r"\s+",
                 header=None,
                 usecols=columns,
                 dtype={column: types[column] for column in columns},
@@ -206,7 +221,7 @@ def _intervals(table: pd.DataFrame, layout: BedLayout) -> Intervals | None:
         value = table[layout.value_column].to_numpy()
         checks.append((value <= _MAX_VALUE) & ((value >= 0) | _is_unassigned(value, layout)))
     is_odd = chrom.categories.dtype.kind == "f"  # "1.10" would be "1.1".
-    is_odd |= any(_HEADER.match(name) or name.split() != [name] for name in names)
+    is_odd |= any(COMMENT.match(name) or name.split() != [name] for name in names)
     if is_odd or not all(check.all() for check in checks):
         return None
     return _assigned(Intervals(names, chrom.codes.to_numpy(), start, end, is_reverse, value))
@@ -249,7 +264,7 @@ def _by_record(records: Iterable[Record], layout: BedLayout) -> Iterator[Interva
         )
 
 
-def _parsed(line: int, record: dict[str, str], where: str, layout: BedLayout) -> Record:
+def _parsed(line: Line, record: dict[str, str], layout: BedLayout) -> Record:
     """Returns what a record says.
 
     Raises:
@@ -258,6 +273,7 @@ def _parsed(line: int, record: dict[str, str], where: str, layout: BedLayout) ->
     start, end = _number(record["start"]), _number(record["end"])
     strand, value = record.get("strand", "+"), _number(record.get("value", "0"))
     received = f"start={record['start']!r}, end={record['end']!r}"
+    where = f"in {line.where}"
     if not (start.is_integer() and end.is_integer()):
         raise SignalFileError(
             f"Expected start and end to be whole numbers {where}. Received: {received}. Begin a "
@@ -271,11 +287,13 @@ def _parsed(line: int, record: dict[str, str], where: str, layout: BedLayout) ->
         raise SignalFileError(f"Expected strand '+' or '-' {where}. Received: strand={strand!r}.")
     if not (0 <= value <= _MAX_VALUE or _is_unassigned(value, layout)):
         remedy = NOT_NEGATIVE if value < 0 else "Leave out what has no data."
+        if "," in record["value"]:
+            remedy = "Write numbers with a decimal point."
         raise SignalFileError(
             f"Expected a number of at least 0 as value {where}. Received: "
             f"value={record['value']!r}. {remedy}"
         )
-    return Record(line, record["chrom"], int(start), int(end), strand, value)
+    return Record(line.number, record["chrom"], int(start), int(end), strand, value)
 
 
 def _number(text: str) -> float:

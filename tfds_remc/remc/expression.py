@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -35,12 +36,11 @@ MIN_SHARE = 0.2
 """Of the labelled genes of a split less than this part high, or low, are a reason to warn."""
 
 _UNKNOWN_VALUES = frozenset(("", "na", "n/a", "nan", "#n/a", "null", "none", "-", "."))
-# Counts of reads that are of no gene, as HTSeq has them (older versions without "__"), and STAR.
-_NO_GENES = frozenset(
-    (
-        *("no_feature", "ambiguous", "too_low_aQual", "not_aligned", "alignment_not_unique"),
-        *("N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous"),
-    )
+# Counts of reads that are of no gene, as HTSeq has them (older versions without "__"), and STAR;
+# and RNA that was spiked in, by ENCODE's names and the ERCC's.
+_NO_GENE = re.compile(
+    "__.*|no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique"
+    r"|N_(?:unmapped|multimapping|noFeature|ambiguous)|gSpikein_.*|ERCC-\d+"
 )
 _GCT_VERSIONS = ("#1.2", "#1.3")
 _NUMBERS = " Write numbers with a decimal point, and without separators of thousands."
@@ -173,7 +173,8 @@ def read_expression(
     The table, see `read_rows`, has a header and one line a gene. The gene id is the column gene_id,
     or else the first. Versions of Ensembl ids are dropped. An empty value, NA or NaN is unknown.
     Lines that start with "#" are comments; so is the second line of a GCT file. The counts of reads
-    without a gene that HTSeq and STAR write among the genes are left out, as are genes called NA.
+    without a gene that HTSeq and STAR write among the genes are left out, as are spike-ins and
+    genes called NA.
 
     Two quirks of published tables are read as they are meant. In the original download of
     Roadmap's `57epigenomes.RPKM.pc.gz` the data lines end with a tab that the header lacks: columns
@@ -198,7 +199,7 @@ def read_expression(
     no_genes = []
     num_repeated = 0
     for line, gene_id, text in _column(path, epigenome, unit if is_only else None):
-        if gene_id.startswith("__") or gene_id in _NO_GENES or not known_symbol(gene_id):
+        if _NO_GENE.fullmatch(gene_id) or not known_symbol(gene_id):
             no_genes.append(gene_id)
             continue
         value = _value(text, f"gene {gene_id}, epigenome {epigenome} ({path.name}, line {line})")

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from .annotations import (
+    STRANDS,
     Feature,
     GeneTableError,
     date_warnings,
@@ -106,7 +107,7 @@ def read_gene_table(path: Path, *, tss: TssLevel = "gene", biotype: str | None =
     """Reads genes and their TSSs from any of four layouts, plain or gzipped, told apart by content.
 
     * `genes.tsv`: a table, see `read_rows`, with a header that has the columns gene_id, chrom, tss
-      (0-based centre of the gene region) and strand ("?" or empty where unknown), and may have
+      (0-based centre of the gene region) and strand (empty, "." or "?" where unknown), and may have
       symbol and transcript_id. It is a list of chosen genes: `biotype` does not apply.
     * Roadmap's `Ensembl_v65.Gencode_v10.ENSG.gene_info`: tab-separated without a header: gene_id,
       chromosome without "chr" (which the table adds), start and end (1-based, inclusive), strand
@@ -123,7 +124,8 @@ def read_gene_table(path: Path, *, tss: TssLevel = "gene", biotype: str | None =
     A gene or transcript of an annotation that lies in several places has no one TSS, and is left
     out: on two chromosomes or strands, or on one chromosome with a gap of more than `MAX_APART_BP`
     between transcripts that do not overlap, or of `MAX_INTRON_BP` between exons.
-    A symbol such as NA or "-" is unknown.
+    Copies of a gene on alternate loci, as UCSC names them ("chr6_GL000250v2_alt"), are none of its
+    places where it has another. A symbol such as NA or "-" is unknown.
 
     A gene may stand twice with one TSS, as seven do in the published files; a line that repeats
     another one in full counts once.
@@ -218,9 +220,9 @@ def _read_genes_tsv(lines: Iterator[Line], tss: TssLevel) -> Iterator[tuple[int,
         empty = [column for column in required if column != "strand" and not row[column]]
         if empty:
             raise GeneTableError(f"Expected a {empty[0]} in {line.where}. Received: none.")
-        if row["strand"] not in ("+", "-", "?", ""):
+        if row["strand"] not in STRANDS:
             raise GeneTableError(
-                f"Expected strand '+', '-', '?' or '' in {line.where}. "
+                f"Expected strand '+' or '-', or '' where unknown, in {line.where}. "
                 f"Received: strand={row['strand']!r}."
             )
         yield (
@@ -231,7 +233,7 @@ def _read_genes_tsv(lines: Iterator[Line], tss: TssLevel) -> Iterator[tuple[int,
                 symbol=known_symbol(row.get("symbol", "")),
                 chrom=row["chrom"],
                 tss=parse_position(row["tss"], "tss", line.where),
-                strand=row["strand"].replace("?", ""),
+                strand=STRANDS[row["strand"]],
             ),
         )
 
@@ -273,7 +275,7 @@ def _transcripts_of(
 def _at_five_prime_ends(
     features: Sequence[Feature], what: str, left_out: Counter[str]
 ) -> list[tuple[int, _Region]]:
-    stranded = [feature for feature in features if feature.strand in ("+", "-")]
+    stranded = [feature for feature in features if feature.strand]
     left_out[f"{what} without a strand"] += len(features) - len(stranded)
     return [
         (

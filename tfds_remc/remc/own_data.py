@@ -76,6 +76,7 @@ def lay_regions(
         GeneTableError: If the genes are of another genome.
         ChromosomeError: If their chromosomes are named in two styles, or if the files and the
             genome contradict each other about the size of one.
+        OwnDataError: If all regions are dropped.
         SignalFileError: If a file with a header is damaged.
     """
     names = canonical_names(np.unique(genes.chrom).tolist(), "the gene table")
@@ -93,6 +94,12 @@ def lay_regions(
         warnings.append(
             f"{sum(without_size.values()):,} genes lie on chromosomes whose size in {genome} is "
             f"not known here: {', '.join(without_size)}"
+        )
+    if not ends.is_kept.any():
+        raise OwnDataError(
+            f"Expected regions that lie on their chromosomes, since edges='drop' is asked for. "
+            f"Received: {ends.num_dropped} gene regions of 2 x {flank_bp} bp, all over an end. "
+            "Give a smaller flank_bp."
         )
     if ends.num_dropped:
         over = {"regions over an end of their chromosome": ends.num_dropped}

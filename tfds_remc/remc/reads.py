@@ -28,6 +28,10 @@ Position = Literal["overlap", "five_prime"]
 """Where a read counts: in each bin that it overlaps, or in that of its 5' end."""
 
 _STRAND_COLUMN, _SIGNAL_VALUE_COLUMN = 5, 6
+# BEDPE has ten, of which the first three are of one mate; tagAlign has six, some tools add one.
+_MAX_COLUMNS_OF_READS = 9
+# gappedPeak and BED12 have more, and the start of a part where signalValue is.
+_MAX_COLUMNS_OF_PEAKS = 10
 _SIZES_OF = {"BAM": bam.chromosome_sizes, "bigWig": bigwig.chromosome_sizes}
 
 
@@ -220,11 +224,12 @@ def read_part(
         )
     elif file_type == "tagAlign":
         strand_column = _STRAND_COLUMN if options.needs_strand else None
-        chunks = read_bed(path, BedLayout(strand_column=strand_column))
+        chunks = read_bed(path, BedLayout(strand_column, max_columns=_MAX_COLUMNS_OF_READS))
     elif file_type == "bedGraph":
         chunks = read_bedgraph(path)
     else:
-        chunks = read_bed(path, BedLayout(value_column=_SIGNAL_VALUE_COLUMN))
+        layout = BedLayout(value_column=_SIGNAL_VALUE_COLUMN, max_columns=_MAX_COLUMNS_OF_PEAKS)
+        chunks = read_bed(path, layout)
 
     def name_all(names: Iterable[str]) -> dict[str, str]:
         return canonical_names(names, path.name, wanted, header)
@@ -353,7 +358,8 @@ def _require_shared(
     if wanted.keys().isdisjoint(found):
         raise ChromosomeError(
             f"Expected chromosomes of the gene regions in {path.name}, {some(wanted)}. "
-            f"Received: {some(names)}. Use gene regions and a file of one genome."
+            f"Received: {some(names)}. Use gene regions and a file of one genome, which name "
+            "chromosomes alike but for chr."
         )
 
 

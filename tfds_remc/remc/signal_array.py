@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .annotations import known_symbol, without_version
+from .annotations import STRANDS, known_symbol, without_version
 from .epigenomes import canonical_mark
 from .errors import InputError
 from .file_types import NOT_NEGATIVE
@@ -20,8 +20,8 @@ from .published import SPLITS
 _SIGNAL_NAMES = ("signal", "counts")
 
 
-class _GeneArray(NamedTuple):
-    """What an array over genes holds.
+class _ArrayKind(NamedTuple):
+    """What an array over marks or genes holds.
 
     Attributes:
         kinds: NumPy's letters of the types that will do.
@@ -34,18 +34,20 @@ class _GeneArray(NamedTuple):
     is_sound: Callable[[np.ndarray], np.ndarray] = lambda array: np.full(array.shape, True)
 
 
+_TEXT = _ArrayKind("U", "text")
+_NAMES = _ArrayKind("U", "text that is not empty", lambda array: array != "")
 _GENE_ARRAYS = {
-    "gene_id": _GeneArray("U", "text"),
-    "chrom": _GeneArray("U", "text"),
-    "tss": _GeneArray("iu", "whole numbers"),
-    "strand": _GeneArray("U", "'+', '-' or ''", lambda array: np.isin(array, ("+", "-", "", "?"))),
+    "gene_id": _NAMES,
+    "chrom": _TEXT,
+    "tss": _ArrayKind("iu", "whole numbers"),
+    "strand": _ArrayKind("U", "'+', '-' or ''", lambda array: np.isin(array, [*STRANDS])),
 }
 _OPTIONAL_GENE_ARRAYS = {
-    "symbol": _GeneArray("U", "text"),
-    "rpkm": _GeneArray(
+    "symbol": _TEXT,
+    "rpkm": _ArrayKind(
         "iuf", "numbers of at least 0", lambda array: ~((array < 0) | np.isinf(array))
     ),
-    "split": _GeneArray("iu", "0, 1 or 2", lambda array: np.isin(array, range(len(SPLITS)))),
+    "split": _ArrayKind("iu", "0, 1 or 2", lambda array: np.isin(array, range(len(SPLITS)))),
 }
 
 
@@ -92,9 +94,11 @@ def read_signal_array(path: Path) -> SignalArray:
             f"Expected the arrays {', '.join(needed)} in {path.name}. "
             f"Received: {', '.join(arrays) or 'none'}, without {', '.join(missing)}."
         )
-    written, signal = tuple(map(str, arrays["marks"].ravel())), arrays[name]
+    signal, gene_id = arrays[name], arrays["gene_id"].ravel()
+    named = arrays["marks"].ravel()
+    _check_array("marks", named, "marks", len(named), _NAMES, path.name)
+    written = tuple(mark.strip() for mark in named.tolist())
     marks = tuple(map(canonical_mark, written))
-    gene_id = arrays["gene_id"].ravel()
     if signal.ndim != 3 or signal.shape[:2] != (len(gene_id), len(marks)):
         raise SignalArrayError(
             f"Expected {name} of the shape (genes, marks, bins) in {path.name}, "
@@ -106,7 +110,7 @@ def read_signal_array(path: Path) -> SignalArray:
         )
     for key, kind in {**_GENE_ARRAYS, **_OPTIONAL_GENE_ARRAYS}.items():
         if key in arrays:
-            _check_gene_array(key, arrays[key], len(gene_id), kind, path.name)
+            _check_array(key, arrays[key], "genes", len(gene_id), kind, path.name)
     _check_signal(signal, gene_id, marks, path.name)
     symbol = arrays.get("symbol", np.full(len(gene_id), ""))
     return SignalArray(
@@ -119,7 +123,7 @@ def read_signal_array(path: Path) -> SignalArray:
             symbol=np.array([known_symbol(each) for each in symbol.tolist()]),
             chrom=arrays["chrom"],
             tss=arrays["tss"].astype(np.int64),
-            strand=np.where(arrays["strand"] == "?", "", arrays["strand"]),
+            strand=np.array([STRANDS[each] for each in arrays["strand"].tolist()]),
         ),
         rpkm=arrays["rpkm"].astype(np.float64) if "rpkm" in arrays else None,
         split=np.array(SPLITS)[arrays["split"]] if "split" in arrays else None,
@@ -130,19 +134,21 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         # NumPy leaves a file open that it cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+            # Text of HDF5 is bytes.
+            return {n: a.astype(str) if a.dtype.kind == "S" else a for n, a in arrays.items()}
     # NumPy answers a single array, which is no context, for a .npy file.
     except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
+        remedy = " Save text as such: array.astype(str)." if "Object arrays" in str(error) else ""
         raise SignalArrayError(
-            f"Expected an .npz file of arrays. Received: {path.name} ({error})."
+            f"Expected an .npz file of arrays. Received: {path.name} ({error}).{remedy}"
         ) from None
 
 
-def _check_gene_array(
-    key: str, array: np.ndarray, num_genes: int, kind: _GeneArray, name: str
+def _check_array(
+    key: str, array: np.ndarray, of: str, length: int, kind: _ArrayKind, name: str
 ) -> None:
-    expected = f"Expected {key} of {num_genes} genes, {kind.content}, in {name}. Received: "
-    if array.shape != (num_genes,) or array.dtype.kind not in kind.kinds:
+    expected = f"Expected {key} of {length} {of}, {kind.content}, in {name}. Received: "
+    if array.shape != (length,) or array.dtype.kind not in kind.kinds:
         raise SignalArrayError(f"{expected}{array.dtype} of the shape {array.shape}.")
     is_sound = kind.is_sound(array)
     if not is_sound.all():

@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import itertools
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,9 @@ from .errors import InputError
 from .file_types import is_gzip
 
 _DELIMITERS = "\t,;"
-_COMMENTS = ("#", "track ", "browser ", "sep=")
+COMMENT = re.compile(r"#|(track|browser)(\s|$)|sep=")
+"""How a line begins that is none of a file's records."""
+
 _NO_TEXT = {
     b"\xff\xfe": "UTF-16 text. Save it as UTF-8",
     b"\xfe\xff": "UTF-16 text. Save it as UTF-8",
@@ -95,7 +98,7 @@ def content_lines(file: Iterable[str], file_name: str, error: type[InputError]) 
     for number, text in enumerate(file, start=1):
         if text.startswith("##FASTA"):
             return
-        if text.startswith(_COMMENTS) or text.isspace():
+        if COMMENT.match(text) or text.isspace():
             continue
         if "\0" in text:
             raise error(

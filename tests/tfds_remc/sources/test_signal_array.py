@@ -61,3 +61,29 @@ def test_an_array_of_ones_own(
     capsys.readouterr()
     assert command(*places, "--epigenome", "other") == 2
     assert "Expected 100 bins, as flank_bp=5000 and bin_bp=100" in capsys.readouterr().err
+
+
+def test_a_gene_of_several_regions_counts_once_for_the_median(
+    tmp_path: Path, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over the genes it is 3.5, of 9, 1, 5 and 2; over the regions it would be 7."""
+    arrays = {
+        "marks": np.array(["CTCF"]),
+        "signal": np.ones((7, 1, 4)),
+        "gene_id": np.array(["a", "a", "a", "b", "c", "d", "e"]),
+        "chrom": np.array(["chr1"] * 7),
+        "tss": 1000 * np.arange(1, 8),
+        "strand": np.array(["+"] * 7),
+        "rpkm": np.array([9, 9, 9, 1, 5, 2, np.nan]),
+        "split": np.array([0, 0, 0, 1, 1, 2, 2]),
+    }
+    array = tmp_path / "own.npz"
+    np.savez(array, **arrays)
+    args = ["--data-dir", tmp_path, "--signal-array", array, "--epigenome", "K562"]
+    assert command(*args, "--flank-bp", "200") == 0
+    metadata = json.loads((tmp_path / "remc" / "K562" / "1.0.0" / "metadata.json").read_text())
+    assert metadata["median_rpkm"] == 3.5
+    np.savez(array, **arrays | {"split": np.zeros(7, int)})
+    capsys.readouterr()
+    assert command(*args, "--flank-bp", "200", "--name", "train") == 2
+    assert "in test, valid, of 7 gene regions. Give each split genes" in capsys.readouterr().err

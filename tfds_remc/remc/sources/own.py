@@ -60,13 +60,14 @@ def own_examples(
         expression=matched,
         **(quality or {}),
     )
+    remedy = "Give each split genes."
     if split is None:
         split = split_by_gene(genes.gene_id.tolist(), seed)
+        remedy = "Give more genes, or another seed of the splits."
     if empty := set(SPLITS).difference(split.tolist()):
         raise OwnDataError(
             f"Expected genes in each of {', '.join(SPLITS)}. Received: none in "
-            f"{', '.join(sorted(empty))}, of {num_genes} gene regions. Give more genes, or "
-            "another seed of the splits."
+            f"{', '.join(sorted(empty))}, of {num_genes} gene regions. {remedy}"
         )
     return Examples(
         by_split(

@@ -44,10 +44,10 @@ class SampleSheetConfig(ReadingConfig, sources=("sample_sheet",)):
 
     def examples(self, inputs: Inputs) -> Examples:
         """Reads the files."""
-        sample_of = {sample.mark: sample for sample in self.samples()}
+        sheet = read_sample_sheet(self.sample_sheet)
+        sample_of = {sample.mark: sample for sample in sheet if sample.epigenome == self.epigenome}
         samples = [sample_of[mark] for mark in self.marks]
         warnings = [*spelling_warnings((s.written for s in samples), self.sample_sheet.name)]
-        sheet = read_sample_sheet(self.sample_sheet)
         if missing := missing_marks(sheet, self.epigenome):
             warnings.append(
                 f"{self.epigenome} has no {', '.join(missing)}, which other epigenomes of "

@@ -79,7 +79,11 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
             )
         else:
             num_unknown = int(np.isnan(array.rpkm).sum())
-            median_rpkm = float(np.nanmedian(array.rpkm))
+            # A gene counts once also where it has several regions.
+            known = array.rpkm[~np.isnan(array.rpkm)].tolist()
+            gene_ids = array.genes.gene_id[~np.isnan(array.rpkm)].tolist()
+            of_genes = set(zip(gene_ids, known, strict=True))
+            median_rpkm = float(np.median([rpkm for _, rpkm in of_genes]))
             matched = MatchedExpression(array.rpkm, 0, num_unknown, 0, median_rpkm)
         return own_examples(
             self,
