@@ -14,6 +14,7 @@ from zipfile import BadZipFile, is_zipfile
 
 import numpy as np
 
+from serving.command_line import as_spelled
 from serving.errors import InputError
 
 # 2 MB of 100 bins and 5 marks.
@@ -152,6 +153,9 @@ def open_dataset(dataset: str | Path, data_dir: str | Path | None = None) -> Any
     if folder is None:
         infos = (info for depth in ("*/*", "*/*/*") for info in root.glob(f"{depth}/{_INFO_FILE}"))
         built = sorted({str(info.parent.parent.relative_to(root)) for info in infos})
+        in_capitals = as_spelled(str(name), built), as_spelled(f"{_BUILDER}/{name}", built)
+        folder = next((_version_folder(root / n) for n in in_capitals if n in built), None)
+    if folder is None:
         known = f" ({', '.join(built)} in {root})" if built else ""
         raise InputError(
             f"Expected a built dataset{known}: its name, or the folder of its version, which holds "

@@ -115,7 +115,7 @@ class Catalogue:
         if source == "sample_sheet" and not self._is_of_reads():
             return ""
         if options.get("normalize") == "cpm":
-            return "reads per million"
+            return "CPM"
         if source == "published" and (self.signal % 1).any():
             return "read depth"
         is_counted = source in ("published", "simulated", "alignments", "sample_sheet")

@@ -121,9 +121,7 @@ def test_every_gene_has_a_name_of_its_own(many: Catalogue) -> None:
         ("NA", []),
     ],
 )
-def test_names_are_understood_as_keras_chrome_does(
-    many: Catalogue, text: str, found: list[int]
-) -> None:
+def test_a_gene_has_several_names(many: Catalogue, text: str, found: list[int]) -> None:
     assert many.find(text) == found
     if found:
         assert set(many.search(text, 10)[0]) >= set(found)
@@ -154,7 +152,7 @@ def test_the_unit_is_the_datasets(many: Catalogue, metadata: dict, unit: str) ->
     [
         ({"source": "alignments"}, "reads"),
         ({"source": "p_value"}, "-log10 p"),
-        ({"source": "alignments", "options": {"normalize": "cpm"}}, "reads per million"),
+        ({"source": "alignments", "options": {"normalize": "cpm"}}, "CPM"),
         ({"source": "sample_sheet", "provenance": {"H3K4me3": {"file": "a.BAM"}}}, "reads"),
         ({"source": "sample_sheet", "provenance": {"H3K4me3": {"file": "a.bw"}}}, ""),
         ({"source": "published"}, "reads"),
