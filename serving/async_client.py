@@ -14,12 +14,15 @@ from serving.any_client import AnyClient, as_chunks
 from serving.description import ModelDescription
 from serving.genes import Genes
 from serving.grpc_messages import (
+    STATUS_S,
     Connection,
+    is_unexplained,
     metadata_message,
     predict_message,
     read_answer,
     read_metadata,
     read_served,
+    read_versions,
     status_message,
     to_json,
 )
@@ -175,7 +178,17 @@ class AsyncClient(AnyClient):
             try:
                 return await call(message, timeout=left_s)
             except grpc.aio.AioRpcError as error:
-                details = error.details() or ""
-                raise self._error(error.code(), details, read_served(error)) from error
+                served = await self._versions() if is_unexplained(error) else read_served(error)
+                raise self._error(error.code(), error.details() or "", served) from error
 
         return await await_answer(ask, self.timeout_s, self.backoff)
+
+    async def _versions(self) -> str:
+        """As `Client` asks for them."""
+        assert self._connection is not None
+        ask: Callable[..., Awaitable[Any]] = self._connection.methods["GetModelStatus"]
+        try:
+            answer = await ask(status_message(self.model, None), timeout=STATUS_S)
+        except grpc.aio.AioRpcError:
+            return ""
+        return read_versions(self.model, answer)

@@ -42,12 +42,15 @@ from serving.description import ModelDescription
 from serving.errors import InputError, ServerError
 from serving.genes import Genes, iter_dataset, iter_numpy
 from serving.grpc_messages import (
+    STATUS_S,
     Connection,
+    is_unexplained,
     metadata_message,
     predict_message,
     read_answer,
     read_metadata,
     read_served,
+    read_versions,
     status_message,
     to_json,
 )
@@ -61,13 +64,11 @@ from serving.questions import (
     read_signatures,
     read_states,
 )
-from serving.retries import Backoff, is_not_served
+from serving.retries import Backoff
 from serving.tls import TlsOptions
 
 _PIPE_CLOSED = 141  # as a shell tells of SIGPIPE
 _TARGET = "localhost:8500"
-# Longest wait for what only makes an error clearer.
-_STATUS_S = 3.0
 _SOURCES = ("csv", "dataset", "numpy", "describe")
 
 
@@ -131,23 +132,19 @@ class Client(BlockingClient):
             try:
                 return self._connection.methods[method](message, timeout=left_s)
             except grpc.RpcError as error:
-                code, details = error.code(), error.details() or ""
-                served = read_served(error)
-                if not served and is_not_served(code, details):
-                    served = self._served_versions()
-                raise self._error(code, details, served) from error
+                served = self._versions() if is_unexplained(error) else read_served(error)
+                raise self._error(error.code(), error.details() or "", served) from error
 
         return self._persist(ask)
 
-    def _served_versions(self) -> str:
+    def _versions(self) -> str:
         """The versions of the model, which TensorFlow Serving tells where it has the model."""
+        ask = self._connection.methods["GetModelStatus"]
         try:
-            ask = self._connection.methods["GetModelStatus"]
-            states = read_states(to_json(ask(status_message(self.model, None), timeout=_STATUS_S)))
+            answer = ask(status_message(self.model, None), timeout=STATUS_S)
         except grpc.RpcError:
             return ""
-        available = sorted(version for version, state in states.items() if state == "AVAILABLE")
-        return f"It serves {self.model} {', '.join(map(str, available))}" if available else ""
+        return read_versions(self.model, answer)
 
 
 def predict_file(

@@ -16,7 +16,8 @@ from serving.messages import (
     PredictResponse,
     SignatureDefMap,
 )
-from serving.questions import Answer, Request, VersionChoice
+from serving.questions import Answer, Request, VersionChoice, read_states
+from serving.retries import is_not_served
 from serving.tensors import TensorError, to_array, to_request
 from serving.tls import Tls
 
@@ -33,6 +34,8 @@ _METHODS = {
 }
 # TensorFlow Serving lists its models nowhere; the stand-in says them with a refusal.
 SERVED_KEY = "keras-chrome-served"
+# Longest wait for what only makes an error clearer.
+STATUS_S = 3.0
 
 
 class Connection:
@@ -119,6 +122,18 @@ def read_served(error: Any) -> str:
     """What a refusing server says that it serves, in words; empty if it does not."""
     served = dict(error.trailing_metadata() or ()).get(SERVED_KEY, "")
     return f"It serves {served}" if served else ""
+
+
+def is_unexplained(error: Any) -> bool:
+    """Whether a server refuses what it does not serve, and does not say what it serves instead."""
+    return is_not_served(error.code(), error.details() or "") and not read_served(error)
+
+
+def read_versions(model: str, message: Any) -> str:
+    """The versions that answer by a `GetModelStatusResponse`, in words; empty if none does."""
+    states = read_states(to_json(message))
+    available = sorted(version for version, state in states.items() if state == "AVAILABLE")
+    return f"It serves {model} {', '.join(map(str, available))}" if available else ""
 
 
 def to_json(message: Any) -> Mapping[str, Any]:

@@ -194,8 +194,9 @@ class RestClient(BlockingClient):
                 metrics = self._read(response, time.monotonic() + _METRICS_S).decode()
         except (requests.RequestException, ServerError, UnicodeDecodeError):
             return ""
-        loaded = sorted({f"{name} {version}" for name, version in _LOADED.findall(metrics)})
-        return f"It has loaded {', '.join(loaded)}" if loaded else ""
+        loaded = sorted({(name, int(version)) for name, version in _LOADED.findall(metrics)})
+        listed = ", ".join(f"{name} {version}" for name, version in loaded)
+        return f"It has loaded {listed}" if listed else ""
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         content = bytearray()

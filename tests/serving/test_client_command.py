@@ -198,7 +198,7 @@ def test_describes_the_model(
         (
             ("--csv", "{tmp}/genes.csv", "--rest", "{rest}"),
             "none",
-            "Servable not found for request: Latest(none). It has loaded foreign 1, tiny 12",
+            "not found for request: Latest(none). It has loaded foreign 1, tiny 3, tiny 12",
         ),
         (("--csv", "{tmp}/genes.csv", "--model-version", "4"), "tiny", "It serves foreign 1; tiny"),
         (
