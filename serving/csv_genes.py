@@ -130,8 +130,8 @@ def iter_lines(
         of_first, rows = _first_gene(rows)
         num_bins = len(of_first)
         rows = chain(of_first, rows)
-    while chunk := list(islice(rows, chunk_genes * num_bins)):
-        yield reader.genes(chunk, num_bins, inferred_of)
+    while (chunk := reader.columns(islice(rows, chunk_genes * num_bins)))[0]:
+        yield reader.genes(*chunk, num_bins, inferred_of)
 
 
 @contextmanager
@@ -299,6 +299,12 @@ class _Reader:
     has_label: bool | None = None
     decimal: str = ""
 
+    @property
+    def widths(self) -> Sequence[int]:
+        """How many columns there may be."""
+        width = 2 + len(self.marks)
+        return {None: (width, width + 1), True: (width + 1,), False: (width,)}[self.has_label]
+
     def check_width(self, numbered: _Row) -> None:
         """Refuse a row without a column for each mark, or with more than a label beyond them.
 
@@ -306,28 +312,41 @@ class _Reader:
             InputError: Likewise.
         """
         number, row = numbered
-        width = 2 + len(self.marks)
-        most = width if self.has_label is False else width + 1
-        if not width <= len(row) <= most and (len(row) < width or any(map(str.strip, row[most:]))):
+        fewest, most = self.widths[0], self.widths[-1]
+        if len(row) < fewest or any(map(str.strip, row[most:])):
+            label = {None: ", or one more with the label", True: " and the label", False: ""}
             raise InputError(
-                f"Expected {width} columns (gene id, bin, {', '.join(self.marks)}), or one more "
-                f"with the label. Received: {self.name}, line {number}: {len(row)} columns. Name "
-                "the marks of other columns with --marks, or in a heading"
+                f"Expected {fewest} columns (gene id, bin, {', '.join(self.marks)}"
+                f"{label[self.has_label]}). Received: {self.name}, line {number}: {len(row)} "
+                "columns. Name the marks of other columns with --marks, or in a heading"
             )
 
-    def genes(self, rows: Sequence[_Row], num_bins: int, inferred_of: str) -> Genes:
-        """The genes of so many rows, all of them complete."""
-        for row in rows:
-            self.check_width(row)
-        lines = [number for number, _ in rows]
-        width = 2 + len(self.marks)
-        columns: list[Sequence[str]] = list(zip(*(row for _, row in rows), strict=False))
-        gene_id, bins, *columns = columns[:width]
+    def columns(self, rows: Iterable[_Row]) -> tuple[list[int], list[list[str]]]:
+        """The rows' lines, and their columns, of which that of labels may be empty."""
+        width = self.widths[-1]
+        lines: list[int] = []
+        # A list of all, not one a row, of which Python's garbage collector would look at each.
+        fields: list[str] = []
+        for number, row in rows:
+            if len(row) != width:
+                self.check_width((number, row))
+                row = [*row, ""][:width]
+            lines.append(number)
+            fields += row
+        return lines, [fields[i::width] for i in range(width)]
+
+    def genes(
+        self, lines: Sequence[int], columns: list[list[str]], num_bins: int, inferred_of: str
+    ) -> Genes:
+        """The genes of such columns, all of them complete."""
+        gene_id, bins, *columns = columns
+        columns, labels = columns[: len(self.marks)], columns[len(self.marks) :]
         ids = np.array(gene_id, object)
         self._check_bins(lines, ids, bins, num_bins, inferred_of)
         with_points = self._with_points(lines, columns)
         values = np.stack([_to_numbers(column) for column in with_points], axis=-1)
-        values = values.astype(np.float32)
+        with np.errstate(over="ignore"):  # what overflows is infinite, which is refused
+            values = values.astype(np.float32)
         faults = np.argwhere(~(np.isfinite(values) & (values >= 0)))
         if len(faults):
             row, mark = faults[0]
@@ -336,8 +355,8 @@ class _Reader:
                 f"{self.name}, line {lines[row]}, gene {ids[row]}: {self.marks[mark]}="
                 f"{_cut(columns[mark][row])!r}, column {mark + 3}{self._hint(columns[mark][row])}"
             )
-        labels = [row[width].strip() if len(row) > width else "" for _, row in rows]
-        self._check_labels(lines, ids, np.array(labels, object), num_bins)
+        for column in labels:
+            self._check_labels(lines, ids, np.array([*map(str.strip, column)], object), num_bins)
         signal = values.reshape(-1, num_bins, len(self.marks))
         names = np.array([gene.strip() for gene in ids[::num_bins]])
         return Genes(names, signal, self.marks)
@@ -435,9 +454,10 @@ def _to_numbers(texts: Sequence[str]) -> np.ndarray:
     """Float64; NaN for what is no number."""
     import pandas as pd
 
-    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce")
-    with np.errstate(over="ignore"):
-        return numbers.to_numpy(np.float64)
+    # Most stand there many times, and few are other ones.
+    codes, uniques = pd.factorize(np.array(texts, object))
+    numbers = pd.to_numeric(pd.Series(uniques, dtype=object), errors="coerce")
+    return numbers.to_numpy(np.float64)[codes]
 
 
 def _cut(text: str) -> str:

@@ -52,6 +52,7 @@ def test_label_is_not_needed_and_a_gene_may_stand_twice(tmp_path: Path) -> None:
         ({4: "5,2,1,2,nan,4,5,0"}, "line 5, gene 5: H3K4me1='nan'"),
         ({4: "5,2,1,2,,4,5,0"}, "line 5, gene 5: H3K4me1=''"),
         ({4: "5,2,1,2,inf,4,5,0"}, "line 5, gene 5: H3K4me1='inf'"),
+        ({4: "5,2,1,2,1e39,4,5,0"}, "line 5, gene 5: H3K4me1='1e39'"),
         ({4: "5,2,1,2,-3,4,5,0"}, "line 5, gene 5: H3K4me1='-3'"),
         ({4: "5,2,1,2,3,4"}, "line 5: 6 columns. Name the marks of other columns"),
         ({4: "5,2,1,2,3,4,5,0,9"}, "line 5: 9 columns"),
@@ -203,6 +204,10 @@ def test_understands_what_programs_make_of_it(tmp_path: Path, content: bytes) ->
         (["G,1,1,5,1", "G,2,1,5,0"], "line 2, gene G: '0', column 5. Write decimals with a point"),
         (["G,1,1,5", "G,2,1,5,1"], "line 2, gene G: '1', column 5"),
         (["g,b,x,y", "G,1,1,5,1", "G,2,1,5,1"], "line 2: 5 columns"),
+        (["g,b,x,z", "G,1,1,5", "H,1,1,5,1"], "Expected 4 columns (gene id, bin, x, z). Received"),
+        # A heading of one column more, such as a name with a comma in it.
+        (["g,b,w,x,y,label", "G,1,1,5,0"], "6 columns (gene id, bin, w, x, y and the label). Rec"),
+        (["g,b,w,x,label", "G,1,1,5,0", "H,1,1,5"], "line 3: 4 columns"),
         (["g,b,x,y,label", "G,1,1,5,9", "G,2,1,5,8"], "line 3, gene G: '8', column 5"),
         (["g,b,x,y,label", "G,1,1,5,9,1"], "line 2: 6 columns"),
         (["G,0,1,5", "G,1,1,5"], "the bins of a gene in order, from 1. Received: x, line 1"),
