@@ -69,6 +69,8 @@ class ModelStore:
         self._configs: dict[str, ModelConfig] = {}
         self._versions: dict[str, dict[int, ModelVersion]] = {}
         self._labels: dict[str, dict[str, int]] = {}
+        # Models whose folder is away, which was told.
+        self._away: set[str] = set()
         self._changing = asyncio.Lock()
         # One at a time: loading takes the cores that answer requests.
         self._threads = ThreadPoolExecutor(1, "load")
@@ -282,8 +284,14 @@ class ModelStore:
                 found = _numbered_folders(base_dir)
             except OSError as error:
                 # A file system that is away for a moment must not unload what answers.
-                _logger.warning("Could not find base path %s for %s (%s)", base_dir, name, error)
+                if name not in self._away:
+                    reason = error.strerror or error
+                    _logger.warning(
+                        "Could not find base path %s for %s (%s)", base_dir, name, reason
+                    )
+                self._away.add(name)
                 continue
+            self._away.discard(name)
             aspired = _aspired(config, found)
             versions = self._versions.setdefault(name, {})
             for number in sorted(aspired):

@@ -117,7 +117,8 @@ def test_a_folder_that_goes_away_does_not_take_its_model_along(
     models_dir: Path, server: LocalServer, asking: Asking, make_version: Any
 ) -> None:
     """A file system may be away for a moment; TensorFlow Serving keeps what it has loaded too."""
-    shutil.rmtree(models_dir / "adder")
+    # In one step: its versions would go one after the other.
+    (models_dir / "adder").rename(models_dir / ".adder")
     (models_dir / "other").mkdir()
     appear(models_dir / "other/1", make_version, 7)
     wait_until(lambda: server.models.get("other") == [1])
@@ -280,3 +281,19 @@ def test_a_file_with_a_fault_changes_nothing(models_dir: Path, tmp_path: Path) -
         file.write_text(config(ALL))
         wait_until(lambda: server.models == {"adder": [1, 2]})
         assert asking.answer("adder") == [2]
+
+
+def test_a_folder_that_is_away_is_told_of_once_and_unloads_nothing(
+    models_dir: Path, server: LocalServer, asking: Asking, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, away = models_dir / "adder", models_dir / ".away"
+    for number in (1, 2):
+        folder.rename(away)
+        wait_until(lambda number=number: len(caplog.messages) == number)
+        with pytest.raises(AssertionError):
+            wait_until(lambda number=number: len(caplog.messages) > number, timeout_s=0.3)
+        assert asking.answer("adder") == [2]
+        away.rename(folder)
+        wait_until(lambda: not server._models._away)
+    where = f"{folder} for adder (No such file or directory)"
+    assert caplog.messages == [f"Could not find base path {where}"] * 2
