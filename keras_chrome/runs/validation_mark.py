@@ -64,8 +64,8 @@ def read_validation_mark(
     Args:
         study: Model and genes.
         mark: A mark that the model was not trained on, in any capitals.
-        dataset: Another built dataset of the same bins; the study's own if None. Its genes are found by their ids and
-            places.
+        dataset: Another built dataset of the same bins, whose genes are found by their ids and
+            places; the study's own if None.
         data_dir: Where it was built; where the run found its own if None.
         across_epigenomes: Whether it may be of another epigenome than the study's genes.
 
