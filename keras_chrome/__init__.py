@@ -99,9 +99,13 @@ class _Verb(_ModuleType):
 
     @property
     def __wrapped__(self) -> "Callable[..., Any]":
-        # What `help` and `inspect.signature` ask for.
+        # What `inspect.signature` asks for.
         function: Callable[..., Any] = vars(self)[self.__name__.rpartition(".")[2]]
         return function
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As functions are: other processes find it by its name.
+        return _import_module, (self.__name__,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.__wrapped__(*args, **kwargs)
@@ -116,6 +120,7 @@ class _Package(_ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in __all__ and isinstance(value, _ModuleType):
             value.__class__ = _Verb
+            value.__doc__ = vars(value)[name].__doc__  # What `help` and notebooks show.
         super().__setattr__(name, value)
 
 

@@ -1,7 +1,10 @@
 """The package as a user of Python sees it."""
 
 import ast
+import copy
 import inspect
+import pickle
+import pydoc
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +79,15 @@ def test_functions_come_whatever_was_imported_before(imports: str) -> None:
         "Expected a run directory with config.json",
         "Expected a built dataset",
     ]
+
+
+def test_a_verb_can_be_sent_to_another_process_and_asked_what_it_does() -> None:
+    for verb in NAMES:
+        function = getattr(keras_chrome, verb)
+        assert pickle.loads(pickle.dumps(function)) is function
+        assert copy.deepcopy(function) is function
+        assert inspect.getdoc(function) == inspect.getdoc(getattr(function, verb))
+    assert "run.metrics[" in pydoc.render_doc(keras_chrome.fit)
 
 
 def test_what_is_not_there_is_an_attribute_error() -> None:
