@@ -28,10 +28,10 @@ def format_number(value: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """A time as people say it: `8 s`, `4 min`, `1 h 20 min`."""
+    """A time as people say it, rounded up: `8 s`, `4 min`, `1 h 20 min`."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
+        return f"{max(1, math.ceil(seconds))} s"
+    minutes = math.ceil(seconds / 60)
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 

@@ -104,7 +104,8 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         if self.marks is not None:
-            object.__setattr__(self, "marks", tuple(self.marks))
+            marks = (self.marks,) if isinstance(self.marks, str) else tuple(self.marks)
+            object.__setattr__(self, "marks", marks)
         for name in ("run_dir", "data_dir"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, Path(value).expanduser())

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def fit(
     config: FitConfig | None = None,
     *,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] | None = None,
     **options: Any,
 ) -> Run:
     """Train a model and write a run directory.
@@ -49,12 +49,12 @@ def fit(
 
     Args:
         config: The options.
-        callbacks: Keras's or one's own, called as Keras's own `fit` does: at the beginning and end
-            of training and of each epoch, and of some twenty groups of batches in it. Logs have
-            `loss`, and at the end of an epoch `val_loss` and `val_auroc`. What sets
-            `model.stop_training` ends the training, and the best epoch so far is kept. `model` is
-            the one in training, whose answer is the logit; its weights and optimizer may be
-            changed. Of a run that is resumed they see the new epochs alone.
+        callbacks: Keras's or one's own, one or several, called as Keras's own `fit` does: at the
+            beginning and end of training and of each epoch, and of some twenty groups of batches
+            in it. Logs have `loss`, and at the end of an epoch `val_loss` and `val_auroc`. What
+            sets `model.stop_training` ends the training, and the best epoch so far is kept.
+            `model` is the one in training, whose answer is the logit; its weights and optimizer
+            may be changed. Of a run that is resumed they see the new epochs alone.
         **options: Options by their names in `FitConfig`: all of them, or those that differ from
             `config`.
 
@@ -78,7 +78,7 @@ def fit(
     if callbacks and config.model in BASELINES:
         raise InputError(
             f"Expected no callbacks with a baseline, which has no epochs. Received: "
-            f"model={config.model!r}, {len(callbacks)} callbacks"
+            f"model={config.model!r}, {callbacks=}"
         )
     training = prepare(config)
     with training_run(training) as run:
@@ -86,7 +86,7 @@ def fit(
         if config.model in BASELINES:
             measured = _train_baseline(training.model, training.genes["train"])
         else:
-            measured = _train_variant(training, run, callbacks)
+            measured = _train_variant(training, run, _listed(callbacks))
         finish(training, run, measured, wall_s=time.perf_counter() - started)
     return run
 
@@ -265,6 +265,14 @@ def _train_baseline(baseline: Baseline, genes: Genes) -> dict[str, Any]:
     if text := baseline.describe():
         print(f"\n{text}")
     return {"genes_per_second": genes_per_second}
+
+
+def _listed(
+    callbacks: keras.callbacks.Callback | Sequence[keras.callbacks.Callback] | None,
+) -> Sequence[keras.callbacks.Callback]:
+    if callbacks is None:
+        return ()
+    return callbacks if isinstance(callbacks, Sequence) else (callbacks,)
 
 
 def _train_variant(

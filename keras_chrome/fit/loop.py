@@ -21,6 +21,7 @@ from keras_chrome.models.prediction import batch_predictor, predict_batches
 from keras_chrome.models.sharding import split_batch
 from keras_chrome.runs import Run
 from keras_chrome.runs.files import atomic_path, write_csv
+from keras_chrome.tables import format_duration
 
 # Python looks at the training this many times an epoch: often enough for a progress bar.
 _REPORTS_AN_EPOCH = 20
@@ -70,6 +71,10 @@ class ShardedTrainer(keras.Model):
         for variable, value in zip(self.non_trainable_variables, state, strict=True):
             variable.assign(value)  # Dropout's random state has moved on.
         return time.perf_counter() - started
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save what is trained, without what only training needs: any process can load it."""
+        keras.Model(self.input, self.output).save(*args, **kwargs)
 
     def _loss_and_gradients(
         self, signal: tf.Tensor, label: tf.Tensor
@@ -327,15 +332,7 @@ class Course:
             return ""
         # The first epoch of a process takes longer: it compiles.
         seconds = np.median(np.diff(self._ended)) if len(self._ended) > 1 else wall_s
-        return f", at most {duration(float(seconds) * (self.epochs - self.num_epochs))} left"
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: 45 s, 3 min, 1 h 20 min."""
-    if seconds < 60:
-        return f"{math.ceil(seconds)} s"
-    hours, minutes = divmod(math.ceil(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+        return f", at most {format_duration(float(seconds) * (self.epochs - self.num_epochs))} left"
 
 
 class _BetweenEpochs(keras.callbacks.Callback):

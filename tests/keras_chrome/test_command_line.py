@@ -56,9 +56,9 @@ def test_numbers_have_three_digits_or_all_before_the_point(value: float, text: s
 
 
 def test_times_are_said_as_people_say_them() -> None:
-    times = (0.2, 8.4, 89.4, 91, 3600, 5399, 5400, 7000)
+    times = (0.2, 8.4, 90.1, 119, 3600, 5399, 5400, 7000)
     assert [format_duration(seconds) for seconds in times] == [
-        *("1 s", "8 s", "89 s", "2 min", "60 min", "1 h 30 min", "1 h 30 min", "1 h 57 min"),
+        *("1 s", "9 s", "2 min", "2 min", "60 min", "1 h 30 min", "1 h 30 min", "1 h 57 min"),
     ]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from scipy.special import expit
 
 import keras_chrome.fit.__main__ as fit_module
 from export import export_run
@@ -225,12 +226,22 @@ def test_keras_own_early_stopping_knows_the_validation_auroc(
     data_dir: Path, tmp_path: Path
 ) -> None:
     patient = keras.callbacks.EarlyStopping("val_auroc", mode="max", min_delta=1, patience=2)
-    run = fit(small(data_dir, tmp_path / "run", epochs=9), callbacks=[patient])
+    run = fit(small(data_dir, tmp_path / "run", epochs=9), callbacks=patient)
     assert run.metrics["epochs_run"] == 3
 
 
+def test_what_keras_saves_on_the_way_any_process_loads(data_dir: Path, tmp_path: Path) -> None:
+    file = tmp_path / "last.keras"
+    checkpoint = keras.callbacks.ModelCheckpoint(file)
+    run = fit(small(data_dir, tmp_path / "run", epochs=1), callbacks=[checkpoint])
+    loaded = keras.models.load_model(file)
+    signal = run.load_genes("test").signal
+    logit = loaded.predict(signal, verbose=0)[:, 0]
+    np.testing.assert_allclose(expit(logit), run.predictions["probability"][-50:], atol=1e-5)
+
+
 def test_callbacks_are_refused_with_a_baseline(data_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no callbacks.*model='svm', 1 callbacks"):
+    with pytest.raises(InputError, match=r"no callbacks.*model='svm', callbacks=\["):
         fit(small(data_dir, tmp_path / "run", model="svm"), callbacks=[Seen(1)])
 
 
@@ -381,6 +392,10 @@ def test_a_run_of_an_earlier_version_opens_and_goes_on(
 def test_options_out_of_range_are_refused(option: str, value: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         FitConfig(**{"dataset": "remc/small", "run_dir": "run", option: value})
+
+
+def test_one_mark_is_one_mark() -> None:
+    assert FitConfig(dataset="a", run_dir="b", marks="H3K4me3").marks == ("H3K4me3",)  # type: ignore[arg-type]
 
 
 def test_options_of_variants_are_refused_with_a_baseline() -> None:

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_chrome.data import Genes
-from keras_chrome.fit.loop import ShardedTrainer, duration, epoch_of_batches
+from keras_chrome.fit.loop import ShardedTrainer, epoch_of_batches
 from keras_chrome.models import build_model, logit_model
 
 MARKS = ("H3K4me3", "H3K27me3")
@@ -80,11 +80,3 @@ def test_labels_stay_with_their_genes() -> None:
     for signal, label in epoch_of_batches(genes, 8, 0, tf.Variable(3, dtype=tf.int64)):
         for gene, value in zip(signal.numpy(), label.numpy(), strict=True):
             assert value == [label_of[gene.tobytes()]]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "expected"),
-    [(0.2, "1 s"), (59, "59 s"), (61, "2 min"), (3599, "1 h 0 min"), (4740, "1 h 19 min")],
-)
-def test_a_duration_is_rounded_up(seconds: float, expected: str) -> None:
-    assert duration(seconds) == expected
