@@ -65,16 +65,18 @@ def _write_npz(path: Path, table: xr.Dataset) -> None:
     import numpy as np
 
     arrays: dict[str, Any] = {str(name): v.values for name, v in table.variables.items()}
-    with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
+    # NumPy adds its ending to a name that has it in capitals, but not to a file's.
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def _write_long_table(path: Path, table: xr.Dataset) -> None:
     """Write arrays over genes as text, a row a gene, mark and bin."""
     axes = ["gene", "mark", "bin"]
     columns = [*axes, *(name for name in table.coords if name not in axes), *table]
-    separator = "\t" if ".tsv" in path.suffixes else ","
-    open_: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+    ending = ending_of(path, ARRAY_ENDINGS)
+    separator = "\t" if ".tsv" in ending else ","
+    open_: Callable[..., Any] = gzip.open if ending.endswith(".gz") else open
     with (
         atomic_path(path) as temporary,
         open_(temporary, "wt", encoding="utf-8", newline="") as file,
@@ -132,8 +134,13 @@ def checked_stem(path: Path) -> Path:
     """The stem of a figure's and a table's names, which a user names; or one of them alone.
 
     Raises:
-        InputError: If it ends as another kind of file does.
+        InputError: If it ends as another kind of file does, or is a folder.
     """
+    if path.is_dir():
+        raise InputError(
+            f"Expected the beginning of file names. Received: {str(path)!r}, a folder; name files "
+            f"in it, such as {path / 'figure'}"
+        )
     own = (*FIGURE_ENDINGS, ".csv")
     if str(path).lower().endswith(tuple({*ARRAY_ENDINGS, *_OTHER_ENDINGS} - set(own))):
         ending_of(path, own)

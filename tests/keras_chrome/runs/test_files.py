@@ -59,23 +59,29 @@ def arrays(num_genes: int = 3) -> xr.Dataset:
     )
 
 
-@pytest.mark.parametrize("ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".CSV"])
+@pytest.mark.parametrize(
+    "ending", [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".CSV", ".TSV", ".Csv.GZ"]
+)
 def test_a_table_has_a_row_a_gene_mark_and_bin(tmp_path: Path, ending: str) -> None:
     # More genes than are written at a time.
     write_arrays(tmp_path / f"a{ending}", arrays(300))
-    options = {"sep": "\t" if "tsv" in ending else ",", "keep_default_na": False}
-    read = pd.read_csv(tmp_path / f"a{ending}", **options)
+    is_packed = ending.lower().endswith(".gz")
+    read = pd.read_csv(
+        tmp_path / f"a{ending}",
+        sep="\t" if "tsv" in ending.lower() else ",",
+        keep_default_na=False,
+        compression="gzip" if is_packed else None,
+    )
     assert list(read) == ["gene", "mark", "bin", "symbol", "alpha", "rpkm"]
     assert read["alpha"].tolist() == list(range(1200))
     assert read.iloc[-2].tolist() == ["g299", "H3K4me3", -100, "g299", 1198.0, 299 / 8]
     assert read["symbol"][0] == ""
-    is_packed = (tmp_path / f"a{ending}").read_bytes()[:2] == b"\x1f\x8b"
-    assert is_packed == ending.endswith("gz")
 
 
 def test_numpy_and_netcdf_hold_the_same_arrays(tmp_path: Path) -> None:
-    for ending in (".npz", ".nc"):
-        write_arrays(tmp_path / f"a{ending}", arrays())
+    for name in ("a.npz", "a.nc", "b.NPZ"):
+        write_arrays(tmp_path / name, arrays())
+    assert (tmp_path / "b.NPZ").read_bytes() == (tmp_path / "a.npz").read_bytes()
     with np.load(tmp_path / "a.npz") as read:
         assert set(read.files) == {"gene", "mark", "bin", "symbol", "alpha", "rpkm"}
         np.testing.assert_array_equal(read["alpha"], arrays()["alpha"])
@@ -130,6 +136,11 @@ def test_a_figure_with_its_numbers_or_one_of_them(
 def test_a_figure_is_no_other_file(name: str) -> None:
     with pytest.raises(InputError, match=r"\.png or \.svg or \.pdf or \.csv\. Received: 'a"):
         checked_stem(Path(name))
+
+
+def test_files_beside_a_folder_are_not_meant(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a folder; name files in it, such as .*/figure$"):
+        checked_stem(tmp_path)
 
 
 def test_genes_have_files_of_their_own() -> None:
