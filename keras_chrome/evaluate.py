@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
-from keras_chrome.data import check_classes
+from keras_chrome.data import check_classes, label_rule
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_run
 from keras_chrome.runs.files import checked_directory, write_csv, write_json
@@ -54,7 +54,7 @@ def evaluate(
     """
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
-    labels = labels or run.labels
+    labels = label_rule(labels or run.labels)
     own = run.config.dataset
     if out is None and own and (opened.name, labels) != (own.name, run.labels):
         raise InputError(

@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         **given.gene_options(),
     )
     print(summary(coverage))
-    stem = given.out or given.run / "figures" / f"alpha_coverage-{given.mark}"
+    stem = given.out or given.run / "figures" / f"alpha_coverage-{coverage.mark}"
     print("", *write_alpha_coverage(coverage, stem), sep="\n")
 
 

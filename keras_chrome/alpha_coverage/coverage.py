@@ -111,7 +111,7 @@ def alpha_coverage(
     chosen = is_on & validation.has_signal
     if not chosen.any():
         raise InputError(
-            f"Expected expressed genes predicted ON, with signal of {validation_mark}, in split "
+            f"Expected expressed genes predicted ON, with signal of {validation.mark}, in split "
             f"{study.genes.split!r} of {study.dataset.name}. Received: {len(is_on)} genes, "
             f"{is_on.sum()} of them expressed and predicted ON, {validation.has_signal.sum()} with "
             "that signal; try --split all"
@@ -127,8 +127,8 @@ def alpha_coverage(
     return AlphaCoverage(
         table=table,
         correlations=correlations,
-        mark=mark,
-        validation_mark=validation_mark,
+        mark=study.run.marks[column],
+        validation_mark=validation.mark,
         validation_dataset=validation.dataset,
         dataset=study.dataset.name,
         split=on_genes.split,

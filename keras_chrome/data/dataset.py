@@ -19,7 +19,7 @@ from keras_chrome.vocabulary import LABELS, SPLITS
 _BUILDER = "remc"
 _INFO_FILE = "dataset_info.json"
 _MOST_LISTED = 20
-LABEL_FEATURE = {"median": "label", "published": "label_published"}
+LABEL_FEATURES = {"median": "label", "published": "label_published"}
 _GENE_FEATURES = (
     *("gene_id", "symbol", "transcript_id", "chrom", "tss", "strand", "rpkm", "oriented"),
 )
@@ -336,16 +336,14 @@ def load_genes(
         InputError: If the split or a mark is not in the dataset, the split is empty, the label
             rule is unknown, or signal is negative or no finite number.
     """
-    marks, rule = dataset.find_marks(marks), as_spelled(labels, LABELS)
-    if rule not in LABELS:
-        raise InputError(f"Expected one of {LABELS}. Received: labels={labels!r}")
+    marks, rule = dataset.find_marks(marks), label_rule(labels)
     if split == "all":
         parts = [load_genes(dataset, name, marks=marks, labels=labels) for name in SPLITS]
         columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in _columns()}
         return Genes("all", num_unlabelled=sum(p.num_unlabelled for p in parts), **columns)
 
     columns = read_columns(dataset, split)
-    label = columns[LABEL_FEATURE[rule]]
+    label = columns[LABEL_FEATURES[rule]]
     labelled = label >= 0
     order = [dataset.marks.index(m) for m in marks]
     columns = {name: columns[name][labelled] for name in ("signal", *_GENE_FEATURES)}
@@ -358,6 +356,17 @@ def load_genes(
         num_unlabelled=int((~labelled).sum()),
         **columns,
     )
+
+
+def label_rule(name: str) -> str:
+    """A label rule by its name in any spelling of `as_spelled`.
+
+    Raises:
+        InputError: If it is unknown.
+    """
+    if (rule := as_spelled(name, LABELS)) not in LABELS:
+        raise InputError(f"Expected one of {LABELS}. Received: labels={name!r}")
+    return rule
 
 
 def check_signal(

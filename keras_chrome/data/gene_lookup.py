@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_chrome.data.dataset import LABEL_FEATURE, Dataset, Genes, read_columns
+from keras_chrome.data.dataset import LABEL_FEATURES, Dataset, Genes, label_rule, read_columns
 from keras_chrome.errors import InputError
-from keras_chrome.vocabulary import LABELS, SPLITS
+from keras_chrome.vocabulary import SPLITS
 
 _NUM_SUGGESTIONS = 3
 _NUM_LISTED = 10
@@ -184,8 +184,7 @@ def read_gene_names(dataset: Dataset, labels: str) -> GeneNames:
     Raises:
         InputError: If the label rule is unknown.
     """
-    if (feature := LABEL_FEATURE.get(labels.lower())) is None:
-        raise InputError(f"Expected one of {LABELS}. Received: labels={labels!r}")
+    feature = LABEL_FEATURES[label_rule(labels)]
     parts = {split: read_columns(dataset, split) for split in SPLITS}
     names = [f.name for f in fields(GeneNames) if f.name not in ("label", "split")]
     return GeneNames(

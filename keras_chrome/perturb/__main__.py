@@ -1,7 +1,7 @@
 """`python -m keras_chrome.perturb RUN --mark H3K27me3 --scale 0`, or without `--mark` all marks."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
@@ -9,6 +9,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.perturb.effects import perturb, perturb_all_marks
 from keras_chrome.perturb.output import summary, write_perturbation
 from keras_chrome.perturb.perturbation import Perturbation
+from keras_chrome.runs import open_run
 from keras_chrome.runs.files import checked_directory, gene_file_name
 from keras_chrome.runs.study import GENE_HELP, GeneArguments
 
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "gene, or do so for every mark and every pair of marks.",
     )
     directory = checked_directory(given.out or given.run / "perturbation")
+    if given.mark is not None:
+        given = replace(given, mark=open_run(given.run).find_mark(given.mark))
     quieten_tensorflow()
     if given.mark is None:
         effects = perturb_all_marks(given.run, given, **given.gene_options())

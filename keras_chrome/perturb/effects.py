@@ -60,6 +60,10 @@ def perturb(
     import pandas as pd
 
     study = open_study(run_dir, **genes)
+    if perturbation.mark is None:
+        raise InputError(
+            "Expected a mark to change; `perturb_all_marks` changes all. Received: mark=None"
+        )
     mark = study.mark(perturbation.mark)
     before, after = _scores(study, [(), (mark,)], perturbation)
     columns = (*("gene_id", "symbol", "transcript_id", "chrom", "tss", "strand", "label", "rpkm"),)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_chrome.baselines import Baseline
+from keras_chrome.command_line import as_spelled
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
@@ -75,6 +76,19 @@ class Run:
     def marks(self) -> tuple[str, ...]:
         """The marks that the model was trained on, in order."""
         return self.config.marks
+
+    def find_mark(self, name: str) -> str:
+        """A mark that the model was trained on, by its name in any spelling of `as_spelled`.
+
+        Raises:
+            InputError: If it was not trained on it.
+        """
+        if (mark := as_spelled(name, self.marks)) not in self.marks:
+            raise InputError(
+                f"Expected a mark that {self.path} was trained on ({', '.join(self.marks)}). "
+                f"Received: mark={name!r}"
+            )
+        return mark
 
     @property
     def model_name(self) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 
 from keras_chrome.command_line import option
-from keras_chrome.data import load_genes
+from keras_chrome.data import label_rule, load_genes
 from keras_chrome.data.gene_lookup import GeneNames, read_gene_names
 from keras_chrome.errors import InputError
 from keras_chrome.runs.run import Run, open_run
@@ -124,18 +124,9 @@ class Study:
             return np.array([self.gene_name])
         return read_gene_names(self.dataset, self.labels).of(self.genes)
 
-    def mark(self, name: str | None) -> int:
-        """The position of a mark on the last axis of the signal.
-
-        Raises:
-            InputError: If the model was not trained on it.
-        """
-        if name not in self.run.marks:
-            raise InputError(
-                f"Expected a mark that {self.run.path} was trained on "
-                f"({', '.join(self.run.marks)}). Received: mark={name!r}"
-            )
-        return self.run.marks.index(name)
+    def mark(self, name: str) -> int:
+        """The position of a mark on the last axis of the signal, by a name of `Run.find_mark`."""
+        return self.run.marks.index(self.run.find_mark(name))
 
     @cached_property
     def prediction(self) -> Prediction:
@@ -282,7 +273,7 @@ def open_study(
     """
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
-    labels = labels or run.labels
+    labels = label_rule(labels or run.labels)
     if gene is None:
         genes = run.load_genes(split or "test", dataset=opened, labels=labels)
         return Study(run, opened, labels, genes, run.load_model())
@@ -308,7 +299,7 @@ def _splits_of(run: Run, names: GeneNames) -> np.ndarray:
     """The split that the run has each gene of a dataset in; '' where it has it in none."""
     import pandas as pd
 
-    if run.config.split in ("dataset", "published"):
+    if run.config.split == "dataset":
         return names.split
     splits = pd.read_csv(run.path / "splits.csv", dtype=str).drop_duplicates("gene_id")
     of_gene = pd.Series(names.gene_id).map(splits.set_index("gene_id")["split"])

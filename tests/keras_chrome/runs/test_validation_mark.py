@@ -40,7 +40,7 @@ def expected_signal(study: Study) -> np.ndarray:
 
 
 def test_it_is_read_from_the_runs_own_dataset(study: Study) -> None:
-    validation = read_validation_mark(study, "H3K27ac")
+    validation = read_validation_mark(study, "h3k27AC")
     assert (validation.mark, validation.dataset) == ("H3K27ac", "remc/small")
     assert validation.has_signal.all()
     np.testing.assert_array_equal(validation.signal, expected_signal(study))
@@ -50,7 +50,7 @@ def test_another_dataset_is_joined_by_gene_and_place(study: Study) -> None:
     shifted = study.genes.tss.copy()
     shifted[3] += 1
     lacking = with_genes(without_the_mark(study), tss=shifted)
-    validation = read_validation_mark(lacking, "H3K27ac", dataset="remc/small")
+    validation = read_validation_mark(lacking, "h3k27ac", dataset="remc/small")
     assert validation.has_signal.sum() == len(study.genes) - 1
     assert np.isnan(validation.signal[3]).all()
     others = np.arange(len(study.genes)) != 3
@@ -72,8 +72,9 @@ def test_bins_run_as_those_of_the_study(study: Study) -> None:
 
 
 def test_a_mark_that_was_trained_on_is_refused(study: Study) -> None:
-    with pytest.raises(InputError, match=r"not trained on.*validation_mark='H3K4me3'"):
-        read_validation_mark(study, "H3K4me3")
+    for name in ("H3K4me3", "h3k4me3"):
+        with pytest.raises(InputError, match=r"not trained on.*validation_mark='H3K4me3'"):
+            read_validation_mark(study, name)
 
 
 def test_negative_signal_of_the_mark_is_refused(
