@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
+from keras_chrome.command_line import as_spelled, option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import Study, open_study
@@ -59,11 +59,18 @@ def explain(
 
 
 def chosen_methods(study: Study, methods: str | Sequence[str] | None) -> list[str]:
-    """The methods that `explain` takes, each once."""
+    """The methods that `explain` takes, each once.
+
+    Raises:
+        InputError: If there is none.
+    """
     if methods is None:
         return methods_of(study.model, is_cheap=True)
-    methods = [methods] if isinstance(methods, str) else list(dict.fromkeys(methods))
-    return methods_of(study.model) if ALL in methods else methods
+    methods = [methods] if isinstance(methods, str) else methods
+    chosen = list(dict.fromkeys(as_spelled(name, (*METHODS, ALL)) for name in methods))
+    if not chosen:
+        raise InputError("Expected at least one method. Received: methods=()")
+    return methods_of(study.model) if ALL in chosen else chosen
 
 
 def explain_in_turn(study: Study, methods: Sequence[str]) -> Iterator[xr.Dataset]:
@@ -129,8 +136,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         ending_of(given.out, ARRAY_ENDINGS)
     quieten_tensorflow()
     study = open_study(given.run, **given.gene_options(given.gene))
+    from keras_chrome.importance.duration import estimate
+
     methods = chosen_methods(study, given.methods)
-    _print_estimate(study, methods)
+    print(estimate(methods, study.model, study.genes.signal), flush=True)
     name = gene_file_name(str(study.gene_names[0])) if given.gene else study.genes.split
     path = given.out or given.run / f"importance-{name}.nc"
     started = time.perf_counter()
@@ -144,16 +153,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(done, flush=True)
         started = time.perf_counter()
     print(path)
-
-
-def _print_estimate(study: Study, methods: Sequence[str]) -> None:
-    from keras_chrome.importance.duration import estimated_s
-
-    seconds = estimated_s(methods, study.model, study.genes.signal)
-    of_methods = ", ".join(f"{name} {format_duration(s)}" for name, s in seconds.items())
-    total = format_duration(sum(seconds.values()))
-    num_genes = f"{len(study.genes):,} gene{'s' if len(study.genes) > 1 else ''}"
-    print(f"{num_genes}, about {total}: {of_methods}", flush=True)
 
 
 if __name__ == "__main__":

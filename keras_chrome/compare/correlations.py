@@ -175,6 +175,7 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
     study, coverage = _genes_on(study, validation, config)
     genes = study.genes
     background = study.background()
+    from keras_chrome.importance.duration import estimate
 
     def profile(values: np.ndarray) -> np.ndarray:
         return along_transcription(values, genes) if config.direction == "transcription" else values
@@ -182,7 +183,9 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
     signal = profile(genes.signal[:, :, column])
     distance = np.broadcast_to(study.tss_distance_bp, signal.shape)
     importance = {"signal": signal, "tss_distance": -distance}
-    for method in config.methods or methods_of(study.model, resolves_bins=True):
+    methods = config.methods or methods_of(study.model, resolves_bins=True)
+    print(estimate(methods, study.model, genes.signal), flush=True)
+    for method in methods:
         values = compute_importance(method, study.model, genes.signal, background=background)
         importance[method] = profile(values[:, :, column])
     return [
@@ -192,7 +195,7 @@ def _compare_run(run_dir: str | Path, config: CompareConfig) -> list[Row]:
             study.run.model_name,
             method,
             *correlation,
-            mark=config.mark,
+            mark=study.run.marks[column],
             validation_mark=validation.mark,
             validation_dataset=validation.dataset,
         )

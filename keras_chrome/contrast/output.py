@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,8 @@ def summary(contrast: Contrast) -> str:
 
 def _estimate(row: pd.Series, name: str) -> str:
     of_name = "" if name == "mean" else f"{name}_"
+    if math.isnan(row[name]):  # There is no such gene.
+        return ""
     return f"{row[name]:.3f} ({row[f'{of_name}low']:.3f} to {row[f'{of_name}high']:.3f})"
 
 

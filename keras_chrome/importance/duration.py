@@ -11,6 +11,7 @@ from keras_chrome.importance.class_optimization import Recipe, optimize_class
 from keras_chrome.importance.network import Model
 from keras_chrome.importance.registry import METHODS
 from keras_chrome.models.prediction import batch_predictor, predict_batches
+from keras_chrome.tables import format_duration, wrapped
 
 _BATCH_SIZE = 512
 _TRIED_STEPS = 10
@@ -57,6 +58,15 @@ def estimated_s(names: Sequence[str], model: Model, signal: np.ndarray) -> dict[
             passes = method.passes(num_bins, num_marks) * num_batches
             seconds[name] = compilations * compile_s + passes * batch_s
     return seconds
+
+
+def estimate(names: Sequence[str], model: Model, signal: np.ndarray) -> str:
+    """What `estimated_s` says, in a line to print before the methods start."""
+    seconds = estimated_s(names, model, signal)
+    of_methods = ", ".join(f"{name} {format_duration(s)}" for name, s in seconds.items())
+    total = format_duration(sum(seconds.values()))
+    num_genes = f"{len(signal):,} gene{'s' if len(signal) > 1 else ''}"
+    return wrapped(f"{num_genes}, about {total}: {of_methods}")
 
 
 def _timed(function: Callable[..., Any], *arguments: Any, **options: Any) -> float:

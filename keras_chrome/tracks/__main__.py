@@ -19,7 +19,7 @@ class Options(GeneArguments):
     run: Path = option("run directory", positional=True)
     methods: tuple[str, ...] | None = option(
         f"any of {', '.join(TRACK_METHODS)} (default: those of {', '.join(DEFAULT_METHODS)} that "
-        "the model has)",
+        "the model has; of a baseline occlusion)",
         default=None,
         choices=TRACK_METHODS,
         metavar="METHOD",

@@ -7,6 +7,7 @@ and BED files, a UCSC track hub and an IGV session.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from keras_chrome.data.orientation import along_genome
 from keras_chrome.errors import InputError
 from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import Study, open_study
+from keras_chrome.tables import format_duration
 from keras_chrome.tracks.group import safe_name
 from keras_chrome.tracks.layout import bin_bounds, lay_out, placeable
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from keras_chrome.runs.study import GeneOptions
     from keras_chrome.tracks.layout import GenomeLayout
 
-DEFAULT_METHODS = ("alpha", "saliency", "occlusion")
+DEFAULT_METHODS = ("alpha", "saliency")
 SIGNAL = "signal"
 TRACK_METHODS = tuple(name for name, method in METHODS.items() if method.resolves_bins)
 
@@ -75,11 +77,13 @@ def tracks(
 ) -> Tracks:
     """Compute the importance of every bin of genes and lay it along the genome.
 
+    It prints how long that may take, and each method as it ends.
+
     Args:
         run_dir: A run directory.
         methods: Names in `keras_chrome.importance.METHODS` that resolve bins; those of
-            `DEFAULT_METHODS` that the model has if None.
-        marks: Some of the run's marks; all if None.
+            `DEFAULT_METHODS` that the model has if None, or `occlusion` if it has neither.
+        marks: Some of the run's marks, in any spelling of `as_spelled`; all if None.
         num_top: How many top bins to keep of a gene and mark.
         chrom_sizes: A file of chromosome sizes; those in the dataset's metadata if None.
         genome: Name of the assembly; the dataset's if None.
@@ -101,7 +105,10 @@ def tracks(
     if num_top < 1:
         raise InputError(f"Expected at least one top bin of a gene. Received: num_top={num_top}")
     study = open_study(run_dir, **genes)
-    marks = tuple(study.run.marks if marks is None else dict.fromkeys(marks))
+    from keras_chrome.importance.duration import estimate
+
+    marks = study.run.marks if marks is None else tuple(map(study.run.find_mark, marks))
+    marks = tuple(dict.fromkeys(marks))
     names = _chosen_methods(study, methods)
     columns = _mark_columns(study, marks)
     sizes = _chrom_sizes(study, chrom_sizes)
@@ -118,11 +125,14 @@ def tracks(
     values = {SIGNAL: layout.values(along_genome(placed.signal, placed)[..., columns])}
     of_methods = {}
     background = study.background()
+    print(estimate(names, study.model, placed.signal), flush=True)
     for name in names:
+        started = time.perf_counter()
         importance = compute_importance(name, study.model, placed.signal, background=background)
         importance = along_genome(importance, placed)[..., columns]
         values[name] = layout.values(importance)
         of_methods[name] = top_bins(importance, placed, marks, start, end, num_top=num_top)
+        print(f"{name}: {format_duration(time.perf_counter() - started)}", flush=True)
     return Tracks(
         name=study.dataset.epigenome,
         model_name=study.run.model_name,
@@ -141,7 +151,7 @@ def tracks(
 def _chosen_methods(study: Study, methods: Sequence[str] | None) -> list[str]:
     if methods is None:
         has = methods_of(study.model, resolves_bins=True)
-        return [name for name in DEFAULT_METHODS if name in has]
+        return [name for name in DEFAULT_METHODS if name in has] or ["occlusion"]
     if unknown := [name for name in methods if name not in TRACK_METHODS]:
         raise InputError(
             f"Expected methods that tell bins apart: {', '.join(TRACK_METHODS)}. Received: "

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from keras_chrome.importance import METHODS
-from keras_chrome.runs.files import atomic_path
+from keras_chrome.runs.files import write_outputs
+from keras_chrome.tables import wrapped
 from keras_chrome.tracks.genome_tracks import Tracks
 from keras_chrome.tracks.group import Track, TrackGroup, safe_name
 
@@ -17,7 +18,8 @@ def summary(of_genes: Tracks) -> str:
     layout = of_genes.layout
     num_sites = int(layout.site_of_gene.max()) + 1
     return "\n".join(
-        [
+        wrapped(line)
+        for line in [
             f"{_title(of_genes)}: {of_genes.num_genes:,} genes at {num_sites:,} TSSs of "
             f"{of_genes.genome}",
             *(f"genes left out: {n:,} {reason}" for reason, n in of_genes.left_out.items() if n),
@@ -74,11 +76,7 @@ def write_tracks(
         "hub.txt": hub_text(safe_name(of_genes.name), _title(of_genes), email),
         "igv_session.xml": igv_session_text(igv_genome, locus, groups),
     }
-    for name, text in texts.items():
-        written.append(directory / name)
-        with atomic_path(written[-1]) as temporary:
-            temporary.write_text(text)
-    return written
+    return written + write_outputs(directory, texts=texts)
 
 
 def _track_groups(of_genes: Tracks) -> list[TrackGroup]:

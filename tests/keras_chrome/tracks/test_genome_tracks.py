@@ -14,6 +14,7 @@ import pytest
 from keras_chrome.errors import InputError
 from keras_chrome.explain import explain
 from keras_chrome.runs import Study, open_study
+from keras_chrome.tables import WIDTH
 from keras_chrome.tracks import genome_tracks as module
 from keras_chrome.tracks import tracks, write_tracks
 from keras_chrome.tracks.__main__ import main
@@ -112,13 +113,16 @@ def test_the_command_writes_what_hub_and_session_name(
     run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    marks = ["--marks", "H3K4me3", "H3K27me3"]
+    marks = ["--marks", "h3k4me3", "H3K27me3"]
     main([str(run_path), *marks, "--top", "2", "--email", "me@example.org", "--out", str(out)])
     printed = capsys.readouterr().out.splitlines()
     assert printed[-1] == str(out)
-    assert printed[-2] == "8 bigWig files, 11 others"
-    assert re.match(r"cnn_alpha_beta on remc/small, test genes: 50 genes at 50 TSSs", printed[0])
-    groups = ("signal", "alpha", "saliency", "occlusion")
+    assert printed[-2] == "6 bigWig files, 9 others"
+    assert re.fullmatch(r"50 genes, about \d+ s: alpha \d+ s, saliency \d+ s", printed[0])
+    assert [line.partition(":")[0] for line in printed[1:3]] == ["alpha", "saliency"]
+    assert printed[3].startswith("cnn_alpha_beta on remc/small, test genes: 50 genes at 50 TSSs")
+    assert max(map(len, printed[:-1])) <= WIDTH
+    groups = ("signal", "alpha", "saliency")
     data = {f"{g}.{m}.bw" for g in groups for m in ("H3K4me3", "H3K27me3")}
     bins = {f"{g}.top_bins.{suffix}" for g in groups[1:] for suffix in ("bed", "bb")}
     texts = {"hub.txt", "genomes.txt", "trackDb.txt", "igv_session.xml", "simulated.chrom.sizes"}
@@ -191,6 +195,10 @@ def test_methods_that_the_model_has_not_are_no_default(
 ) -> None:
     monkeypatch.setattr(module, "methods_of", lambda *_, **__: ["alpha_beta", "alpha"])
     assert list(tracks(run_path).values) == ["signal", "alpha"]
+
+
+def test_a_baseline_has_tracks_of_occlusion(_fitted_baseline: Path) -> None:
+    assert list(tracks(_fitted_baseline, marks=["H3K4me3"]).values) == ["signal", "occlusion"]
 
 
 @pytest.mark.parametrize(
