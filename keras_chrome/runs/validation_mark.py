@@ -74,7 +74,7 @@ def read_validation_mark(
             another epigenome, or they share no gene.
     """
     held = study.dataset if dataset is None else study.run.open_dataset(dataset, data_dir)
-    mark = as_spelled(mark, (*study.run.marks, *held.marks))
+    mark = as_spelled(mark, {*study.run.marks, *held.marks})
     if mark in study.run.marks:
         raise InputError(
             f"Expected a validation mark that {study.run.path} was not trained on: what a model "
