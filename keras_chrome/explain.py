@@ -18,7 +18,7 @@ from keras_chrome.importance import METHODS, compute_importance, methods_of
 from keras_chrome.runs import Study, open_study
 from keras_chrome.runs.files import ARRAY_ENDINGS, ending_of, gene_file_name, write_arrays
 from keras_chrome.runs.study import GENE_HELP, GeneArguments
-from keras_chrome.tables import format_duration
+from keras_chrome.tables import format_duration, wrapped
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -153,7 +153,7 @@ def _print_estimate(study: Study, methods: Sequence[str]) -> None:
     of_methods = ", ".join(f"{name} {format_duration(s)}" for name, s in seconds.items())
     total = format_duration(sum(seconds.values()))
     num_genes = f"{len(study.genes):,} gene{'s' if len(study.genes) > 1 else ''}"
-    print(f"{num_genes}, about {total}: {of_methods}", flush=True)
+    print(wrapped(f"{num_genes}, about {total}: {of_methods}"), flush=True)
 
 
 if __name__ == "__main__":
