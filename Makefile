@@ -43,7 +43,7 @@ demo: install
 	    'demo/data/remc/demo/1.0.0         the dataset, with the planted truth' \
 	    'demo/run                          the run: model, history, metrics, predictions' \
 	    'demo/run/attention-test.nc        alpha and beta of every test gene' \
-	    'demo/run/plots/$(GENE).png  one gene: signals, alpha, beta' \
+	    'demo/run/plots/simulated-1914.png one gene: signals, alpha, beta' \
 	    'demo/models/demo/1                the SavedModel' \
 	    'demo/served.csv                   what the server answered' \
 	    '' \

@@ -159,8 +159,8 @@ def open_dataset(dataset: str | Path, data_dir: str | Path | None = None) -> Any
         known = f" ({', '.join(built)} in {root})" if built else ""
         raise InputError(
             f"Expected a built dataset{known}: its name, or the folder of its version, which holds "
-            f"{_INFO_FILE}. Received: dataset={dataset}, data_dir={root}. Build it: tfds "
-            f"build {_BUILDER} --config {name.name} --data_dir {root}"
+            f"{_INFO_FILE}. Received: dataset={dataset}, data_dir={root}. Build it: "
+            f"python -m tfds_remc --config {name.name} --data-dir {root}"
         )
     builder = tfds.builder_from_directory(folder)
     if "marks" not in (builder.info.metadata or {}):

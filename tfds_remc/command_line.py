@@ -31,6 +31,10 @@ _EXTRAS = {
 _Options = TypeVar("_Options")
 
 
+# In braces after an option's name, and twice over, more than that is wider than a terminal.
+_LONGEST_CHOICES = 60
+
+
 def option(
     help_text: str,
     *,
@@ -160,6 +164,9 @@ def _argument(field: dataclasses.Field[Any], hint: Any) -> tuple[list[str], dict
             argument.setdefault("choices", choices)
         if known := argument.get("choices"):
             argument["type"] = _one_of(known, argument["type"])
+            if len(listed := ", ".join(map(str, known))) > _LONGEST_CHOICES:
+                argument["metavar"] = field.name.upper()
+                argument["help"] += f": {listed}"
     is_positional = argument.pop("positional")
     if is_many:
         argument.setdefault("nargs", "*" if is_positional and not is_required else "+")

@@ -260,8 +260,8 @@ def _built_folder(name: str, root: Path) -> Path:
         return _versions(root / spelled)[-1]
     raise InputError(
         f"Expected a built dataset in {root} ({_listed(built)}). Received: dataset={name!r}, "
-        f"data_dir={str(root)!r}. Build it with `tfds build {_BUILDER} --config {folder.name} "
-        f"--data_dir {root}`, or name another --data-dir"
+        f"data_dir={str(root)!r}. Build it with `python -m tfds_remc --config {folder.name} "
+        f"--data-dir {root}`, or name another --data-dir"
     )
 
 

@@ -146,16 +146,18 @@ def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]
     train, valid, test = (f"{len(genes[split]):,}" for split in SPLITS)
     marks = dataset.find_marks(config.marks)
     line = (
-        f"{dataset.epigenome}: {train} training genes, {valid} validation, {test} test "
-        f"({split_title(config.split, dataset)}), {config.labels} labels, "
-        f"marks {', '.join(marks)} ({len(marks)}), {dataset.num_bins} bins; model {config.model}"
+        f"{dataset.epigenome}: {len(marks)} marks: {', '.join(marks)}\n"
+        f"{train} training genes, {valid} validation, {test} test "
+        f"({split_title(config.split, dataset)}), {config.labels} labels\n"
+        f"model {config.model}, {dataset.num_bins} bins of each mark"
     )
     others = [mark for mark in marks if mark != VALIDATION_MARK]
     if VALIDATION_MARK not in marks or len(others) < 2:
         return line
     return (
         f"{line}\n{VALIDATION_MARK} is trained on, so that importance cannot be held against it "
-        f"later: to leave it out, --marks {' '.join(others)}"
+        f"later:\n"
+        f"to leave it out, --marks {' '.join(others)}"
     )
 
 

@@ -26,6 +26,7 @@ from keras_chrome.report.encode import (
 from keras_chrome.report.svg import inline_svg
 from keras_chrome.report.theme import theme_css
 from keras_chrome.runs.config import LOCAL_OPTIONS
+from keras_chrome.runs.validation_mark import VALIDATION_MARK
 from keras_chrome.tables import format_number
 
 # Genomes that the genome browser of UCSC knows by this name.
@@ -242,11 +243,26 @@ def _compared(table: pd.DataFrame) -> str:
     return f"Importance of {first['mark']} against {held}, {num_genes}"
 
 
+def _command(run: CollectedRun, finding: Finding) -> str:
+    """What measures a finding; a mark that the model has seen is left out of another one first."""
+    own = run.study.run
+    if finding.name != "compare" or VALIDATION_MARK not in own.marks:
+        return finding.command.format(run=run.path)
+    other = f"{run.path}_without_{VALIDATION_MARK}"
+    data_dir = own.config.options.get("data_dir")
+    words = [
+        *("python -m keras_chrome.fit --dataset", run.study.dataset.name, "--run-dir", other),
+        *(["--data-dir", str(data_dir)] if data_dir else []),
+        *("--marks", *(mark for mark in own.marks if mark != VALIDATION_MARK)),
+    ]
+    return f"{' '.join(words)} && {finding.command.format(run=other)}"
+
+
 def _shown_finding(run: CollectedRun, finding: Finding, place: int) -> dict[str, Any]:
     table = run.tables.get(finding.name)
     shown: dict[str, Any] = {
         "finding": finding,
-        "command": finding.command.format(run=run.path),
+        "command": _command(run, finding),
         "rows": None,
         "svg": None,
         "correlations": [],

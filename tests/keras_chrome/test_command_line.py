@@ -81,15 +81,21 @@ def test_what_has_no_space_stays_whole() -> None:
 
 
 @pytest.mark.parametrize("verb", sorted(verb for verbs in VERBS.values() for verb in verbs))
-def test_help_imports_no_tensorflow(verb: str) -> None:
+def test_help_imports_no_tensorflow_and_fits_a_terminal(verb: str) -> None:
     code = (
         "import runpy, sys; sys.argv[1:] = ['--help']\n"
         f"try: runpy.run_module('keras_chrome.{verb}', run_name='__main__', alter_sys=True)\n"
         "except SystemExit: sys.exit('tensorflow' in sys.modules)"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100"},
+    )
     assert answer.returncode == 0
     assert "usage: python -m keras_chrome" in answer.stdout
+    assert [line for line in answer.stdout.splitlines() if len(line) > 100] == []
 
 
 def run_and_report_tensorflow(*arguments: str | Path) -> tuple[int, str, bool]:

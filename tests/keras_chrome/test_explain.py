@@ -22,7 +22,9 @@ def test_the_cheap_methods_are_the_default(
     cnn_run_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main([str(cnn_run_path), "--split", "valid"])
-    estimate, _, done = capsys.readouterr().out.partition("\nalpha: ")
+    printed = capsys.readouterr().out
+    estimate, _, done = printed.partition("\nalpha: ")
+    assert max(map(len, estimate.splitlines())) <= 100
     first = " ".join(estimate.split())  # It may take two lines.
     *lines, path = f"alpha: {done}".splitlines()
     assert first.startswith("50 genes, about ")

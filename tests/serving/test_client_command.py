@@ -226,7 +226,7 @@ def test_describes_the_model(
         (
             ("--dataset", "remc/E012", "--data-dir", "{tmp}"),
             "tiny",
-            "dataset=remc/E012, data_dir={tmp}. Build it: tfds build remc --config E012 --data_dir",
+            "data_dir={tmp}. Build it: python -m tfds_remc --config E012 --data-dir {tmp}",
         ),
         (("--dataset-dir", "{dataset}", "--split", "x"), "tiny", "one of the splits test"),
         ((), "tiny", "Expected --csv, --dataset, --numpy or --describe. Received: none"),
@@ -269,7 +269,11 @@ def test_refuses_in_one_line(
         ("G,1,1,2,3,4\n", ("--csv", "{file}"), "line 1: 6 columns"),
         ("gene,bin,a,b\nG,1,1\n", ("--csv", "{file}"), "Expected 4 columns (gene id, bin, a, b)"),
         (None, ("--numpy", "{file}", "--marks", "x"), "{file} (No such file or directory)"),
-        (None, ("--dataset", "E012", "--data-dir", "{file}"), "Build it: tfds build remc --conf"),
+        (
+            None,
+            ("--dataset", "E012", "--data-dir", "{file}"),
+            "Build it: python -m tfds_remc --conf",
+        ),
         ("G,1,1,2,3,4,5\n", ("--csv", "{file}", "--out", "{file}/x.csv"), "folder that exists"),
     ],
 )

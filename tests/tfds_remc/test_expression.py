@@ -340,11 +340,13 @@ def test_a_table_of_one_sample(tmp_path: Path, text: str) -> None:
     assert expression.rpkm_of == {"ENSG00000000003": 2.0}
     with pytest.raises(
         ExpressionTableError,
-        match=r"one column K562 in genes\.results\. Received: .*(?i:TPM).* of K562 so\.$",
+        match=r"one column K562 in genes\.results\. Received: .*(?i:TPM).* its expression\.$",
     ):
         read_expression(path, "K562", unit="TPM")
     with pytest.raises(
-        ExpressionTableError, match=r"one column K562, or counts as the unit is, in .*give its unit"
+        ExpressionTableError,
+        match=r"one column K562, or counts as the unit is, in .*"
+        r"Write K562 into the header, .*, or give the unit that it has\.$",
     ):
         read_expression(path, "K562", unit="counts", is_only=True)
 

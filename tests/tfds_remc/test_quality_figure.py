@@ -4,7 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from keras_chrome.figures.palette import MARK_COLOURS, mark_text_colour
 from tfds_remc.remc.expression import label_high
 from tfds_remc.remc.quality import Quality, measure_quality
 from tfds_remc.remc.quality_figure import draw_quality
@@ -53,6 +55,19 @@ def test_figure(simulated: SimulatedEpigenome, num_marks: int, tmp_path: Path) -
     for axes in matrices:
         assert len(axes.texts) == num_marks * (num_marks - 1) / 2
     assert figure.get_suptitle() == "demo   400 gene regions"
+
+
+def test_names_of_marks_can_be_read(simulated: SimulatedEpigenome) -> None:
+    """They have the colours that the gene figures give them, not the pale ones of lines."""
+    label = label_high(simulated.rpkm, float(np.median(simulated.rpkm)))
+    figure = draw_quality(_measure(simulated, len(simulated.marks), label))
+    colours = {
+        text.get_text(): text.get_color()
+        for axes in figure.axes
+        for text in axes.findobj(Text)
+        if isinstance(text, Text) and text.get_text() in MARK_COLOURS and axes.lines
+    }
+    assert colours == {mark: mark_text_colour(mark) for mark in simulated.marks}
 
 
 def test_figure_of_an_empty_mark_without_labels(

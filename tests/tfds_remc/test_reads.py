@@ -74,7 +74,7 @@ def test_reads_that_overlap_a_bin(write: Callable[[str, str], Path], bins: Regio
         assert signal.unmatched == {"chr7": 1}
         assert signal.missing_chroms == ()
         assert [*signal.warnings()] == [
-            "1 of 6 reads lie on 1 chromosomes without gene regions: chr7"
+            "1 of 6 reads lie on 1 chromosome without gene regions: chr7"
         ]
 
 

@@ -298,10 +298,11 @@ def _header(top: Sequence[Row], epigenome: str, unit: str | None) -> tuple[list[
         )
     names = [header[index] for index in columns if header[index]]
     expected = f"{epigenome}, or {unit} as the unit is," if unit else epigenome
+    or_unit = ", or give the unit that it has" if unit else ""
     raise ExpressionTableError(
         f"Expected one column {expected} in {line.file_name}. Received: "
-        f"{', '.join(names)[:500] or 'gene ids only'}. Name the column that holds the expression "
-        f"of {epigenome} so{', or give its unit' if unit else ''}."
+        f"{', '.join(names)[:500] or 'gene ids only'}. Write {epigenome} into the header, above "
+        f"the column that holds its expression{or_unit}."
     )
 
 

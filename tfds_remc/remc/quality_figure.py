@@ -28,6 +28,15 @@ _COLOURS = {
     "H3K27ac": "#CC79A7",
 }
 _OTHER_COLOUR = "#555555"
+# The same, as dark as it takes to read them as letters on white paper.
+_TEXT_COLOURS = {
+    "H3K27me3": "#c25600",
+    "H3K36me3": "#008662",
+    "H3K4me1": "#3b7ca1",
+    "H3K4me3": "#0072b2",
+    "H3K9me3": "#9c6c00",
+    "H3K27ac": "#a36186",
+}
 _DARK = "#222222"
 _GREY = "#666666"
 _PALE = "#cccccc"
@@ -126,7 +135,8 @@ def _draw_profile(axes: Axes, mark: MarkQuality, edges_kb: np.ndarray) -> None:
     axes.tick_params(labelsize=7, colors=_GREY)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_PALE)
-    axes.set_title(mark.mark, fontsize=9, loc="left", color=colour)
+    text_colour = _TEXT_COLOURS.get(mark.mark, _OTHER_COLOUR)
+    axes.set_title(mark.mark, fontsize=9, loc="left", color=text_colour)
     axes.set_title(_numbers(mark), fontsize=7, loc="right", color=_GREY)
 
 

@@ -135,7 +135,8 @@ class BinnedSignal:
         if self.unmatched:
             yield (
                 f"{sum(self.unmatched.values()):,} of {self.num_records:,} {what} lie on "
-                f"{len(self.unmatched)} chromosomes without gene regions: "
+                f"{len(self.unmatched)} chromosome{'s'[: len(self.unmatched) > 1]} without gene "
+                f"regions: "
                 f"{some(self.unmatched)}"
             )
         if self.num_past_end:

@@ -104,7 +104,7 @@ def test_array_record_reads_the_same_genes(data_dir: Path, tmp_path: Path) -> No
 
 
 def test_missing_dataset_says_how_to_build_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"tfds build remc --config E012 --data_dir"):
+    with pytest.raises(InputError, match=r"python -m tfds_remc --config E012 --data-dir"):
         open_dataset("remc/E012", tmp_path)
 
 

@@ -18,6 +18,7 @@ import pytest
 from keras_chrome.compare import CompareConfig, compare, write_comparison
 from keras_chrome.data import open_dataset, read_columns
 from keras_chrome.errors import InputError
+from keras_chrome.fit import fit
 from keras_chrome.report import report
 from keras_chrome.report.__main__ import main
 from keras_chrome.report.collect import FINDINGS, _names, _saliency
@@ -182,6 +183,25 @@ def test_findings_are_shown_or_how_to_get_them(page: Page) -> None:
         r"faithfulness \S+/baseline",
     ):
         assert len(re.findall(f"python -m keras_chrome.{command}", told)) == 1
+
+
+def test_a_mark_that_was_trained_on_is_to_be_left_out_first(data_dir: Path, tmp_path: Path) -> None:
+    run = fit(
+        dataset="small",
+        data_dir=data_dir,
+        run_dir=tmp_path / "six",
+        model="logistic_regression_max",
+    )
+    assert "H3K27ac" in run.marks
+    path = tmp_path / "report.html"
+    report([run.path], path)
+    told = "".join(Page(path.read_text()).texts["code"])
+    other = tmp_path / "six_without_H3K27ac"
+    marks = " ".join(mark for mark in run.marks if mark != "H3K27ac")
+    assert (
+        f"python -m keras_chrome.fit --dataset remc/small --run-dir {other} --data-dir {data_dir} "
+        f"--marks {marks} && python -m keras_chrome.compare {other} --validation-mark H3K27ac"
+    ) in told
 
 
 def test_a_comparison_is_a_table_of_methods_and_names_its_marks(
