@@ -32,7 +32,7 @@ def assign_splits(
             apart share their chromatin, too: only whole chromosomes held out keep them apart.
         gene_id: Text `(genes,)`.
         chrom: Text `(genes,)`, a chromosome for every gene unless the scheme is `random`.
-        tss: Integers `(genes,)`.
+        tss: Integers `(genes,)`, -1 where unknown, which only `neighbours` minds.
         flank_bp: Distance from the TSS to either end of a gene region.
         seed: Of the thirds.
         num_folds: Folds of whole chromosomes, at least 3.
@@ -43,16 +43,18 @@ def assign_splits(
 
     Raises:
         InputError: If there are fewer genes, or groups of neighbours, than splits or fewer
-            chromosomes than folds, or a gene has no chromosome.
+            chromosomes than folds, or a gene has no place.
     """
     if scheme == "random":
         return _random_thirds(gene_id, seed)
-    if num_unplaced := len(np.unique(gene_id[chrom == ""])):
+    is_neighbours = scheme == "neighbours"
+    is_unplaced = (chrom == "") | (is_neighbours & (tss < 0))
+    if num_unplaced := len(np.unique(gene_id[is_unplaced])):
         raise InputError(
-            f"Expected a chromosome for every gene to split by {scheme}. Received: {num_unplaced} "
-            f"of {len(np.unique(gene_id))} genes without one"
+            f"Expected a {'place' if is_neighbours else 'chromosome'} for every gene to split by "
+            f"{scheme}. Received: {num_unplaced} of {len(np.unique(gene_id))} genes without one"
         )
-    if scheme == "neighbours":
+    if is_neighbours:
         groups = groups_of_neighbours(gene_id=gene_id, chrom=chrom, tss=tss, flank_bp=flank_bp)
         return _thirds_of_groups(groups, seed)
     return _folds_of_chromosomes(gene_id, chrom, num_folds, fold)

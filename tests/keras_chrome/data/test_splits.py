@@ -149,7 +149,9 @@ def test_too_few_groups_of_neighbours_are_an_error() -> None:
         assign_splits("neighbours", gene_id=GENE_ID, chrom=np.full(NUM_GENES, "chr1"), tss=TSS // 9)
 
 
-def test_neighbours_needs_chromosomes() -> None:
+def test_neighbours_needs_places() -> None:
+    with pytest.raises(InputError, match=r"a place for every gene .*Received: 2 of 300 genes with"):
+        assign_splits("neighbours", gene_id=GENE_ID, chrom=CHROM, tss=np.append(TSS[2:], [-1, -1]))
     with pytest.raises(InputError, match=r"split by neighbours\. Received: 3 of 300 genes without"):
         assign_splits("neighbours", gene_id=GENE_ID, chrom=np.append(CHROM[3:], [""] * 3))
 
