@@ -9,14 +9,12 @@ import numpy as np
 
 from keras_chrome.importance.class_optimization import Recipe, optimize_class
 from keras_chrome.importance.network import Model
-from keras_chrome.importance.registry import METHODS
+from keras_chrome.importance.registry import GRADIENT_PASSES, METHODS
 from keras_chrome.models.prediction import batch_predictor, predict_batches
 from keras_chrome.tables import format_duration, wrapped
 
 _BATCH_SIZE = 512
 _TRIED_STEPS = 10
-# As `Method.passes` counts.
-_GRADIENT = 3
 
 
 def estimated_s(names: Sequence[str], model: Model, signal: np.ndarray) -> dict[str, float]:
@@ -54,7 +52,9 @@ def estimated_s(names: Sequence[str], model: Model, signal: np.ndarray) -> dict[
             method = METHODS[name]
             # The model itself has been compiled by now; a gradient takes as much more to compile
             # as to compute.
-            compilations = 0 if method.attention else _GRADIENT if method.needs_gradient else 1
+            compilations = (
+                0 if method.attention else GRADIENT_PASSES if method.needs_gradient else 1
+            )
             passes = method.passes(num_bins, num_marks) * num_batches
             seconds[name] = compilations * compile_s + passes * batch_s
     return seconds

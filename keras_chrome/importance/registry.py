@@ -24,7 +24,7 @@ class Method(NamedTuple):
             bin matters, not which way.
         units: Of its numbers.
         passes: How many passes forward through the model a gene takes, from the numbers of bins
-            and marks; a gradient counts as three.
+            and marks; a gradient counts as `GRADIENT_PASSES`.
         attention: The attention that it reads, `alpha` or `beta`.
         needs_gradient: Whether the model must be a network.
         needs_background: Whether it compares with other genes, its option `baselines`.
@@ -44,6 +44,9 @@ class Method(NamedTuple):
 
 
 _HERE = "keras_chrome.importance"
+GRADIENT_PASSES = 3
+"""What a gradient takes, in passes forward through the model."""
+
 _PER_SIGNAL = "logit per unit of signal"
 METHODS = {
     "alpha": Method(
@@ -66,14 +69,14 @@ METHODS = {
         f"{_HERE}.saliency:saliency",
         is_signed=False,
         units=_PER_SIGNAL,
-        passes=lambda bins, marks: 3,
+        passes=lambda bins, marks: GRADIENT_PASSES,
         is_cheap=True,
     ),
     "smooth_grad": Method(
         f"{_HERE}.smooth_grad:smooth_grad",
         is_signed=False,
         units=_PER_SIGNAL,
-        passes=lambda bins, marks: 3 * 25,
+        passes=lambda bins, marks: GRADIENT_PASSES * 25,
     ),
     "class_optimization": Method(
         f"{_HERE}.class_optimization:class_optimization",
@@ -86,7 +89,7 @@ METHODS = {
         f"{_HERE}.gradient_x_input:gradient_x_input",
         is_signed=True,
         units="logit",
-        passes=lambda bins, marks: 3,
+        passes=lambda bins, marks: GRADIENT_PASSES,
         is_cheap=True,
     ),
     "integrated_gradients": Method(
@@ -94,13 +97,13 @@ METHODS = {
         is_signed=True,
         units="logit",
         # As many as each gene's path needs: of E012's 56 on average.
-        passes=lambda bins, marks: 3 * 56,
+        passes=lambda bins, marks: GRADIENT_PASSES * 56,
     ),
     "expected_gradients": Method(
         f"{_HERE}.expected_gradients:expected_gradients",
         is_signed=True,
         units="logit",
-        passes=lambda bins, marks: 3 * 100,
+        passes=lambda bins, marks: GRADIENT_PASSES * 100,
         needs_background=True,
     ),
     "occlusion": Method(
