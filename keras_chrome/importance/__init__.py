@@ -8,7 +8,19 @@ from keras_chrome.importance.registry import (
     Method,
     compute_importance,
     importance_method,
+    method_of_label,
     methods_of,
+    units_of,
+    with_respect_to,
 )
 
-__all__ = ["METHODS", "Method", "compute_importance", "importance_method", "methods_of"]
+__all__ = [
+    "METHODS",
+    "Method",
+    "compute_importance",
+    "importance_method",
+    "method_of_label",
+    "methods_of",
+    "units_of",
+    "with_respect_to",
+]

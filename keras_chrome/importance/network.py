@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_chrome.errors import InputError
 from keras_chrome.models import logit_model
+from keras_chrome.vocabulary import WRT
 
 if TYPE_CHECKING:
     from keras_chrome.baselines import Baseline
@@ -65,20 +66,35 @@ def to_transformed(model: keras.Model, signal: np.ndarray) -> np.ndarray:
     standardisation that follows is left out: it moves and stretches each mark, and a straight line
     stays one.
     """
-    return np.log1p(signal) if _takes_log(model) else signal
+    return np.log1p(signal) if takes_log(model) else signal
 
 
 def to_measured(model: keras.Model, transformed: np.ndarray) -> np.ndarray:
     """The inverse of `to_transformed`."""
-    return np.expm1(transformed) if _takes_log(model) else transformed
+    return np.expm1(transformed) if takes_log(model) else transformed
 
 
 def to_transformed_gradient(
     model: keras.Model, gradient: np.ndarray, signal: np.ndarray
 ) -> np.ndarray:
     """The gradient at a signal as measured, with respect to what `to_transformed` makes of it."""
-    return gradient * (1 + signal) if _takes_log(model) else gradient
+    return gradient * (1 + signal) if takes_log(model) else gradient
 
 
-def _takes_log(model: keras.Model) -> bool:
+def gradient_with_respect_to(
+    wrt: str, model: keras.Model, gradient: np.ndarray, signal: np.ndarray
+) -> np.ndarray:
+    """The gradient at a signal as measured, with respect to that or to `to_transformed` of it.
+
+    Args:
+        wrt: One of `keras_chrome.vocabulary.WRT`.
+        model: The network.
+        gradient: With respect to the signal as measured, float32 `(genes, bins, marks)`.
+        signal: Where it was taken, likewise.
+    """
+    return to_transformed_gradient(model, gradient, signal) if wrt == WRT[1] else gradient
+
+
+def takes_log(model: keras.Model) -> bool:
+    """Whether the network computes with log(1 + signal)."""
     return bool(model.get_layer("signal_transform").transform == "log1p")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from keras_chrome.errors import InputError
+from keras_chrome.vocabulary import WRT
 
 if TYPE_CHECKING:
     from keras_chrome.importance.network import Model
@@ -22,7 +23,7 @@ class Method(NamedTuple):
             list the methods without importing TensorFlow.
         is_signed: Whether negative importance speaks for low expression. The others say how much a
             bin matters, not which way.
-        units: Of its numbers.
+        units: Of its numbers; see `units_of` where it is a gradient.
         passes: How many passes forward through the model a gene takes, from the numbers of bins
             and marks; a gradient counts as `GRADIENT_PASSES`.
         attention: The attention that it reads, `alpha` or `beta`.
@@ -30,6 +31,8 @@ class Method(NamedTuple):
         needs_background: Whether it compares with other genes, its option `baselines`.
         resolves_bins: Whether the bins of a mark can differ.
         is_cheap: Whether it takes a few passes, whatever the number of bins.
+        has_wrt: Whether it is a gradient with respect to the signal or what the network makes of
+            it, its option `wrt`.
     """
 
     function: str
@@ -41,13 +44,15 @@ class Method(NamedTuple):
     needs_background: bool = False
     resolves_bins: bool = True
     is_cheap: bool = False
+    has_wrt: bool = False
 
 
 _HERE = "keras_chrome.importance"
 GRADIENT_PASSES = 3
 """What a gradient takes, in passes forward through the model."""
 
-_PER_SIGNAL = "logit per unit of signal"
+_TRANSFORMED = "_transformed"
+_PER_SIGNAL, _PER_TRANSFORMED = "logit per unit of signal", "logit per unit of log(1 + signal)"
 METHODS = {
     "alpha": Method(
         f"{_HERE}.alpha:alpha",
@@ -71,12 +76,14 @@ METHODS = {
         units=_PER_SIGNAL,
         passes=lambda bins, marks: GRADIENT_PASSES,
         is_cheap=True,
+        has_wrt=True,
     ),
     "smooth_grad": Method(
         f"{_HERE}.smooth_grad:smooth_grad",
         is_signed=False,
         units=_PER_SIGNAL,
         passes=lambda bins, marks: GRADIENT_PASSES * 25,
+        has_wrt=True,
     ),
     "class_optimization": Method(
         f"{_HERE}.class_optimization:class_optimization",
@@ -142,9 +149,7 @@ def importance_method(name: str) -> Callable[..., np.ndarray]:
     Example:
         >>> importance = importance_method("integrated_gradients")(model, signal, steps=100)
     """
-    if name not in METHODS:
-        raise InputError(f"Expected one of {sorted(METHODS)}. Received: method={name!r}")
-    module, function = METHODS[name].function.split(":")
+    module, function = _method(name).function.split(":")
     method: Callable[..., np.ndarray] = getattr(import_module(module), function)
     return method
 
@@ -172,8 +177,88 @@ def methods_of(model: Model, *, resolves_bins: bool = False, is_cheap: bool = Fa
     ]
 
 
+def with_respect_to(
+    methods: Sequence[str], wrt: str | Sequence[str]
+) -> dict[str, tuple[str, dict[str, str]]]:
+    """Methods, those that are a gradient once for each of what it is with respect to.
+
+    Args:
+        methods: Names in `METHODS`.
+        wrt: One of `keras_chrome.vocabulary.WRT`, or several.
+
+    Returns:
+        By label the method's name and its options for `compute_importance`. The label of a
+        gradient with respect to the transformed signal ends in `_transformed`, any other is the
+        method's name.
+
+    Raises:
+        InputError: If one is unknown, or there is no `wrt`.
+
+    Example:
+        >>> with_respect_to(["alpha", "saliency"], ["signal", "transformed"])
+        {'alpha': ('alpha', {}), 'saliency': ('saliency', {'wrt': 'signal'}),
+        'saliency_transformed': ('saliency', {'wrt': 'transformed'})}
+    """
+    check_wrt(wrt)
+    labelled: dict[str, tuple[str, dict[str, str]]] = {}
+    for name in methods:
+        if not _method(name).has_wrt:
+            labelled[name] = name, {}
+            continue
+        for of_one in (wrt,) if isinstance(wrt, str) else wrt:
+            label = name if of_one == WRT[0] else f"{name}{_TRANSFORMED}"
+            labelled[label] = name, {"wrt": of_one}
+    return labelled
+
+
+def method_of_label(label: str) -> Method:
+    """What there is to know of the method that a label of `with_respect_to` stands for.
+
+    Raises:
+        InputError: If it is unknown.
+    """
+    of_gradient = METHODS.get(label.removesuffix(_TRANSFORMED))
+    return of_gradient if of_gradient and of_gradient.has_wrt else _method(label)
+
+
+def units_of(name: str, model: Model, *, wrt: str = "signal") -> str:
+    """The units of a method's importance of a model.
+
+    Args:
+        name: A name in `METHODS`.
+        model: From `keras_chrome.load_model`.
+        wrt: What a gradient is with respect to.
+
+    Raises:
+        InputError: If the method or `wrt` is unknown.
+    """
+    from keras_chrome.importance.network import takes_log
+
+    check_wrt(wrt)
+    method = _method(name)
+    is_transformed = method.has_wrt and wrt != WRT[0] and takes_log(model)
+    return _PER_TRANSFORMED if is_transformed else method.units
+
+
+def check_wrt(wrt: str | Sequence[str]) -> None:
+    """Refuse what no gradient is with respect to.
+
+    Raises:
+        InputError: If one is not in `keras_chrome.vocabulary.WRT`, or there is none.
+    """
+    given = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    if not given or not set(given) <= set(WRT):
+        raise InputError(f"Expected {' or '.join(map(repr, WRT))}. Received: wrt={wrt!r}")
+
+
 def compute_importance(
-    name: str, model: Model, signal: np.ndarray, *, background: np.ndarray, **options: Any
+    name: str,
+    model: Model,
+    signal: np.ndarray,
+    *,
+    background: np.ndarray,
+    wrt: str = "signal",
+    **options: Any,
 ) -> np.ndarray:
     """The importance by a method, whether or not it compares genes with others.
 
@@ -182,20 +267,30 @@ def compute_importance(
         model: From `keras_chrome.load_model`.
         signal: float32 `(genes, bins, marks)`, as measured.
         background: Training genes, `(others, bins, marks)`, for the methods that compare with them.
+        wrt: What a gradient is with respect to, for the methods that have that option.
         **options: The method's own.
 
     Returns:
         float32 `(genes, bins, marks)`.
 
     Raises:
-        InputError: If the method is unknown, the model lacks what it needs, or an importance is
-            not finite.
+        InputError: If the method or `wrt` is unknown, the model lacks what it needs, or an
+            importance is not finite.
     """
     from keras_chrome.models.prediction import check_finite
 
-    function = importance_method(name)
-    if METHODS[name].needs_background:
+    check_wrt(wrt)
+    function, method = importance_method(name), METHODS[name]
+    if method.has_wrt:
+        options["wrt"] = wrt
+    if method.needs_background:
         options.setdefault("baselines", background)
     importance = function(model, signal, **options)
     check_finite({name: importance}, signal)
     return importance
+
+
+def _method(name: str) -> Method:
+    if name not in METHODS:
+        raise InputError(f"Expected one of {sorted(METHODS)}. Received: method={name!r}")
+    return METHODS[name]

@@ -8,40 +8,50 @@ import numpy as np
 import tensorflow as tf
 
 from keras_chrome.importance.batches import answers_in_batches
-from keras_chrome.importance.network import Model, require_network
+from keras_chrome.importance.network import Model, gradient_with_respect_to, require_network
+from keras_chrome.importance.registry import check_wrt
 
 
 def saliency(
-    model: Model, signal: np.ndarray, *, signed: bool = False, batch_size: int = 512
+    model: Model,
+    signal: np.ndarray,
+    *,
+    wrt: str = "signal",
+    signed: bool = False,
+    batch_size: int = 512,
 ) -> np.ndarray:
     """How steeply the logit changes with the signal of each bin. Needs the extra `explain`.
 
-    The gradient is that with respect to the signal as measured. Where the model takes
-    log(1 + signal), one more read counts for 1 / (1 + signal) of that scale: the same gradient of
-    the network is a hundred times larger where nothing was measured than where 99 reads were.
-    Saliency then prefers empty bins; `gradient_x_input` and `integrated_gradients` do not.
+    Where the model takes log(1 + signal), one more read counts for 1 / (1 + signal) of that scale:
+    the same gradient of the network is a hundred times larger where nothing was measured than
+    where 99 reads were. With respect to the signal as measured, saliency then prefers empty bins;
+    with respect to log(1 + signal), it is what the network itself does there. The two differ by
+    the factor 1 + signal, and thus in how they rank the bins.
 
     Args:
         model: From `keras_chrome.load_model`; a baseline has no gradient.
         signal: float32 `(genes, bins, marks)`, as measured.
+        wrt: With respect to what: `"signal"` as measured, or `"transformed"`, log(1 + signal) if
+            the model takes that; both are the same if its transform is `"none"`.
         signed: Whether to keep the sign, by which more signal there raises or lowers the logit.
         batch_size: Genes a batch; the result does not depend on it.
 
     Returns:
         Magnitude of the gradient, or the gradient itself if `signed`, float32
-        `(genes, bins, marks)`, in logit a unit of signal.
+        `(genes, bins, marks)`, in logit a unit of signal or of log(1 + signal).
 
     Raises:
-        InputError: If the model is a baseline.
+        InputError: If the model is a baseline, or `wrt` is unknown.
 
     Reference: Simonyan et al., Deep Inside Convolutional Networks, 2013, section 3. It, and the
     extra's own default, take the magnitude.
     """
-    require_network(model, "saliency")
+    network = require_network(model, "saliency")
+    check_wrt(wrt)
     (answers,) = answers_in_batches(
         visualized_gradient(model), [signal], batch_size=batch_size, title="saliency"
     )
-    gradient = answers["gradient"]
+    gradient = gradient_with_respect_to(wrt, network, answers["gradient"], signal)
     return gradient if signed else np.abs(gradient)
 
 

@@ -1,5 +1,7 @@
 """Saliency, SmoothGrad, gradient x input."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from keras_chrome.importance.gradient_x_input import gradient_x_input
 from keras_chrome.importance.saliency import saliency
 from keras_chrome.importance.smooth_grad import smooth_grad
 from keras_chrome.models import logit_model
+from keras_chrome.vocabulary import WRT
 
 
 def plain_gradient(model: keras.Model, signal: np.ndarray) -> np.ndarray:
@@ -29,6 +32,71 @@ def test_saliency_is_the_plain_gradient(
     assert np.abs(expected).max() > 0.01
     np.testing.assert_allclose(saliency(model, signal, signed=True), expected, atol=1e-6)
     np.testing.assert_allclose(saliency(model, signal), np.abs(expected), atol=1e-6)
+
+
+def finite_differences(model: keras.Model, signal: np.ndarray, wrt: str) -> np.ndarray:
+    """How the logit changes with each bin, by a step up and down, `(genes, bins, marks)`.
+
+    The steps are as wide in log(1 + signal) with respect to either.
+    """
+    step = 0.01 * np.eye(16).reshape(16, 1, 8, 2)
+    if wrt == "signal":
+        step = step * (1 + signal)
+        up, down = signal + step, signal - step
+    else:
+        logs = np.log1p(signal)
+        up, down = np.expm1(logs + step), np.expm1(logs - step)
+    to_logit = logit_model(model)
+    logits = [
+        to_logit(version.reshape(-1, 8, 2).astype(np.float32)).numpy().reshape(16, len(signal))
+        for version in (up, down)
+    ]
+    width = step.sum(axis=(2, 3))
+    return ((logits[0] - logits[1]) / (2 * width)).T.reshape(signal.shape)
+
+
+@pytest.mark.parametrize("wrt", WRT)
+def test_saliency_is_what_finite_differences_say(
+    wrt: str, recurrent_model: keras.Model, signal: np.ndarray
+) -> None:
+    expected = finite_differences(recurrent_model, signal[:3], wrt)
+    gradient = saliency(recurrent_model, signal[:3], wrt=wrt, signed=True)
+    np.testing.assert_allclose(gradient, expected, atol=0.01 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("wrt", WRT)
+def test_smooth_grad_is_what_finite_differences_at_its_copies_say(
+    wrt: str, recurrent_model: keras.Model, signal: np.ndarray
+) -> None:
+    genes = signal[:3].copy()
+    genes[0, 3] = 0  # Noise makes some of these less than nothing.
+    logs = np.log1p(genes)
+    deviation = 0.2 * np.ptp(logs, axis=(1, 2), keepdims=True)
+    generator = np.random.default_rng(7)
+    copies = [
+        np.expm1(logs + deviation * generator.standard_normal(genes.shape, np.float32))
+        for _ in range(4)
+    ]
+    assert min(copy.min() for copy in copies) < -0.1
+    expected = np.mean([finite_differences(recurrent_model, copy, wrt) for copy in copies], axis=0)
+    smoothed = smooth_grad(recurrent_model, genes, wrt=wrt, samples=4, seed=7, signed=True)
+    np.testing.assert_allclose(smoothed, expected, atol=0.01 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("method", [saliency, smooth_grad])
+def test_without_a_transform_both_gradients_are_the_same(
+    method: Callable[..., np.ndarray], linear_model: keras.Model, signal: np.ndarray
+) -> None:
+    of_signal, of_transformed = (method(linear_model, signal, wrt=wrt) for wrt in WRT)
+    np.testing.assert_array_equal(of_transformed, of_signal)
+
+
+@pytest.mark.parametrize("method", [saliency, smooth_grad])
+def test_with_respect_to_something_else_is_refused(
+    method: Callable[..., np.ndarray], model: keras.Model, signal: np.ndarray
+) -> None:
+    with pytest.raises(InputError, match=r"'signal' or 'transformed'\. Received: wrt='log'"):
+        method(model, signal, wrt="log")
 
 
 def test_gradient_x_input_is_the_product(model: keras.Model, signal: np.ndarray) -> None:

@@ -10,10 +10,19 @@ from scipy.special import logit
 
 from keras_chrome.baselines import Baseline, build_baseline
 from keras_chrome.errors import InputError
-from keras_chrome.importance import METHODS, compute_importance, importance_method, methods_of
+from keras_chrome.importance import (
+    METHODS,
+    compute_importance,
+    importance_method,
+    method_of_label,
+    methods_of,
+    units_of,
+    with_respect_to,
+)
 from keras_chrome.importance.class_optimization import Recipe
 from keras_chrome.importance.duration import estimated_s
 from keras_chrome.models import build_model
+from keras_chrome.vocabulary import WRT
 
 MARKS = ("H3K27me3", "H3K4me3")
 BATCHED = sorted(set(METHODS) - {"class_optimization"})
@@ -143,6 +152,57 @@ def test_the_estimate_follows_the_passes(model: keras.Model, signal: np.ndarray)
     each = many["alpha"]
     assert many["expected_gradients"] > 250 * each
     assert many["occlusion"] > 16 * each
+
+
+def test_a_gradient_is_labelled_by_what_it_is_with_respect_to() -> None:
+    names = ["saliency", "alpha", "smooth_grad"]
+    labelled = {
+        "saliency": ("saliency", {"wrt": "signal"}),
+        "saliency_transformed": ("saliency", {"wrt": "transformed"}),
+        "alpha": ("alpha", {}),
+        "smooth_grad": ("smooth_grad", {"wrt": "signal"}),
+        "smooth_grad_transformed": ("smooth_grad", {"wrt": "transformed"}),
+    }
+    assert with_respect_to(names, ["signal", "transformed"]) == labelled
+    assert list(with_respect_to(names, "transformed")) == [*labelled][1:3] + [*labelled][4:]
+    for label, (name, _) in labelled.items():
+        assert method_of_label(label) == METHODS[name]
+        assert label.isidentifier()
+    with pytest.raises(InputError, match="method='alpha_transformed'"):
+        method_of_label("alpha_transformed")
+    with pytest.raises(InputError, match="method='grad_cam'"):
+        with_respect_to(["grad_cam"], "signal")
+    with pytest.raises(InputError, match=r"wrt=\[\]"):
+        with_respect_to(names, [])
+
+
+def test_only_a_gradient_is_with_respect_to_something(
+    model: keras.Model, linear_model: keras.Model, signal: np.ndarray
+) -> None:
+    def changed(name: str) -> np.ndarray:
+        given = options(name, signal)
+        of_signal, of_transformed = (
+            compute_importance(name, model, signal, background=signal[:4], wrt=wrt, **given)
+            for wrt in WRT
+        )
+        return np.abs(of_transformed - of_signal).max()
+
+    assert changed("saliency") > 0.01
+    assert changed("smooth_grad") > 0.01
+    assert changed("gradient_x_input") == 0
+    assert [units_of("saliency", model, wrt=wrt) for wrt in WRT] == [
+        "logit per unit of signal",
+        "logit per unit of log(1 + signal)",
+    ]
+    assert units_of("smooth_grad", linear_model, wrt="transformed") == "logit per unit of signal"
+    assert units_of("occlusion", model, wrt="transformed") == "logit"
+    with pytest.raises(InputError, match="wrt='log'"):
+        compute_importance("alpha", model, signal, background=signal[:4], wrt="log")
+
+
+def test_the_estimate_counts_a_gradient_each_time(model: keras.Model, signal: np.ndarray) -> None:
+    labels = with_respect_to(["saliency", "alpha"], WRT)
+    assert list(estimated_s(labels, model, signal)) == ["saliency", "saliency_transformed", "alpha"]
 
 
 def test_no_gene_is_refused(model: keras.Model, signal: np.ndarray) -> None:
