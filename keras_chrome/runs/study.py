@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
-from keras_chrome.command_line import option
+from keras_chrome.command_line import as_spelled, option
 from keras_chrome.data import label_rule, load_genes
 from keras_chrome.data.gene_lookup import GeneNames, read_gene_names
 from keras_chrome.errors import InputError
 from keras_chrome.runs.run import Run, open_run
-from keras_chrome.vocabulary import LABELS, SPLITS
+from keras_chrome.vocabulary import LABELS, ON_RULES, SPLITS
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
     from keras_chrome.models.prediction import Prediction
 
 ON_PROBABILITY = 0.5
-"""From this probability of high expression on, a gene counts as predicted ON."""
+"""From this probability of high expression on a gene counts as predicted ON where the validation
+genes tell no other."""
+_ON_WORDS = {
+    "balanced": "best balanced accuracy over {:,} validation genes",
+    "rate": "as many as are labelled high of {:,} validation genes",
+}
 GENE_HELP = (
     "Ensembl id (with or without version) or symbol; of genes that share it, NAME@NAME, as "
     "the error lists them"
@@ -94,6 +100,38 @@ class GeneArguments(DataArguments):
         return {**self.data_options(), "split": self.split, "gene": gene}
 
 
+@dataclass(frozen=True, kw_only=True)
+class ThresholdArguments:
+    """What counts as predicted ON: an option of a command, whose own class inherits it.
+
+    Attributes:
+        on_threshold: The probability of high expression from which on a gene does; or how it is
+            told from the model's answers of its validation genes, of the dataset and the label
+            rule asked about: `balanced`, of best balanced accuracy; `rate`, from which on as large
+            a share of them lies as is labelled high.
+    """
+
+    on_threshold: str = option(
+        "probability from which on a gene counts as predicted ON, or how to tell it from the "
+        "validation genes: `balanced`, best balanced accuracy; `rate`, as many ON as are high",
+        default="balanced",
+        group="predicted ON",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnArguments(ThresholdArguments):
+    """Likewise where genes predicted ON are averaged over.
+
+    Attributes:
+        min_genes: Fewer of them are refused.
+    """
+
+    min_genes: int = option(
+        "refuse to average over fewer genes predicted ON", default=50, group="predicted ON"
+    )
+
+
 @dataclass(frozen=True)
 class Study:
     """A run's model and genes.
@@ -105,6 +143,8 @@ class Study:
         genes: The genes.
         model: The run's model.
         gene_name: Of one gene asked for, what `gene_names` says of it.
+        on_choice: How the threshold of predicted ON is told: `balanced`, `rate`, or the
+            probability itself, as `ThresholdArguments` says.
     """
 
     run: Run
@@ -113,6 +153,7 @@ class Study:
     genes: Genes
     model: keras.Model | Baseline
     gene_name: str | None = None
+    on_choice: str | float = "balanced"
 
     @cached_property
     def gene_names(self) -> np.ndarray:
@@ -151,9 +192,71 @@ class Study:
         return values
 
     @property
+    def on_threshold(self) -> float:
+        """The probability of high expression from which on a gene counts as predicted ON."""
+        return self._on[0]
+
+    @property
+    def on_rule(self) -> str:
+        """The threshold in words, and where it comes from, as in `P >= 0.31, as given`."""
+        return self._on[1]
+
+    @cached_property
+    def _on(self) -> tuple[float, str]:
+        if isinstance(self.on_choice, float):
+            return self.on_choice, f"P >= {self.on_choice:g}, as given"
+        from keras_chrome.models.prediction import predict
+        from keras_chrome.statistics.threshold import on_threshold
+
+        genes = self.run.load_genes("valid", dataset=self.dataset, labels=self.labels)
+        found = None
+        if len(np.unique(genes.label)) == 2:
+            answers = predict(self.model, genes.signal).probability
+            found = on_threshold(genes.label, answers, self.on_choice)
+        if found is None:
+            words = "for want of validation genes of both labels that the model tells apart"
+            return ON_PROBABILITY, f"P >= {ON_PROBABILITY:g}, {words}"
+        return found, f"P >= {found:.3g}, {_ON_WORDS[self.on_choice].format(len(genes))}"
+
+    def says_on(self, probability: np.ndarray) -> np.ndarray:
+        """Whether these answers of the model are ON, bool `(genes,)`: of changed signal, say."""
+        # In single precision the threshold may be one of the two numbers that it parts.
+        is_on: np.ndarray = probability.astype(np.float64) >= self.on_threshold
+        return is_on
+
+    @property
     def is_on(self) -> np.ndarray:
         """Whether each gene is predicted ON, bool `(genes,)`."""
-        return self.prediction.probability >= ON_PROBABILITY
+        return self.says_on(self.prediction.probability)
+
+    def check_enough_on(
+        self, num_genes: int, min_genes: int, *, kind: str = "genes predicted ON"
+    ) -> None:
+        """See that there are genes predicted ON to average over.
+
+        Args:
+            num_genes: How many there are.
+            min_genes: How many there have to be.
+            kind: What else they are, in words.
+
+        Raises:
+            InputError: If there are fewer, or `min_genes` is below 1.
+        """
+        if min_genes < 1:
+            raise InputError(
+                f"Expected at least 1 gene to average over. Received: min_genes={min_genes}"
+            )
+        if num_genes >= min_genes:
+            return
+        remedies = [f"--min-genes {num_genes}"] if num_genes else []
+        remedies += ["another --on-threshold"]
+        if self.genes.split != "all":
+            remedies += ["--split all"]
+        raise InputError(
+            f"Expected at least {min_genes} {kind}, of split {self.genes.split!r} of "
+            f"{self.dataset.name}. Received: {num_genes} of {len(self.genes)} ({self.on_rule}); "
+            f"take {' or '.join(remedies)}"
+        )
 
     @property
     def bin_start_bp(self) -> np.ndarray:
@@ -262,21 +365,24 @@ def open_study(
     dataset: str | None = None,
     data_dir: str | Path | None = None,
     labels: str | None = None,
+    on_threshold: str | float = "balanced",
 ) -> Study:
     """Load a run's model and genes.
 
     The genes are those of `GeneOptions`. Here its names are spelled out, so that an unknown one is
-    refused.
+    refused. `on_threshold` is that of `ThresholdArguments`.
 
     Raises:
-        InputError: If the run, the dataset or the gene is missing, or they do not fit each other.
+        InputError: If the run, the dataset or the gene is missing, or they do not fit each other,
+            or there is no such threshold.
     """
+    on_choice = _on_choice(on_threshold)
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
     labels = label_rule(labels or run.labels)
     if gene is None:
         genes = run.load_genes(split or "test", dataset=opened, labels=labels)
-        return Study(run, opened, labels, genes, run.load_model())
+        return Study(run, opened, labels, genes, run.load_model(), on_choice=on_choice)
     names = read_gene_names(opened, labels)
     splits = _splits_of(run, names)
     wanted = None if split == "all" else split
@@ -292,7 +398,24 @@ def open_study(
     is_asked_for = np.arange(len(genes)) == is_loaded[:position].sum()
     gene_name = str(names.unique[position])
     genes = genes.subset(str(splits[position]), is_asked_for)
-    return Study(run, opened, labels, genes, run.load_model(), gene_name)
+    return Study(run, opened, labels, genes, run.load_model(), gene_name, on_choice)
+
+
+def _on_choice(on_threshold: str | float) -> str | float:
+    """One of `ON_RULES`, or a probability."""
+    rule = as_spelled(str(on_threshold), ON_RULES)
+    if rule in ON_RULES:
+        return rule
+    try:
+        probability = float(on_threshold)
+    except (TypeError, ValueError):
+        probability = math.nan
+    if 0 < probability < 1:
+        return probability
+    raise InputError(
+        f"Expected {', '.join(ON_RULES)} or a probability between 0 and 1. Received: "
+        f"on_threshold={on_threshold!r}"
+    )
 
 
 def _splits_of(run: Run, names: GeneNames) -> np.ndarray:

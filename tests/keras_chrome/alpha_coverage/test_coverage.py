@@ -18,7 +18,7 @@ from keras_chrome.alpha_coverage.output import summary
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.models.prediction import Prediction
-from keras_chrome.runs import Study, open_run
+from keras_chrome.runs import Study, open_run, open_study
 from keras_chrome.runs.validation_mark import ValidationMark
 
 
@@ -81,7 +81,7 @@ def test_genes_are_expressed_predicted_on_and_run_along_transcription(
     genes = run.load_genes("all")
     answers = {name: v.numpy() for name, v in run.load_model()(genes.signal).items()}
     validation = load_genes(open_dataset("remc/small", data_dir), marks=("H3K27ac",)).signal[..., 0]
-    chosen = (answers["probability"] >= 0.5) & (genes.label == 1)
+    chosen = (answers["probability"] >= open_study(cnn_run_path).on_threshold) & (genes.label == 1)
     assert 0 < chosen.sum() < genes.label.sum()
     assert coverage.num_genes == chosen.sum()
     assert (coverage.num_without_signal, coverage.num_unknown_strand) == (0, 0)
@@ -121,7 +121,6 @@ def test_genes_without_the_validation_mark_or_strand_are_counted(
         genes = dataclasses.replace(study.genes, label=label, strand=strand, oriented=oriented)
         return dataclasses.replace(study, genes=genes)
 
-    open_study = module.open_study
     monkeypatch.setattr(module, "read_validation_mark", read)
     monkeypatch.setattr(module, "open_study", without_strands)
     answers()

@@ -17,7 +17,7 @@ from keras_chrome.alpha_profile.output import summary
 from keras_chrome.alpha_profile.profile import profile_table
 from keras_chrome.errors import InputError
 from keras_chrome.models.prediction import Prediction
-from keras_chrome.runs import Study, open_run
+from keras_chrome.runs import Study, open_run, open_study
 
 
 def means(table: pd.DataFrame, prediction: str, quantity: str) -> np.ndarray:
@@ -106,7 +106,7 @@ def test_genes_are_split_by_prediction_and_run_along_transcription(cnn_run_path:
     answers = {name: v.numpy() for name, v in run.load_model()(genes.signal).items()}
     answers["signal"] = genes.signal.swapaxes(1, 2)
     assert not genes.oriented.any()
-    is_on = answers["probability"] >= 0.5
+    is_on = answers["probability"] >= open_study(cnn_run_path).on_threshold
     assert (profile.num_on, profile.num_off) == (is_on.sum(), (~is_on).sum())
     assert 0 < profile.num_on < len(is_on)
     assert profile.num_unknown_strand == 0
@@ -135,7 +135,6 @@ def test_genes_of_unknown_strand_are_counted(
         genes = dataclasses.replace(study.genes, strand=strand, oriented=oriented)
         return dataclasses.replace(study, genes=genes)
 
-    open_study = module.open_study
     monkeypatch.setattr(module, "open_study", without_strands)
     answers()
     profile = alpha_profile(cnn_run_path)

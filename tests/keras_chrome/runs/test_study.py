@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from sklearn.metrics import balanced_accuracy_score
 
 from keras_chrome.attend import attend
 from keras_chrome.command_line import parse
@@ -17,7 +18,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.report import report
 from keras_chrome.runs import Study, open_study
 from keras_chrome.runs.files import write_arrays
-from keras_chrome.runs.study import GeneArguments
+from keras_chrome.runs.study import GeneArguments, OnArguments
 
 
 @pytest.fixture
@@ -37,9 +38,85 @@ def test_the_model_is_asked_once(study: Study) -> None:
     assert study.attention("beta") is prediction.beta
     expected = study.model(study.genes.signal)
     np.testing.assert_allclose(prediction.alpha, expected["alpha"], atol=1e-6)
-    is_on = expected["probability"].numpy() >= 0.5
-    assert 0 < is_on.sum() < len(is_on)
-    np.testing.assert_array_equal(study.is_on, is_on)
+
+
+def test_on_is_told_from_validation_genes(study: Study) -> None:
+    valid = study.run.load_genes("valid")
+    answers = study.model(valid.signal)["probability"].numpy().astype(float)
+    values = np.unique(answers)
+    cuts = (values[1:] + values[:-1]) / 2
+    accuracy = [balanced_accuracy_score(valid.label, answers >= cut) for cut in cuts]
+    best = cuts[np.isclose(accuracy, max(accuracy), rtol=0, atol=1e-9)]
+    expected = best[abs(best - 0.5).argmin()]
+    assert study.on_threshold == pytest.approx(expected, abs=1e-5)
+    assert study.on_threshold != 0.5
+    words = f"P >= {study.on_threshold:.3g}, best balanced accuracy over 50 validation genes"
+    assert study.on_rule == words
+    probability = study.model(study.genes.signal)["probability"].numpy()
+    np.testing.assert_array_equal(study.is_on, probability >= study.on_threshold)
+    assert 0 < study.is_on.sum() < 50
+
+
+def test_on_by_rate_is_as_frequent_as_high(study: Study) -> None:
+    by_rate = open_study(study.run.path, split="valid", on_threshold="rate")
+    assert by_rate.is_on.sum() == by_rate.genes.label.sum()
+    assert by_rate.on_rule.endswith(", as many as are labelled high of 50 validation genes")
+
+
+@pytest.mark.parametrize("given", [0.7, "0.7"])
+def test_on_may_be_a_probability(study: Study, given: str | float) -> None:
+    study = open_study(study.run.path, on_threshold=given)
+    assert (study.on_threshold, study.on_rule) == (0.7, "P >= 0.7, as given")
+    np.testing.assert_array_equal(study.is_on, study.prediction.probability >= 0.7)
+    assert study.says_on(np.array([0.7, 0.699])).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("given", ["median", "0", 1, "nan", None, ""])
+def test_another_threshold_is_refused(given: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"balanced, rate or a prob.* Received: on_threshold="):
+        open_study(tmp_path, on_threshold=given)
+
+
+def test_without_validation_genes_of_both_labels_half_a_chance_is_on(
+    study: Study, alter: Callable[..., Path]
+) -> None:
+    def all_high(split: str, examples: list[dict[str, Any]]) -> None:
+        for example in examples if split == "valid" else ():
+            example["label"] = 1
+
+    altered = open_study(study.run.path, dataset="remc/altered", data_dir=alter(all_high))
+    assert altered.on_threshold == 0.5
+    assert altered.on_rule.startswith("P >= 0.5, for want of validation genes of both labels")
+
+
+def test_on_follows_the_dataset_and_the_labels_asked_about(
+    study: Study, alter: Callable[..., Path]
+) -> None:
+    def swapped(split: str, examples: list[dict[str, Any]]) -> None:
+        for example in examples:
+            example["label_published"] = 1 - example["label"]
+
+    data: dict[str, Any] = {"dataset": "remc/altered", "data_dir": alter(swapped)}
+    assert open_study(study.run.path, **data).on_threshold == study.on_threshold
+    others = open_study(study.run.path, labels="published", **data)
+    assert others.on_threshold != study.on_threshold
+
+
+def test_too_few_genes_on_are_refused(study: Study) -> None:
+    study.check_enough_on(50, 50)
+    with pytest.raises(
+        InputError,
+        match=r"at least 50 genes predicted ON, of split 'test' of remc/small\. Received: 49 of 50 "
+        r"\(P >= 0\.\d+, best balanced .*genes\); take --min-genes 49 or another --on-threshold or "
+        r"--split all$",
+    ):
+        study.check_enough_on(49, 50)
+    with pytest.raises(
+        InputError, match=r"least 1 high ones, .* Received: 0 of 50 .*; take another"
+    ):
+        study.check_enough_on(0, 1, kind="high ones")
+    with pytest.raises(InputError, match="min_genes=0"):
+        study.check_enough_on(10, 0)
 
 
 def test_one_gene_is_answered_as_among_others(study: Study) -> None:
@@ -152,6 +229,14 @@ def test_options_of_a_command_name_the_genes() -> None:
         "data_dir": Path.home() / "data",
         "labels": "published",
     }
+
+
+def test_options_of_a_command_say_what_is_on() -> None:
+    options = parse(OnArguments, [], prog="command", description="")
+    assert options == OnArguments(on_threshold="balanced", min_genes=50)
+    argv = ["--on-threshold", "0.3", "--min-genes", "7"]
+    options = parse(OnArguments, argv, prog="command", description="")
+    assert options == OnArguments(on_threshold="0.3", min_genes=7)
 
 
 def test_a_misspelled_name_is_refused(cnn_run_path: Path, tmp_path: Path) -> None:
