@@ -108,7 +108,16 @@ def evaluate_genes(
 
 def summary(metrics: Mapping[str, Any]) -> str:
     """Metrics in words for the screen: a table, one line a split."""
-    columns = ("num_genes", "positive_rate", "auroc", "auroc_ci95", "auprc", "log_loss", "brier")
+    columns = (
+        "num_genes",
+        "positive_rate",
+        "auroc",
+        "auroc_ci95",
+        "auprc",
+        "log_loss",
+        "brier",
+        "ece",
+    )
     return format_table(
         [
             {"split": split, **{name: metrics[split][name] for name in columns}}

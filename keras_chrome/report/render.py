@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from keras_chrome.report.calibration import calibration_bins, expected_calibration_error
 from keras_chrome.report.collect import FINDINGS, CollectedRun, Finding
 from keras_chrome.report.curves import precision_recall_points, roc_points
 from keras_chrome.report.encode import (
@@ -27,6 +26,7 @@ from keras_chrome.report.svg import inline_svg
 from keras_chrome.report.theme import theme_css
 from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.runs.validation_mark import VALIDATION_MARK
+from keras_chrome.statistics.calibration import calibration_bins
 from keras_chrome.tables import format_number
 
 # Genomes that the genome browser of UCSC knows by this name.
@@ -78,7 +78,6 @@ def _shown_run(run: CollectedRun, place: int, marks: Sequence[str]) -> dict[str,
     genes, probability = study.genes, run.prediction.probability
     bins = calibration_bins(genes.label, probability)
     encoded = _encode(run)
-    error = expected_calibration_error(bins)
     return {
         "place": place,
         "name": run.name,
@@ -86,7 +85,7 @@ def _shown_run(run: CollectedRun, place: int, marks: Sequence[str]) -> dict[str,
         "model": study.run.model_name,
         "dataset": study.dataset.name,
         "labels": study.labels,
-        "metrics": {**run.metrics, "ece": error},
+        "metrics": run.metrics,
         "median_rpkm": study.dataset.metadata.get("median_rpkm"),
         "unit": study.dataset.unit,
         "training": run.training,
@@ -116,8 +115,7 @@ def _shown_run(run: CollectedRun, place: int, marks: Sequence[str]) -> dict[str,
             if run.history is None
             else {**_columns(run.history), "best_epoch": run.training.get("best_epoch")},
             "metrics": {
-                **{name: run.metrics[name] for name in ("auroc", "auprc", "positive_rate")},
-                "ece": error,
+                name: run.metrics[name] for name in ("auroc", "auprc", "positive_rate", "ece")
             },
             "roc": roc_points(genes.label, probability),
             "precisionRecall": precision_recall_points(genes.label, probability),

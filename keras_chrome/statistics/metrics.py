@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from keras_chrome.statistics.bootstrap import with_interval
+from keras_chrome.statistics.calibration import calibration_bins, expected_calibration_error
 
 
 def classification_metrics(
@@ -21,8 +22,9 @@ def classification_metrics(
 
     Returns:
         `auroc`; `auroc_ci95`, percentiles 2.5 and 97.5 of it over 1,000 bootstrap samples of the
-        genes; `auprc` (average precision); `log_loss` in nats; `brier`; `num_genes`;
-        `positive_rate`.
+        genes; `auprc` (average precision); `log_loss` in nats; `brier`; `ece`, the expected
+        calibration error in ten bins; `num_genes`; `positive_rate`, the share labelled 1, and
+        `mean_probability`, which equals it where probabilities are calibrated.
     """
     return {
         "auroc": float(roc_auc_score(label, probability)),
@@ -30,8 +32,10 @@ def classification_metrics(
         "auprc": float(average_precision_score(label, probability)),
         "log_loss": float(log_loss(label, probability, labels=[0, 1])),
         "brier": float(brier_score_loss(label, probability)),
+        "ece": expected_calibration_error(calibration_bins(label, probability)),
         "num_genes": len(label),
         "positive_rate": float(np.mean(label)),
+        "mean_probability": float(np.mean(probability, dtype=np.float64)),
     }
 
 

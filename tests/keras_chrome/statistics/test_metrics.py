@@ -14,6 +14,9 @@ def test_metrics_by_hand() -> None:
     assert metrics["brier"] == pytest.approx((0.01 + 0.36 + 0.16 + 0.04) / 4)
     assert metrics["log_loss"] == pytest.approx(-np.mean(np.log([0.9, 0.4, 0.6, 0.8])), rel=1e-6)
     assert (metrics["num_genes"], metrics["positive_rate"]) == (4, 0.5)
+    assert metrics["mean_probability"] == pytest.approx(1.7 / 4)
+    # In bins of one, two and one gene: |0 - .1| + 2 |.5 - .4| + |1 - .8|, over 4 genes.
+    assert metrics["ece"] == pytest.approx(0.5 / 4)
 
 
 def test_interval_has_the_width_that_theory_says() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_chrome.report.calibration import calibration_bins, expected_calibration_error
+from keras_chrome.statistics.calibration import calibration_bins, expected_calibration_error
 
 
 def test_bins_by_hand() -> None:
