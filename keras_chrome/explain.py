@@ -127,11 +127,10 @@ class Options(GeneArguments):
 
     run: Path = option("run directory", positional=True)
     methods: tuple[str, ...] | None = option(
-        f"any of {', '.join(METHODS)}, or {ALL} (default: those of {', '.join(_CHEAP)} that the "
-        "model has: the others take minutes to an hour)",
+        f"importance methods (default: those of {', '.join(_CHEAP)} that the model has: the others "
+        "take minutes to an hour)",
         default=None,
         choices=(*METHODS, ALL),
-        metavar="METHOD",
     )
     wrt: tuple[str, ...] = option(
         "what saliency and smooth_grad are with respect to: the signal as measured, or log(1 + "
