@@ -80,7 +80,8 @@ class CollectedRun:
         training: What `metrics.json` says of the training.
         history: An epoch a row.
         quality: What `quality.json` beside the records holds.
-        saliency: float32 `(genes, marks, bins)`, in logit a unit of signal.
+        saliency: float32 `(genes, marks, bins)`, with respect to the signal as measured, in logit a
+            unit of it.
         no_saliency: Why there is no saliency; empty if there is.
         tables: The tables of `FINDINGS`, by name.
     """

@@ -676,7 +676,7 @@
     const one = "on one scale for all marks; full colour is";
     if (highest.alpha) parts.push(`Alpha, what the model attends to within a mark, ${one} ${brief(highest.alpha)}.`);
     if (state.layers.beta) parts.push("Beta, what it attends to among marks, sums to 1.");
-    if (highest.saliency) parts.push(`Saliency, the size of the gradient of the logit, ${one} ${brief(highest.saliency)} a unit of signal.`);
+    if (highest.saliency) parts.push(`Saliency, the size of the gradient of the logit with respect to the signal as measured, ${one} ${brief(highest.saliency)} a unit of signal.`);
     if (!strand) parts.push("The strand of this gene is unknown; its bins run as in the dataset.");
     return [...parts, ...run().notes.map((note) => `${note}.`)].join(" ");
   }

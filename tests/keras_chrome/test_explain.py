@@ -42,6 +42,31 @@ def test_the_cheap_methods_are_the_default(
         assert read["saliency"].attrs["long_name"] == "importance by saliency"
 
 
+def test_a_gradient_says_what_it_is_with_respect_to(
+    cnn_run_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "both.nc"
+    given = ["--methods", "saliency", "gradient_x_input", "--wrt", "signal", "Transformed"]
+    main([str(cnn_run_path), *given, "--out", str(out)])
+    assert "saliency_transformed: " in capsys.readouterr().out
+    with xr.open_dataset(out, engine="h5netcdf") as read:
+        assert {"saliency", "saliency_transformed", "gradient_x_input"} < set(read)
+        signal, transformed = read["saliency"], read["saliency_transformed"]
+        assert (signal.attrs["wrt"], transformed.attrs["wrt"]) == ("signal", "transformed")
+        assert signal.attrs["units"] == "logit per unit of signal"
+        assert transformed.attrs["units"] == "logit per unit of log(1 + signal)"
+        assert "wrt" not in read["gradient_x_input"].attrs
+        np.testing.assert_allclose(transformed, signal * (1 + read["signal"]), rtol=1e-5)
+    one = explain(cnn_run_path, methods="saliency", wrt="transformed")
+    assert "saliency" not in one
+    np.testing.assert_array_equal(one["saliency_transformed"], transformed)
+
+
+def test_what_no_gradient_is_with_respect_to_is_refused(cnn_run_path: Path) -> None:
+    with pytest.raises(InputError, match=r"'signal' or 'transformed'\. Received: wrt='log'"):
+        explain(cnn_run_path, wrt="log")
+
+
 def test_all_methods_are_asked_for_by_a_word(cnn_run_path: Path) -> None:
     gene = str(open_study(cnn_run_path).genes.gene_id[0])
     assert explain(cnn_run_path, methods="Alpha", gene=gene)["alpha"].shape == (1, 5, 20)

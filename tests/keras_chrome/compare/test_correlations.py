@@ -148,7 +148,12 @@ def test_the_papers_value_stands_beside() -> None:
     alpha = rows("E116_peaks", "attentive_chrome", "alpha")
     assert paper_value(alpha.iloc[0]) == 0.85
     assert paper_value(rows("E116", "lstm_alpha", "alpha").iloc[0]) == 0.88
-    assert paper_value(rows("E123", "lstm", "saliency").iloc[0]) == 0.22
+    # Its saliency and class optimization are those of the convolutional network.
+    assert paper_value(rows("E123", "deep_chrome", "saliency").iloc[0]) == 0.22
+    assert paper_value(rows("E003", "deep_chrome", "class_optimization").iloc[0]) == 0.06
+    for method in ("saliency", "class_optimization"):
+        assert np.isnan(paper_value(rows("E116", "attentive_chrome", method).iloc[0]))
+    assert np.isnan(paper_value(rows("E116", "deep_chrome", "saliency_transformed").iloc[0]))
     assert np.isnan(paper_value(rows("E012", "attentive_chrome", "alpha").iloc[0]))
     assert np.isnan(paper_value(rows("E116", "cnn_attn", "alpha").iloc[0]))
 

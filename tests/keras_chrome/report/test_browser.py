@@ -130,6 +130,7 @@ def test_values_of_a_gene_are_those_of_the_model(
     reader.open(f"{page}#gene={genes.gene_id[minus]}")
     assert reader.gene == genes.symbol[minus]
     assert genes.gene_id[minus] in reader.find("#gene-place").text
+    assert "with respect to the signal as measured" in reader.find("#gene-caption").text
     # The rightmost bin along transcription is the first along the genome.
     reader.find("#bin").send_keys("\ue010")  # End
     shown = [cell.text for cell in reader.browser.find_elements("css selector", "#readout td")]
