@@ -10,9 +10,11 @@ from tfds_remc.remc.chromosomes import GENOMES
 from tfds_remc.remc.expression import MatchedExpression, label_high
 from tfds_remc.remc.mark_quality import MarkFile
 from tfds_remc.remc.overlap import Overlap
+from tfds_remc.remc.overlap_agreement import OverlapAgreement, PairLags
 from tfds_remc.remc.quality import Quality, measure_quality, share_of_genome
 from tfds_remc.remc.reads import BinnedSignal
 from tfds_remc.remc.simulation import simulate
+from tfds_remc.remc.split_balance import SplitBalance
 
 
 def _two_marks(**kwargs: object) -> Quality:
@@ -88,16 +90,38 @@ def test_summary() -> None:
 
 def test_overlap_of_genes() -> None:
     assert _two_marks().as_dict()["overlap"] is None
-    quality = dataclasses.replace(_two_marks(), overlap=Overlap(40, 10))
+    quality = dataclasses.replace(_two_marks(), overlap=Overlap(40, 10, 5))
     expected = (
-        "10 of 40 test genes (25.0 %) share half or more of their region with a training gene"
+        "10 of 40 test genes (25.0 %) share half or more of their region with a training gene; "
+        "5 (12.5 %) have their TSS within 1,000 bp of a training gene's"
     )
     assert quality.summary().splitlines()[-1] == expected
     assert any(warning.startswith(expected) for warning in quality.warnings())
     assert json.loads(json.dumps(quality.as_dict()))["overlap"] == {
         "num_test": 40,
         "num_shared": 10,
+        "num_near": 5,
     }
+
+
+def test_agreement_and_balance_of_genes() -> None:
+    content = _two_marks().as_dict()
+    assert (content["agreement"], content["balance"]) == (None, None)
+    few = _two_marks(chrom=np.full(4, "chr1"), tss=np.arange(4) * 1000).agreement
+    assert few
+    assert (few.num_pairs, few.holds) == (0, None)  # Eight bins have no lags to choose from.
+    lags = PairLags(100, 40, 2.0, (60, 40, 0))
+    agreement = OverlapAgreement(lags, lags, max_lag_bins=5, chance=0.1)
+    balance = SplitBalance({"train": 9, "test": 1}, {"train": 1, "test": 9}, 1e-4, is_sorted=False)
+    quality = dataclasses.replace(_two_marks(), agreement=agreement, balance=balance)
+    lines = quality.summary().splitlines()
+    assert lines[-3:] == [*agreement.lines(), *balance.lines()]
+    for warning in (*agreement.warnings(), *balance.warnings()):
+        assert warning in quality.warnings()
+    content = json.loads(json.dumps(quality.as_dict()))
+    assert content["agreement"]["holds"] is False
+    assert content["agreement"]["same_strand"]["num_at_lag"] == [60, 40, 0]
+    assert content["balance"]["num_high"] == {"train": 9, "test": 1}
 
 
 def test_json_holds_all() -> None:

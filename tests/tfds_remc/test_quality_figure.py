@@ -8,8 +8,9 @@ from matplotlib.text import Text
 
 from keras_chrome.figures.palette import MARK_COLOURS, mark_text_colour
 from tfds_remc.remc.expression import label_high
+from tfds_remc.remc.overlap_agreement import OverlapAgreement, PairLags
 from tfds_remc.remc.quality import Quality, measure_quality
-from tfds_remc.remc.quality_figure import draw_quality
+from tfds_remc.remc.quality_figure import draw_agreement, draw_quality, write_quality
 from tfds_remc.remc.simulation import SimulatedEpigenome, simulate
 
 
@@ -82,3 +83,37 @@ def test_figure_of_an_empty_mark_without_labels(
     assert [len(curves) for curves in panels.values()] == [1] * 6
     assert not np.any(panels["H3K9me3"][0])
     assert not figure.legends
+
+
+def test_figure_of_agreement(simulated: SimulatedEpigenome, tmp_path: Path) -> None:
+    agreement = OverlapAgreement(
+        same_strand=PairLags(40, 30, 0.5, (0, 2, 4, 30, 4, 0, 0)),
+        opposite_strands=PairLags(0, 0, None, (0,) * 7),
+        max_lag_bins=6,
+        chance=0.1,
+    )
+    figure = draw_agreement(agreement, title="own")
+    same, opposite = figure.axes
+    assert [bar.get_height() for bar in same.patches] == [0, 0.05, 0.1, 0.75, 0.1, 0, 0]  # type: ignore[attr-defined]
+    assert [bar.get_x() + bar.get_width() / 2 for bar in same.patches] == pytest.approx(  # type: ignore[attr-defined]
+        [-6, -4, -2, 0, 2, 4, 6]
+    )
+    assert [text.get_text() for text in same.texts] == ["75.0 % agree\nmedian lag 0.5 bins"]
+    assert opposite.get_title(loc="left") == "opposite strands, 0 pairs"
+    assert not opposite.texts
+    for few_or_many in (
+        agreement,
+        dataclasses.replace(agreement, same_strand=PairLags(2, 2, 0, (2,))),
+    ):
+        folder = tmp_path / str(few_or_many.num_pairs)
+        folder.mkdir()
+        quality = _measure(simulated, 1, np.full(400, -1))
+        write_quality(dataclasses.replace(quality, agreement=few_or_many), folder, title="own")
+    profiles = ["quality.json", "summary.txt", "tss_profiles.png", "tss_profiles.svg"]
+    names = {
+        path.name: sorted(p.name for p in path.glob("quality/*")) for path in tmp_path.iterdir()
+    }
+    assert names == {
+        "2": profiles,
+        "40": ["overlap_agreement.png", "overlap_agreement.svg", *profiles],
+    }

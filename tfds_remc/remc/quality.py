@@ -20,6 +20,7 @@ from .errors import InputError
 from .expression import MatchedExpression
 from .mark_quality import MarkFile, MarkQuality, direct, measure_mark
 from .overlap import Overlap
+from .overlap_agreement import OverlapAgreement, measure_agreement
 from .quality_summary import mark_table
 from .quality_warnings import (
     BODY_MARK,
@@ -36,6 +37,7 @@ from .quality_warnings import (
     strand_warnings,
     twin_warnings,
 )
+from .split_balance import SplitBalance
 
 _MAX_GENES_OF_BIN_CORRELATION = 2000
 
@@ -61,7 +63,10 @@ class Quality:
         region_share: Part of the genome that the gene regions cover.
         is_directed: Whether the profiles run in the direction of transcription, not along the
             genome because no strand is known.
+        agreement: Whether overlapping regions agree on where; None where it is unknown where genes
+            are.
         overlap: Test genes that share their region with a training gene; None without splits.
+        balance: Labels of the splits; None without splits.
     """
 
     marks: tuple[MarkQuality, ...]
@@ -78,7 +83,9 @@ class Quality:
     num_low: int | None
     region_share: float | None
     is_directed: bool
+    agreement: OverlapAgreement | None = None
     overlap: Overlap | None = None
+    balance: SplitBalance | None = None
 
     def warnings(self) -> Iterator[str]:
         """Yields a line on each thing that looks wrong: what it is, and what it may mean."""
@@ -89,8 +96,9 @@ class Quality:
         filled = [mark for mark in self.marks if not is_empty(mark)]
         yield from amount_warnings(filled, self.region_share)
         yield from twin_warnings(self.marks, self.bin_correlation)
-        if self.overlap:
-            yield from self.overlap.warnings()
+        for part in (self.agreement, self.balance, self.overlap):
+            if part:
+                yield from part.warnings()
         if self.num_genes < MIN_GENES:
             yield (
                 f"{self.num_genes} gene regions are too few to judge the profiles around the TSS "
@@ -109,6 +117,8 @@ class Quality:
         content = dataclasses.asdict(self)
         for mark, of_mark in zip(self.marks, content["marks"], strict=True):
             of_mark["share_used"] = mark.share_used
+        if self.agreement:
+            content["agreement"]["holds"] = self.agreement.holds
         return content | {"warnings": list(self.warnings())}
 
     def summary(self) -> str:
@@ -124,6 +134,8 @@ def measure_quality(
     flank_bp: int,
     bin_bp: int,
     is_oriented: bool = False,
+    chrom: np.ndarray | None = None,
+    tss: np.ndarray | None = None,
     files: Mapping[str, MarkFile] | None = None,
     label: np.ndarray | None = None,
     expression: MatchedExpression | None = None,
@@ -140,6 +152,9 @@ def measure_quality(
         bin_bp: Width of a bin.
         is_oriented: Whether the bins already run in the direction of transcription, and not along
             the genome.
+        chrom: (genes,) str, "" where unknown. Without it and `tss` it is not judged whether
+            overlapping regions agree.
+        tss: (genes,) int, centre of each gene's region; below 0 where unknown.
         files: Where each mark's signal came from, by mark, as far as it is known.
         label: (genes,) int, 1 for high, 0 for low, anything else where unknown.
         expression: What the expression table has for the genes.
@@ -181,6 +196,11 @@ def measure_quality(
                 is_low=is_low,
             )
         )
+    agreement = None
+    if chrom is not None and tss is not None:
+        agreement = measure_agreement(
+            signal, chrom, tss, strand, bin_bp=bin_bp, is_oriented=is_oriented
+        )
     return Quality(
         marks=tuple(measured),
         correlation=_matrix(pd.DataFrame(gene_means).corr(method="spearman")),
@@ -196,6 +216,7 @@ def measure_quality(
         num_low=None if is_low is None else int(is_low.sum()),
         region_share=region_share,
         is_directed=bool(is_oriented or (strand != "").any()),
+        agreement=agreement,
     )
 
 
@@ -258,5 +279,9 @@ def _gene_lines(quality: Quality) -> Iterator[str]:
         yield f"{number:,} gene regions {reason}"
     if quality.num_expressed_without_region:
         yield f"{quality.num_expressed_without_region:,} genes with expression have no gene region"
+    if quality.agreement:
+        yield from quality.agreement.lines()
+    if quality.balance:
+        yield from quality.balance.lines()
     if quality.overlap:
         yield str(quality.overlap)

@@ -15,7 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from .mark_quality import MarkQuality
+from .overlap_agreement import MAX_AGREEING_LAG, OverlapAgreement, PairLags
 from .quality import Quality
+from .quality_summary import percent
 
 # Okabe and Ito's palette, which readers with any colour vision tell apart; activating marks in
 # cool colours, repressive ones in warm.
@@ -49,6 +51,8 @@ _LABEL_INCHES = 1.0
 # Its title is as wide.
 _MIN_CELLS = 4
 _MARGIN_INCHES = 0.9
+_AGREEMENT_INCHES = (6.4, 2.5)
+_PALE_BAR = "#a8a8a8"
 
 
 def draw_quality(quality: Quality, *, title: str = "") -> Figure:
@@ -99,6 +103,34 @@ def draw_quality(quality: Quality, *, title: str = "") -> Figure:
     return figure
 
 
+def draw_agreement(agreement: OverlapAgreement, *, title: str = "") -> Figure:
+    """Draws at which lag pairs of overlapping gene regions agree best.
+
+    A panel is a kind of pairs. A bar is the pairs that agree best at some lag from where their TSSs
+    say; the dark one is of those that count as agreeing.
+
+    Args:
+        agreement: What `measure_agreement` returns.
+        title: What was measured, such as the name of the dataset.
+
+    Returns:
+        A figure to save.
+    """
+    figure = Figure(figsize=_AGREEMENT_INCHES, dpi=200, layout=ConstrainedLayoutEngine(w_pad=0.08))
+    heading = f"{title}   overlapping gene regions".strip()
+    figure.suptitle(heading, fontsize=10, color=_DARK, x=0.01, ha="left")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, (name, lags) in zip(panels, agreement.by_strands.items(), strict=True):
+        _draw_lags(axes, name, lags)
+    panels[0].set_ylabel("share of the pairs", fontsize=9, color=_DARK)
+    figure.supxlabel(
+        "bins from where their TSSs say that they overlap to where their signal does",
+        fontsize=9,
+        color=_DARK,
+    )
+    return figure
+
+
 def write_quality(quality: Quality, data_path: Path, *, title: str) -> None:
     """Writes what was measured of the signal into the folder `quality` beside the records.
 
@@ -111,9 +143,12 @@ def write_quality(quality: Quality, data_path: Path, *, title: str) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "quality.json").write_text(json.dumps(quality.as_dict(), indent=2) + "\n")
     (folder / "summary.txt").write_text(quality.summary() + "\n")
-    figure = draw_quality(quality, title=title)
-    for suffix in ("png", "svg"):
-        figure.savefig(folder / f"tss_profiles.{suffix}")
+    figures = {"tss_profiles": draw_quality(quality, title=title)}
+    if quality.agreement and quality.agreement.holds is not None:
+        figures["overlap_agreement"] = draw_agreement(quality.agreement, title=title)
+    for name, figure in figures.items():
+        for suffix in ("png", "svg"):
+            figure.savefig(folder / f"{name}.{suffix}")
 
 
 def _draw_profile(axes: Axes, mark: MarkQuality, edges_kb: np.ndarray) -> None:
@@ -138,6 +173,34 @@ def _draw_profile(axes: Axes, mark: MarkQuality, edges_kb: np.ndarray) -> None:
     text_colour = _TEXT_COLOURS.get(mark.mark, _OTHER_COLOUR)
     axes.set_title(mark.mark, fontsize=9, loc="left", color=text_colour)
     axes.set_title(_numbers(mark), fontsize=7, loc="right", color=_GREY)
+
+
+def _draw_lags(axes: Axes, name: str, lags: PairLags) -> None:
+    num_steps = len(lags.num_at_lag) // 2
+    width = 2 * MAX_AGREEING_LAG
+    lag = width * np.arange(-num_steps, num_steps + 1)
+    share = np.array(lags.num_at_lag) / max(lags.num_pairs, 1)
+    colours = np.where(lag == 0, _DARK, _PALE_BAR)
+    axes.bar(lag, share, width=0.85 * width, color=colours.tolist())
+    axes.set_xlim(lag[0] - width / 2, lag[-1] + width / 2)
+    axes.set_ylim(0, 1)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+    axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4))
+    axes.tick_params(labelsize=7, colors=_GREY)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_PALE)
+    axes.set_title(f"{name}, {lags.num_pairs:,} pairs", fontsize=9, loc="left", color=_DARK)
+    if lags.num_pairs:
+        numbers = f"{percent(lags.share)} agree\nmedian lag {lags.median_abs_lag_bins:.1f} bins"
+        axes.text(
+            *(0.03, 0.95, numbers),
+            transform=axes.transAxes,
+            va="top",
+            fontsize=8,
+            linespacing=1.4,
+            color=_GREY,
+        )
 
 
 def _draw_correlation(axes: Axes, quality: Quality) -> None:

@@ -27,6 +27,7 @@ from .quality import Quality
 from .records import ReproducibleExampleWriter
 from .sources import PublishedConfig, ReadingConfig, RemcConfig, SimulatedConfig
 from .sources.examples import Columns, Examples, Inputs
+from .split_balance import measure_split_balance
 
 
 class Builder(  # type: ignore[call-arg]
@@ -192,6 +193,8 @@ class Builder(  # type: ignore[call-arg]
         examples = config.examples(Inputs(dl_manager, self._read_files))
         self.info.metadata.update(examples.metadata)
         self.warnings += [*config.warnings, *examples.warnings, *self._split_warnings(examples)]
+        if self.quality and self.quality.agreement:
+            self.info.metadata["overlap_agreement"] = self.quality.agreement.as_metadata()
         known = examples.metadata.get("chromosome_sizes")
         if sizes := known or _chromosome_sizes(examples.columns_of, config.genome):
             self.info.metadata["chromosome_sizes"] = sizes
@@ -203,9 +206,9 @@ class Builder(  # type: ignore[call-arg]
     def _split_warnings(self, examples: Examples) -> Iterator[str]:
         """Looks at labels and neighbours across splits, and keeps the quality with the latter."""
         config, columns_of = self.builder_config, examples.columns_of
-        label, chrom, tss = (
+        label, chrom, tss, gene_id = (
             np.concatenate([columns[name] for columns in columns_of.values()])
-            for name in ("label", "chrom", "tss")
+            for name in ("label", "chrom", "tss", "gene_id")
         )
         split = np.repeat([*columns_of], [len(columns["tss"]) for columns in columns_of.values()])
         of_labels = label_warnings(
@@ -216,10 +219,12 @@ class Builder(  # type: ignore[call-arg]
             if config.options().get("median_over") == "table":
                 yield "--median-over genes labels by the median of the dataset's genes"
         overlap = measure_overlap(chrom, tss, split, flank_bp=config.flank_bp)
+        balance = measure_split_balance(label, split, gene_id)
         if examples.quality is None:
+            yield from balance.warnings()
             yield from overlap.warnings()
         else:
-            self.quality = dataclasses.replace(examples.quality, overlap=overlap)
+            self.quality = dataclasses.replace(examples.quality, overlap=overlap, balance=balance)
 
     def _generate_examples(self, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
         for position in range(len(columns["gene_id"])):

@@ -73,7 +73,11 @@ def test_metadata_survives_on_disk(e003: RemcBuilder) -> None:
     )
     assert metadata["unit"] == "RPKM"
     quality = json.loads((e003.data_path / "quality" / "quality.json").read_text())
-    assert quality["overlap"] == {"num_test": 3, "num_shared": 0}
+    assert quality["overlap"] == {"num_test": 3, "num_shared": 0, "num_near": 0}
+    assert quality["balance"]["num_high"] == {"train": 0, "valid": 2, "test": 2}
+    assert quality["agreement"]["holds"] is None
+    assert metadata["overlap_agreement"]["holds"] is None
+    assert metadata["overlap_agreement"]["num_pairs"] == 0
     assert metadata["oriented"] is False
     assert metadata["published_orientation"]["decided_by"] == "assumed"
     assert list(metadata["provenance"]) == [

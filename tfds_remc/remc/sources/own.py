@@ -56,6 +56,8 @@ def own_examples(
         genes.strand,
         flank_bp=config.flank_bp,
         bin_bp=config.bin_bp,
+        chrom=genes.chrom,
+        tss=genes.tss,
         label=label,
         expression=matched,
         **(quality or {}),

@@ -76,6 +76,8 @@ class PublishedConfig(RemcConfig, sources=("published",)):
             flank_bp=self.flank_bp,
             bin_bp=self.bin_bp,
             is_oriented=is_oriented,
+            chrom=table.chrom[rows],
+            tss=table.tss[rows],
             label=label,
             expression=expression.match(gene_id.tolist()),
         )
