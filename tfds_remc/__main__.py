@@ -84,7 +84,8 @@ _OWN_DATA = {
     "tss": "gene: a region a gene; transcript: one for each distinct TSS",
     "biotype": "genes of this biotype only, where the file has biotypes; all for every gene",
     "edges": "keep or drop regions that reach over an end of their chromosome",
-    "genome": "hg19, hg38 or mm10, or GRCh37 and so on: check the files' chromosomes against it",
+    "genome": "hg19, hg38 or mm10, or GRCh37 and so on: check the files' chromosomes against it, "
+    "and know what keras_chrome.tracks needs, the assembly and the sizes of its chromosomes",
     "position": "where a read counts: in each bin it overlaps, or in that of its 5' end",
     "extend_bp": "extend reads to this length, from their 5' end",
     "fragments": "count proper pairs of reads in BAM files, each once, in place of reads",

@@ -1,5 +1,6 @@
 """`python -m keras_chrome.tracks RUN --methods saliency --out DIR`."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +30,16 @@ class Options(GeneArguments):
     )
     top: int = option("top bins of each gene and mark", default=3, metavar="N")
     chrom_sizes: Path | None = option(
-        "chromosome names and sizes, as UCSC's hg19.chrom.sizes (default: the dataset's)",
+        "chromosome names and sizes, as UCSC's hg19.chrom.sizes (default: the dataset's, which has "
+        "them where it was built with --genome)",
         default=None,
         metavar="FILE",
     )
-    genome: str | None = option("name of the assembly, hg19 (default: the dataset's)", default=None)
+    genome: str | None = option(
+        "name of the assembly, hg19 (default: the dataset's; a dataset of a signal array or a "
+        "sample sheet has none unless it was built with --genome)",
+        default=None,
+    )
     email: str = option("contact of the hub", default="nobody@example.org")
     out: Path | None = option("folder to write to (default: RUN/tracks-SPLIT)", default=None)
 
@@ -66,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     num_bigwig = sum(path.suffix == ".bw" for path in written)
     print(f"{num_bigwig} bigWig files, {len(written) - num_bigwig} others")
     print(directory)
+    for warning in of_genes.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -50,6 +50,7 @@ class Tracks:
         top_bins: By method, a table of `keras_chrome.tracks.top_bins.top_bins`.
         num_genes: How many genes they are of.
         left_out: How many genes were left out, by reason.
+        warnings: A line on each thing that a user should know.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Tracks:
     top_bins: Mapping[str, pd.DataFrame]
     num_genes: int
     left_out: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 def tracks(
@@ -86,7 +88,8 @@ def tracks(
         marks: Some of the run's marks, in any spelling of `as_spelled`; all if None.
         num_top: How many top bins to keep of a gene and mark.
         chrom_sizes: A file of chromosome sizes; those in the dataset's metadata if None.
-        genome: Name of the assembly; the dataset's if None.
+        genome: Name of the assembly; the dataset's if None. A dataset of a signal array knows
+            neither this nor the sizes unless it was built with its genome.
         **genes: Which genes: `split`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
@@ -145,7 +148,20 @@ def tracks(
         top_bins=of_methods,
         num_genes=len(placed),
         left_out=left_out,
+        warnings=tuple(_coordinate_warnings(study)),
     )
+
+
+def _coordinate_warnings(study: Study) -> Iterator[str]:
+    """Yields a line if the dataset says that its coordinates were measured and do not hold."""
+    agreement = study.dataset.metadata.get("overlap_agreement") or {}
+    if agreement.get("holds") is False:
+        yield (
+            f"the coordinates of {study.dataset.name} do not hold: only "
+            f"{100 * agreement['share_agreeing']:.1f} % of {agreement['num_pairs']:,} pairs of "
+            "overlapping gene regions agree on where they overlap. A value may lie beside its "
+            "place on the genome"
+        )
 
 
 def _chosen_methods(study: Study, methods: Sequence[str] | None) -> list[str]:
@@ -179,7 +195,8 @@ def _chrom_sizes(study: Study, path: str | Path | None) -> dict[str, int]:
         return dict(sizes)
     raise InputError(
         f"Expected chromosome sizes in the metadata of {study.dataset.name}. Received: none; name "
-        "a file of chromosome names and sizes with --chrom-sizes"
+        "a file of chromosome names and sizes with --chrom-sizes, and the assembly with --genome; "
+        "or build the dataset again with python -m tfds_remc ... --genome hg19, which knows both"
     )
 
 
@@ -188,6 +205,6 @@ def _genome(study: Study, genome: str | None) -> str:
     if not re.fullmatch(r"[\w.-]+", genome) or genome == "unknown":
         raise InputError(
             f"Expected the name of an assembly, such as hg19. Received: genome={genome!r}; name it "
-            "with --genome"
+            "with --genome here, or where the dataset is built"
         )
     return genome

@@ -173,7 +173,7 @@ def test_sizes_and_genome_of_a_dataset_that_does_not_know_them(
 ) -> None:
     sizes = open_study(run_path).dataset.metadata["chromosome_sizes"]
     change({"chromosome_sizes": None, "genome": "unknown"})
-    with pytest.raises(InputError, match=r"chromosome sizes.*remc/small.*--chrom-sizes"):
+    with pytest.raises(InputError, match=r"chromosome sizes.*remc/small.*--chrom-sizes.*--genome"):
         tracks(run_path)
     file = tmp_path / "own.chrom.sizes"
     file.write_text("".join(f"{chrom}\t{size + 7}\n" for chrom, size in sizes.items()))
@@ -188,6 +188,23 @@ def test_sizes_and_genome_of_a_dataset_that_does_not_know_them(
     first = of_genes.layout.site == 0
     start, end = of_genes.layout.start[first].min(), of_genes.layout.end[first].max()
     assert session.attrib["locus"] == f"{of_genes.layout.chrom[0]}:{start + 1}-{end}"
+
+
+def test_coordinates_that_do_not_hold_are_warned_of_and_no_others(
+    run_path: Path, tmp_path: Path, change: Change, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agreement = {"holds": False, "share_agreeing": 0.398, "num_pairs": 1952}
+    told = []
+    for content in (None, {**agreement, "holds": None}, {**agreement, "holds": True}, agreement):
+        change({"overlap_agreement": content} if content else {})
+        main([str(run_path), "--methods", "alpha", "--out", str(tmp_path / "out")])
+        told.append(capsys.readouterr().err)
+    assert told[:3] == ["", "", ""]
+    assert told[3] == (
+        "warning: the coordinates of remc/small do not hold: only 39.8 % of 1,952 pairs of "
+        "overlapping gene regions agree on where they overlap. A value may lie beside its place on "
+        "the genome\n"
+    )
 
 
 def test_methods_that_the_model_has_not_are_no_default(

@@ -57,6 +57,9 @@ def test_an_array_of_ones_own(
     metadata = json.loads((datasets / "with_rpkm" / "1.0.0" / "metadata.json").read_text())
     assert list(metadata["provenance"]) == ["signal_array"]
     assert (metadata["unit"], metadata["genome"], metadata["median_rpkm"]) == ("TPM", "hg19", 1.5)
+    assert metadata["chromosome_sizes"] == {"chr1": 249_250_621}
+    without_genome = json.loads((datasets / "K562" / "1.0.0" / "metadata.json").read_text())
+    assert (without_genome["genome"], "chromosome_sizes" in without_genome) == ("unknown", False)
 
     capsys.readouterr()
     assert command(*places, "--epigenome", "other") == 2
