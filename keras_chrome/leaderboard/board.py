@@ -147,7 +147,7 @@ def rows_of(group: tuple[str, str, str], table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _split_title(split: str) -> str:
-    return "the dataset's split" if split == "dataset" else f"{split} split"
+    return "the dataset's split" if split == "dataset" else split
 
 
 def _group(run: FinishedRun) -> tuple[str, str, str]:

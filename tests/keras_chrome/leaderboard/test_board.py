@@ -357,7 +357,7 @@ def test_an_overview_has_the_groups_side_by_side(tmp_path: Path) -> None:
     lines = text[text.index("### E003") : text.index("## Test AUROC")].splitlines()
     assert lines[4] == (
         "| model | published, the dataset's split | median, the dataset's split "
-        "| median, chromosome (5 folds) split |"
+        "| median, chromosome (5 folds) |"
     )
     assert [line.split(" | ")[0] for line in lines[6:8]] == ["| `cnn_attn`", "| `attentive_chrome`"]
     rows = board.epigenomes.set_index(["labels", "split"])
