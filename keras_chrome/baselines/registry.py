@@ -18,6 +18,11 @@ BASELINES = {
     "gradient_boosting": "keras_chrome.baselines.gradient_boosting:gradient_boosting",
 }
 
+DETERMINISTIC = frozenset(
+    {"logistic_regression", "logistic_regression_max", "svm", "gradient_boosting"}
+)
+"""Baselines whose fit does not depend on the seed."""
+
 
 def build_baseline(
     name: str,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from keras_chrome.baselines import DETERMINISTIC
 from keras_chrome.runs.finished import (
     FinishedRun,
     check_belong_together,
@@ -43,19 +44,25 @@ class Leaderboard:
         models: A row a model, best first: `labels`, `split`, `marks`, `model`; `mean`, `median`,
             `max` and `min` of the AUROC over shared epigenomes; `se_over_seeds`, the standard error
             of `mean` that comes from random training: the root of the summed squares of the
-            epigenomes' own, divided by their number; `reference`, the model to improve on,
+            epigenomes' own, divided by their number; means of `ece`, `mean_probability` and
+            `positive_rate`; `reference`, the model to improve on,
             empty where it has no run; `num_improved`, the number of shared epigenomes with a
             higher AUROC than its; `num_epigenomes`, shared; `num_runs`, on these.
-        epigenomes: A row a model and epigenome, shared or not: `auroc`; its 95 % interval over
-            genes, `auroc_low` and `auroc_high` (DeLong's variance, on the logit scale);
+        epigenomes: A row a model and epigenome, shared or not: `auroc`; its 95 % interval,
+            `auroc_low` and `auroc_high`, over genes and seeds by the hierarchical bootstrap, with
+            one seed over genes alone by DeLong's variance, both on the logit scale;
             `se_over_seeds`, the standard error from random training: standard deviation over
-            seeds by the root of their number, NaN with one seed; `num_genes`, `num_folds`,
-            `num_runs`, `is_shared`.
-        paired_tests: A row a pair of models and test: DeLong's in each epigenome where both have
-            runs in every fold, and over these Wilcoxon's signed-rank test, `epigenome` empty.
-            `difference` is `auroc_a - auroc_b`, with `model_a` further up in `models`. `p_holm`
-            is `p_value` corrected for the number of pairs, in each epigenome for DeLong's test.
-            Where there is no p-value, `note` says why.
+            seeds by the root of their number, NaN with one seed; `ece`, the expected calibration
+            error, `mean_probability`, what the model predicts in the mean, and `positive_rate`,
+            the share labelled high, all of the test genes and averaged as the AUROC is;
+            `num_genes`, `num_folds`, `num_runs`, `is_shared`.
+        paired_tests: A row a pair of models and test: DeLong's and the hierarchical bootstrap's in
+            each epigenome where both have runs in every fold, and over these Wilcoxon's
+            signed-rank test, `epigenome` empty. DeLong's counts chance in the genes alone, the
+            bootstrap in genes and seeds, for which both models need two or a fit that does not
+            depend on it. `difference` is `auroc_a - auroc_b`, with `model_a` further up in
+            `models`. `p_holm` is `p_value` corrected for the number of pairs, of each test in each
+            epigenome. Where there is no p-value, `note` says why.
         left_out: Runs that are not counted, and why.
     """
 
@@ -121,13 +128,15 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
     )
 
 
-def group_titles(models: pd.DataFrame) -> dict[tuple[str, str, str], str]:
+def group_titles(
+    models: pd.DataFrame, title: str = "{labels} labels, {split}"
+) -> dict[tuple[str, str, str], str]:
     """The groups of `Leaderboard.models` and their titles, which name marks if these differ."""
     groups = list(models[GROUP].drop_duplicates().itertuples(index=False, name=None))
-    has_several = len({marks for _, _, marks in groups}) > 1
+    if len({marks for _, _, marks in groups}) > 1:
+        title += ", marks {marks}"
     return {
-        (labels, split, marks): f"{labels} labels, {_split_title(split)}"
-        + (f", marks {marks}" if has_several else "")
+        (labels, split, marks): title.format(labels=labels, split=_split_title(split), marks=marks)
         for labels, split, marks in groups
     }
 
@@ -138,7 +147,7 @@ def rows_of(group: tuple[str, str, str], table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _split_title(split: str) -> str:
-    return "the dataset's split" if split == "dataset" else f"{split} split"
+    return "the dataset's split" if split == "dataset" else split
 
 
 def _group(run: FinishedRun) -> tuple[str, str, str]:
@@ -148,16 +157,24 @@ def _group(run: FinishedRun) -> tuple[str, str, str]:
 def _measure(runs: Sequence[FinishedRun]) -> dict[str, Measurement]:
     """Each model on the test genes of one epigenome."""
     from keras_chrome.leaderboard.models import Measurement
-    from keras_chrome.statistics.paired_tests import placements
+    from keras_chrome.statistics.calibration import calibration
+    from keras_chrome.statistics.paired_tests import Placements, auroc_samples, placements
 
-    measured = {run.model: Measurement({}, {}) for run in runs}
+    measured = {
+        run.model: Measurement({}, {}, {}, is_deterministic=run.model in DETERMINISTIC)
+        for run in runs
+    }
     for fold, of_fold in sorted(_grouped(runs, lambda run: run.fold).items()):
         genes = read_test_genes(of_fold)
+        placed = placements(genes.label, genes.probability)
+        samples = auroc_samples(placed, seed=fold)
+        calibrations = np.array([calibration(genes.label, p) for p in genes.probability])
         models = np.array([run.model for run in of_fold])
         for model in dict.fromkeys(models):
-            probability = genes.probability[models == model]
-            measured[model].placements[fold] = placements(genes.label, probability)
-            measured[model].aurocs[fold] = [r.test_auroc for r in of_fold if r.model == model]
+            is_own = models == model
+            measured[model].placements[fold] = Placements(*(own[is_own] for own in placed))
+            measured[model].samples[fold] = samples[:, is_own]
+            measured[model].calibrations[fold] = calibrations[is_own]
     return measured
 
 

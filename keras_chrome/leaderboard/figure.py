@@ -34,7 +34,7 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
 
     A row is a model, best first. A dot is an epigenome, open where the model is not compared with
     all others. Bar and number are the mean over the filled dots; the dotted line is the
-    reference's. Up to six epigenomes have colours, and 95 % intervals over genes.
+    reference's. Up to six epigenomes have colours, and 95 % intervals.
 
     Args:
         models: `Leaderboard.models`.
@@ -180,7 +180,7 @@ def _legend_handles(
         (name, dot(colour, 5.5, is_filled=True)) for name, colour in colours.items()
     ]
     if colours:
-        entries.append(("95 % interval over genes", {"color": GREY, "linewidth": 1.5}))
+        entries.append(("95 % interval", {"color": GREY, "linewidth": 1.5}))
     else:
         entries.append(("an epigenome", dot(SERIES_COLOURS[0], 5.5, is_filled=True)))
     if not epigenomes["is_shared"].all():

@@ -18,6 +18,7 @@ References:
 
 import warnings
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -64,11 +65,11 @@ def with_interval_over_trainings(
         ... )
     """
     rng = np.random.default_rng(seed)
-    weights = [np.ones(num_genes, int)]
-    weights += (
+    drawn = (
         np.bincount(rng.integers(num_genes, size=num_genes), minlength=num_genes)
         for _ in range(NUM_RESAMPLES)
     )
+    weights = chain([np.ones(num_genes, int)], drawn)
     samples = np.array([[statistic(weight) for statistic in statistics] for weight in weights])
     return _with_interval(over_trainings(samples, seed=seed))
 

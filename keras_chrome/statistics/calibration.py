@@ -31,6 +31,34 @@ class CalibrationBin(NamedTuple):
     observed_high: float
 
 
+class Calibration(NamedTuple):
+    """How well probabilities agree with labels, in three numbers.
+
+    Attributes:
+        ece: Expected calibration error, in ten bins.
+        mean_probability: Mean of the predicted probabilities.
+        positive_rate: Share of the genes labelled high, which it equals if they are calibrated.
+    """
+
+    ece: float
+    mean_probability: float
+    positive_rate: float
+
+
+def calibration(label: np.ndarray, probability: np.ndarray) -> Calibration:
+    """Compare probabilities with labels, on the whole.
+
+    Args:
+        label: Integers `(genes,)`, 0 or 1.
+        probability: Floats `(genes,)` in [0, 1].
+    """
+    return Calibration(
+        expected_calibration_error(calibration_bins(label, probability)),
+        float(np.mean(probability, dtype=np.float64)),
+        float(np.mean(label)),
+    )
+
+
 def calibration_bins(
     label: np.ndarray, probability: np.ndarray, *, num_bins: int = 10
 ) -> list[CalibrationBin]:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from keras_chrome.statistics.bootstrap import with_interval
-from keras_chrome.statistics.calibration import calibration_bins, expected_calibration_error
+from keras_chrome.statistics.calibration import calibration
 
 
 def classification_metrics(
@@ -32,10 +32,8 @@ def classification_metrics(
         "auprc": float(average_precision_score(label, probability)),
         "log_loss": float(log_loss(label, probability, labels=[0, 1])),
         "brier": float(brier_score_loss(label, probability)),
-        "ece": expected_calibration_error(calibration_bins(label, probability)),
         "num_genes": len(label),
-        "positive_rate": float(np.mean(label)),
-        "mean_probability": float(np.mean(probability, dtype=np.float64)),
+        **calibration(label, probability)._asdict(),
     }
 
 

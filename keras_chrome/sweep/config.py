@@ -14,7 +14,11 @@ from keras_chrome.models.registry import BANKS
 from keras_chrome.vocabulary import LABELS
 
 RUN_NAME = "{labels}/{epigenome}/{model}/seed-{seed}"
-"""What a run is called below `runs/` and `logs/` of a sweep's folder."""
+"""What a run is called below `runs/` and `logs/` of a sweep's folder.
+
+It says neither the split scheme nor whether labels are permuted: these need a folder of their own,
+as any other options do, and a leaderboard of several folders tells schemes and folds apart.
+"""
 
 # The options of `fit` that a sweep sets itself; all others are the same in every run.
 SET_BY_SWEEP = {"dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite"}

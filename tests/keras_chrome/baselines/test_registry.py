@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from keras_chrome.baselines import BASELINES, Baseline, build_baseline
+from keras_chrome.baselines import BASELINES, DETERMINISTIC, Baseline, build_baseline
 from keras_chrome.errors import InputError
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
@@ -60,16 +60,17 @@ def test_finds_the_planted_effect(fitted: Baseline) -> None:
     assert probability[label == 1].mean() > 0.6 > 0.4 > probability[label == 0].mean()
 
 
-@pytest.mark.parametrize("forest", ["random_forest", "random_forest_best_bin"])
-def test_another_seed_gives_another_forest(forest: str) -> None:
+def test_another_seed_changes_what_is_not_deterministic(name: str) -> None:
     signal = planted(30, seed=1)[0]
     first, second = (
-        build_baseline(forest, marks=MARKS, num_bins=8, seed=seed).fit(*planted(effect=3))(signal)[
+        build_baseline(name, marks=MARKS, num_bins=8, seed=seed).fit(*planted(effect=3))(signal)[
             "probability"
         ]
         for seed in (0, 1)
     )
-    assert (first != second).any()
+    # Rules break ties between thresholds by the seed, and there may be none.
+    if name != "rules":
+        assert (first == second).all() == (name in DETERMINISTIC)
 
 
 def test_save_and_load(fitted: Baseline, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from keras_chrome.errors import InputError
 from keras_chrome.leaderboard import leaderboard, write_leaderboard
 from keras_chrome.leaderboard.__main__ import main
 from keras_chrome.leaderboard.output import markdown, summary
+from keras_chrome.statistics.metrics import classification_metrics
+from keras_chrome.tables import WIDTH
 
 SKILL = {"attentive_chrome": 1.6, "deep_chrome": 1.3, "cnn_attn": 0.9}
 
@@ -120,6 +122,26 @@ def test_tests_compare_the_aurocs_of_the_table(runs: Path) -> None:
         assert [row.auroc_a, row.auroc_b] == pytest.approx(pair)
         assert 0 <= row.p_value <= row.p_holm <= 1
         assert row.num_genes == 120
+    bootstrap = board.paired_tests[board.paired_tests["test"] == "bootstrap"]
+    np.testing.assert_allclose(bootstrap["difference"], delong["difference"])
+    assert (bootstrap["standard_error"].to_numpy() > 0.9 * delong["standard_error"]).all()
+
+
+def test_calibration_is_the_mean_over_seeds(runs: Path) -> None:
+    board = leaderboard([runs])
+    row = board.epigenomes.set_index(["labels", "epigenome", "model"]).loc[
+        ("published", "E003", "cnn_attn")
+    ]
+    tables = [
+        pd.read_csv(path / "predictions.csv").query("split == 'test'")
+        for path in (runs / "published").glob("E003-cnn_attn-*")
+    ]
+    measured = [classification_metrics(*t[["label", "probability"]].to_numpy().T) for t in tables]
+    for name in ("ece", "mean_probability", "positive_rate"):
+        assert row[name] == pytest.approx(np.mean([of_run[name] for of_run in measured]))
+    of_models = board.models.query("labels == 'published' and model == 'cnn_attn'")
+    of_epigenomes = board.epigenomes.query("labels == 'published' and model == 'cnn_attn'")
+    assert of_models["ece"].item() == pytest.approx(of_epigenomes["ece"].mean())
 
 
 def test_runs_are_found_at_any_depth_and_counted_once(runs: Path) -> None:
@@ -322,6 +344,50 @@ def test_screen_has_the_pairs_of_the_reference_and_markdown_all(runs: Path) -> N
     assert [line[0] for line in pairs] == ["attentive_chrome", "cnn_attn"] * 2
     assert [line[2][0] for line in pairs] == ["+", "-"] * 2
     assert "| attentive_chrome | cnn_attn | +" in markdown(board)
+
+
+def test_an_overview_has_the_groups_side_by_side(tmp_path: Path) -> None:
+    chromosome = {"split": "chromosome", "num_folds": 5, "fold": 0}
+    make_run(tmp_path / "a", seed=0)
+    make_run(tmp_path / "b", seed=1)
+    make_run(tmp_path / "c", **chromosome)
+    make_run(tmp_path / "d", model="cnn_attn", labels="published")
+    board = leaderboard([tmp_path])
+    text = markdown(board)
+    lines = text[text.index("### E003") : text.index("## Test AUROC")].splitlines()
+    assert lines[4] == (
+        "| model | published, the dataset's split | median, the dataset's split "
+        "| median, chromosome (5 folds) |"
+    )
+    assert [line.split(" | ")[0] for line in lines[6:8]] == ["| `cnn_attn`", "| `attentive_chrome`"]
+    rows = board.epigenomes.set_index(["labels", "split"])
+    dataset, other = (rows.loc["median", split] for split in ("dataset", "chromosome (5 folds)"))
+    cells = [f"{r.auroc:.3f} ({r.auroc_low:.3f}-{r.auroc_high:.3f})" for r in (dataset, other)]
+    assert lines[7] == f"| `attentive_chrome` |  | {cells[0]} | {cells[1]} |"
+    assert (
+        lines[14]
+        == "| `attentive_chrome` |  | "
+        + " | ".join(f"{r.ece:.3f} ({r.mean_probability:.3f})" for r in (dataset, other))
+        + " |"
+    )
+    assert "0.333 (median, the dataset's split)" in lines[16]
+    # Of one group there is nothing to put beside.
+    assert "Overview" not in markdown(leaderboard([tmp_path / "a"]))
+
+
+def test_one_epigenome_has_an_interval(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        make_run(tmp_path / str(seed), seed=seed)
+    board = leaderboard([tmp_path])
+    (row,) = board.epigenomes.itertuples()
+    header, cells = (line.split("  ") for line in summary(board).splitlines()[2:4])
+    assert [cell.strip() for cell in header if cell.strip()][:3] == [
+        "model",
+        "AUROC",
+        "95 % interval",
+    ]
+    assert f"{row.auroc_low:.3f}-{row.auroc_high:.3f}" in "".join(cells)
+    assert max(map(len, summary(board).splitlines())) <= WIDTH
 
 
 def test_writes_tables_that_read_back_and_figures(runs: Path, tmp_path: Path) -> None:

@@ -246,8 +246,11 @@ def test_quality_is_shown_where_it_was_measured(page: Page) -> None:
 def test_numbers_are_those_of_the_run(page: Page, hostile_run: Path) -> None:
     run = page.data["runs"][0]
     metrics = json.loads((hostile_run / "metrics.json").read_text())
-    for name in ("auroc", "auprc", "positive_rate"):
+    for name in ("auroc", "auprc", "positive_rate", "ece"):
         assert run["metrics"][name] == pytest.approx(metrics["test"][name], abs=1e-6), name
+    predicted, high = (metrics["test"][name] for name in ("mean_probability", "positive_rate"))
+    told = f"In the mean the model predicts {predicted:.3f}, and {high:.3f} of the genes are high."
+    assert told in "".join(page.texts["figcaption"])
     assert run["history"]["val_auroc"] == pytest.approx(
         pd.read_csv(hostile_run / "history.csv")["val_auroc"].tolist()
     )

@@ -1,20 +1,26 @@
-"""DeLong's test against its definition over all pairs of genes; Wilcoxon's and Holm's by hand."""
+"""DeLong's test against its definition, the bootstrap against formulas, the rest by hand."""
 
 import math
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from scipy.stats import norm
+from scipy.stats import t as student_t
 from sklearn.metrics import roc_auc_score
 
 from keras_chrome.errors import InputError
 from keras_chrome.statistics.metrics import auroc_interval, weighted_auroc
 from keras_chrome.statistics.paired_tests import (
-    DelongTest,
+    PairedTest,
+    Placements,
+    auroc_samples,
     auroc_with_error,
     compare_placements,
-    delong_interval,
+    compare_samples,
     holm,
+    logit_interval,
+    over_genes_and_seeds,
     placements,
     wilcoxon_test,
 )
@@ -32,7 +38,7 @@ def two_models(num_genes: int, *, decimals: int | None = None) -> tuple[np.ndarr
 
 def delong_test(
     label: np.ndarray, probability_a: np.ndarray, probability_b: np.ndarray
-) -> DelongTest:
+) -> PairedTest:
     return compare_placements(
         [placements(label, probability_a)], [placements(label, probability_b)]
     )
@@ -61,7 +67,7 @@ def test_delong_equals_its_definition(decimals: int | None) -> None:
 def test_placements_of_either_class_have_the_auroc_as_their_mean() -> None:
     label, (probability, _) = two_models(100, decimals=1)
     high, low = placements(label, probability)
-    assert (len(high), len(low)) == (label.sum(), (1 - label).sum())
+    assert (high.shape, low.shape) == ((1, label.sum()), (1, (1 - label).sum()))
     assert high.mean() == pytest.approx(roc_auc_score(label, probability))
     assert low.mean() == pytest.approx(high.mean())
 
@@ -148,14 +154,122 @@ def test_folds_have_the_variance_of_independent_genes() -> None:
 
 def test_interval_is_the_bootstraps() -> None:
     label, (probability, _) = two_models(2000)
-    interval = delong_interval(*auroc_with_error([placements(label, probability)]))
+    interval = logit_interval(*auroc_with_error([placements(label, probability)]))
     assert interval == pytest.approx(auroc_interval(label, probability), abs=0.002)
 
 
 def test_interval_stays_between_zero_and_one() -> None:
-    low, high = delong_interval(0.98, 0.02)
+    low, high = logit_interval(0.98, 0.02)
     assert 0.85 < low < 0.98 < high < 1
-    assert delong_interval(1.0, 0.0) == (1, 1)
+    assert logit_interval(1.0, 0.0) == (1, 1)
+
+
+def retrained(skills: list[float], *, num_genes: int = 600, seed: int = 0) -> Placements:
+    """A model whose trainings differ in their skill, and otherwise agree on each gene but a bit."""
+    label = (np.arange(num_genes) < 0.4 * num_genes).astype(int)
+    core = np.random.default_rng(0).normal(size=num_genes)  # the same for all models
+    noise = np.random.default_rng([seed, 1]).normal(0, 0.1, (len(skills), num_genes))
+    return placements(label, np.array(skills)[:, None] * label + core + noise)
+
+
+def test_samples_of_genes_have_delongs_variance() -> None:
+    """Whatever the seeds, and between two models on the same genes."""
+    a, b = retrained([1.5, 1.6, 1.7]), retrained([1.4], seed=1)
+    for fold in (a, b):
+        samples = auroc_samples(fold, seed=0)
+        np.testing.assert_allclose(samples[0], fold.high.mean(axis=1))
+        expected = auroc_with_error([fold])[1]
+        assert samples[1:].mean(axis=1).std() == pytest.approx(expected, rel=0.1)
+    difference = auroc_samples(a, seed=0).mean(axis=1) - auroc_samples(b, seed=0)[:, 0]
+    expected = compare_placements([a], [b]).standard_error
+    assert difference[1:].std() == pytest.approx(expected, rel=0.1)
+
+
+def test_a_bootstrap_adds_the_variance_over_seeds() -> None:
+    a, b = retrained([1.2, 1.6, 1.9]), retrained([1.0, 1.2, 1.4], seed=1)
+    samples = [[auroc_samples(fold, seed=0)] for fold in (a, b)]
+    of_seeds = [fold.high.mean(axis=1).var(ddof=1) / len(fold.high) for fold in (a, b)]
+    for model, fold, variance in zip(samples, (a, b), of_seeds, strict=True):
+        auroc, standard_error, degrees = over_genes_and_seeds(model)
+        assert auroc == pytest.approx(fold.high.mean())
+        total = auroc_with_error([fold])[1] ** 2 + variance
+        assert standard_error == pytest.approx(math.sqrt(total), rel=0.1)
+        # Satterthwaite's: what seeds add is known as well as there are seeds but one.
+        assert degrees == pytest.approx((total / variance) ** 2 * (len(fold.high) - 1), rel=0.5)
+    delong = compare_placements([a], [b])
+    test = compare_samples(*samples)
+    assert test[:3] == pytest.approx(delong[:3])
+    total = delong.standard_error**2 + sum(of_seeds)
+    assert test.standard_error == pytest.approx(math.sqrt(total), rel=0.1)
+    degrees = total**2 / sum(variance**2 / 2 for variance in of_seeds)
+    expected = 2 * student_t.sf(test.difference / math.sqrt(total), degrees)
+    assert test.p_value == pytest.approx(expected, rel=0.3)
+    assert delong.p_value < 0.01 < test.p_value
+    swapped = compare_samples(*samples[::-1])
+    assert swapped.difference == pytest.approx(-test.difference)
+
+
+def test_one_seed_leaves_the_bootstrap_with_the_genes() -> None:
+    a, b = retrained([1.6]), retrained([1.5], seed=1)
+    test = compare_samples(*([auroc_samples(fold, seed=0)] for fold in (a, b)))
+    delong = compare_placements([a], [b])
+    assert tuple(test) == pytest.approx(tuple(delong), rel=0.25)
+    assert compare_samples([auroc_samples(a, seed=0)], [auroc_samples(a, seed=0)]).p_value == 1
+
+
+def test_folds_have_trainings_of_their_own() -> None:
+    folds = [retrained([1.2, 1.6, 1.9]), retrained([1.1, 1.5, 1.8], seed=1)]
+    samples = [auroc_samples(fold, seed=number) for number, fold in enumerate(folds)]
+    auroc, standard_error, _ = over_genes_and_seeds(samples)
+    each = [over_genes_and_seeds([of_fold]) for of_fold in samples]
+    assert auroc == pytest.approx(np.mean([fold.auroc for fold in each]))
+    expected = math.hypot(*(fold.standard_error for fold in each)) / 2
+    assert standard_error == pytest.approx(expected, rel=0.1)
+
+
+def test_a_bootstrap_of_one_gene_knows_nothing() -> None:
+    probability = np.array([[0.5, 0.6, 0.1], [0.9, 0.2, 0.3]])
+    either = [placements(np.array([1, 0, 0]), p) for p in (probability, 1 - probability)]
+    samples = [[auroc_samples(fold, seed=0)] for fold in either]
+    assert math.isnan(over_genes_and_seeds(samples[0]).standard_error)
+    test = compare_samples(*samples)
+    assert test.difference == 0.5
+    assert math.isnan(test.p_value)
+
+
+@pytest.mark.slow
+def test_a_bootstrap_holds_its_level_where_delongs_test_does_not() -> None:
+    """Two models of the same skill, three trainings each, whose AUROCs vary by about 0.02."""
+    rng = np.random.default_rng(5)
+    num_rejected = np.zeros(2)
+    for _ in range(200):
+        label = (np.arange(300) < 120).astype(int)
+        core = rng.normal(size=300)
+        a, b = (
+            placements(
+                label,
+                (1.5 + 0.15 * rng.normal(size=(3, 1))) * label
+                + core
+                + rng.normal(0, 0.3, (3, 300)),
+            )
+            for _ in range(2)
+        )
+        tests = (
+            compare_placements([a], [b]),
+            compare_samples([auroc_samples(a, seed=0)], [auroc_samples(b, seed=0)]),
+        )
+        num_rejected += [test.p_value < 0.05 for test in tests]
+    of_delong, of_bootstrap = num_rejected / 200
+    assert of_delong > 0.2
+    assert 0.01 <= of_bootstrap <= 0.08
+
+
+def test_an_interval_takes_the_quantile_of_students_t() -> None:
+    # 4.303 standard errors on either side with two degrees of freedom.
+    low, high = logit_interval(0.8, 0.01, 2)
+    assert logit(np.array([low, high])) - logit(0.8) == pytest.approx(
+        4.303 * 0.01 / 0.16 * np.array([-1, 1]), rel=1e-3
+    )
 
 
 def test_wilcoxon_by_hand() -> None:

@@ -166,6 +166,26 @@ def test_runs_with_other_options_are_refused(data_dir: Path, finished: Path) -> 
     assert not list(finished.rglob("seed-1*"))
 
 
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ({"permute_labels": True}, r"permute_labels=True \(was False\)"),
+        ({"split": "chromosome"}, r"split='chromosome' \(was 'dataset'\)"),
+        ({"split": "random", "split_seed": 3}, r"split='random' \(was 'dataset'\)"),
+    ],
+)
+def test_a_folder_holds_one_split_scheme_and_no_permuted_runs_beside_others(
+    data_dir: Path, finished: Path, options: dict[str, Any], change: str
+) -> None:
+    """The names of runs say neither, so that one would stand in the place of the other."""
+    common = {"data_dir": str(data_dir), "epochs": 5}
+    other = small(data_dir, finished, fit_options={**common, **options})
+    before = times(finished)
+    with pytest.raises(InputError, match=rf"{change} in 2 of them.*take another --out-dir"):
+        sweep(other)
+    assert times(finished) == before
+
+
 def test_overwriting_redoes_runs_with_other_options(
     data_dir: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
