@@ -199,13 +199,17 @@ def with_respect_to(
         {'alpha': ('alpha', {}), 'saliency': ('saliency', {'wrt': 'signal'}),
         'saliency_transformed': ('saliency', {'wrt': 'transformed'})}
     """
-    check_wrt(wrt)
+    given = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    if not given:
+        raise InputError(f"Expected one or more of {WRT}. Received: wrt=()")
+    for of_one in given:
+        check_wrt(of_one)
     labelled: dict[str, tuple[str, dict[str, str]]] = {}
     for name in methods:
         if not _method(name).has_wrt:
             labelled[name] = name, {}
             continue
-        for of_one in (wrt,) if isinstance(wrt, str) else wrt:
+        for of_one in given:
             label = name if of_one == WRT[0] else f"{name}{_TRANSFORMED}"
             labelled[label] = name, {"wrt": of_one}
     return labelled
@@ -240,14 +244,13 @@ def units_of(name: str, model: Model, *, wrt: str = "signal") -> str:
     return _PER_TRANSFORMED if is_transformed else method.units
 
 
-def check_wrt(wrt: str | Sequence[str]) -> None:
+def check_wrt(wrt: str) -> None:
     """Refuse what no gradient is with respect to.
 
     Raises:
-        InputError: If one is not in `keras_chrome.vocabulary.WRT`, or there is none.
+        InputError: If it is not in `keras_chrome.vocabulary.WRT`.
     """
-    given = (wrt,) if isinstance(wrt, str) else tuple(wrt)
-    if not given or not set(given) <= set(WRT):
+    if wrt not in WRT:
         raise InputError(f"Expected {' or '.join(map(repr, WRT))}. Received: wrt={wrt!r}")
 
 

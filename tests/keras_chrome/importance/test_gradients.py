@@ -97,6 +97,8 @@ def test_with_respect_to_something_else_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=r"'signal' or 'transformed'\. Received: wrt='log'"):
         method(model, signal, wrt="log")
+    with pytest.raises(InputError, match=r"wrt=\('transformed',\)"):
+        method(model, signal, wrt=("transformed",))
 
 
 def test_gradient_x_input_is_the_product(model: keras.Model, signal: np.ndarray) -> None:

@@ -172,8 +172,10 @@ def test_a_gradient_is_labelled_by_what_it_is_with_respect_to() -> None:
         method_of_label("alpha_transformed")
     with pytest.raises(InputError, match="method='grad_cam'"):
         with_respect_to(["grad_cam"], "signal")
-    with pytest.raises(InputError, match=r"wrt=\[\]"):
+    with pytest.raises(InputError, match=r"one or more of .* wrt=\(\)"):
         with_respect_to(names, [])
+    with pytest.raises(InputError, match="wrt='log'"):
+        with_respect_to(names, ["signal", "log"])
 
 
 def test_only_a_gradient_is_with_respect_to_something(
