@@ -17,9 +17,15 @@ from keras_chrome.runs.files import checked_directory
 class Options(CompareConfig):
     """Options of the command."""
 
-    runs: tuple[Path, ...] = option("run directories", positional=True)
+    runs: tuple[Path, ...] = option(
+        "run directories; those that differ in their seed are counted together, and those made "
+        "with --permute-labels are held beside them",
+        positional=True,
+    )
     out: Path | None = option(
-        "directory to write (default: each run's part into its own RUN/compare)", default=None
+        "directory to write (default: each run's part into its own RUN/compare; of several "
+        "trainings into the first one's)",
+        default=None,
     )
 
 
@@ -30,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv,
         prog="python -m keras_chrome.compare",
         description="Correlate the importance of one mark's bins with the signal of a mark that "
-        "the runs were not trained on, over genes predicted ON.",
+        "the runs were not trained on, over genes predicted ON; and the same of networks that have "
+        "learned nothing.",
     )
     if given.out:
         checked_directory(given.out)
@@ -40,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.out:
         parts = {given.out: table}
     else:
-        parts = {run / "compare": table[table["run"] == str(run)] for run in given.runs}
+        parts = {Path(str(run), "compare"): part for run, part in table.groupby("run", sort=False)}
     for directory, part in parts.items():
         write_comparison(part, directory)
         print(f"comparison: {directory}")
