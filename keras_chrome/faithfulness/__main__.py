@@ -18,8 +18,13 @@ from keras_chrome.runs.files import checked_directory
 class Options(FaithfulnessConfig):
     """Options of the command."""
 
-    run: Path = option("run directory of a network", positional=True)
-    out: Path | None = option("directory to write (default: RUN/faithfulness)", default=None)
+    runs: tuple[Path, ...] = option(
+        "run directory of a network; or several that differ in their seed, and in --permute-labels",
+        positional=True,
+    )
+    out: Path | None = option(
+        "directory to write (default: faithfulness in the first run's)", default=None
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -34,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.out:
         checked_directory(given.out)
     quieten_tensorflow()
-    directory = given.out or given.run / "faithfulness"
-    result = faithfulness(given.run, given, directory=directory)
+    directory = given.out or given.runs[0] / "faithfulness"
+    result = faithfulness(given.runs, given, directory=directory)
     write_faithfulness(result, directory)
     print(f"\n{summary(result)}\n\nfaithfulness: {directory}")
 

@@ -66,11 +66,21 @@ def alterable_copy(model: keras.Model) -> keras.Model:
         return _AlteredAttention.from_config(layer.get_config())
 
     copy = keras.models.clone_model(model, clone_function=clone)
+    take_weights(copy, model)
+    return copy
+
+
+def take_weights(copy: keras.Model, model: keras.Model) -> None:
+    """Give an `alterable_copy` the weights that its model has now.
+
+    Args:
+        copy: The copy.
+        model: The model that it is a copy of.
+    """
     for layer in model.layers:
         values = layer.get_weights()
         own = copy.get_layer(layer.name)
         own.set_weights([*values, *own.get_weights()[len(values) :]])
-    return copy
 
 
 def alter(copy: keras.Model, names: Collection[str], *, seed: int | None = None) -> None:

@@ -16,13 +16,18 @@ from keras_chrome.figures.palette import DARK, GREY, SERIES_COLOURS
 _GOOD = LinearSegmentedColormap.from_list("good", ["#f7fbff", "#9ecae1", "#2171b5"])
 _TITLES = {
     "deletion": "deletion",
+    "deletion_untrained": "untrained",
+    "deletion_permuted": "shuffled\nlabels",
     "insertion": "insertion",
+    "insertion_untrained": "untrained",
+    "insertion_permuted": "shuffled\nlabels",
     "tau_occlusion": "tau with\nocclusion",
-    "random_weights": "random\nweights",
-    "permuted_labels": "shuffled\nlabels",
+    "random_weights": "like\nuntrained",
+    "permuted_labels": "like shuffled\nlabels",
     "seeds": "other\nseeds",
     "planted": "planted\nbins",
-    "planted_smooth": "the same,\nsmoothed",
+    "planted_untrained": "untrained",
+    "planted_smooth": "planted,\nsmoothed",
 }
 _ARROWS = {"higher": "\N{UPWARDS ARROW}", "lower": "\N{DOWNWARDS ARROW}"}
 

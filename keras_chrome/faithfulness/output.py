@@ -9,17 +9,24 @@ from typing import TYPE_CHECKING
 
 from keras_chrome.faithfulness.measures import MEASURES, NAIVE_METHODS, QUESTIONS, Faithfulness
 from keras_chrome.runs.files import write_outputs
-from keras_chrome.tables import format_table, markdown_table
+from keras_chrome.tables import format_table, markdown_table, wrapped
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _Rows = Sequence[Mapping[str, str]]
+# Measures of networks that have learned nothing: whose they stand beside, and in words.
+_OF_NOTHING = {
+    f"{measure}_{kind}": (measure, words)
+    for measure in ("deletion", "insertion", "planted")
+    for kind, words in {"untrained": "untrained", "permuted": "shuffled labels"}.items()
+}
 
 
 def summary(result: Faithfulness) -> str:
     """The answers and the tables for the screen."""
-    return "\n\n".join(_blocks(result, format_table, heading=""))
+    blocks = _blocks(result, format_table, heading="")
+    return "\n\n".join([wrapped(result.title), *blocks])
 
 
 def markdown(result: Faithfulness) -> str:
@@ -29,11 +36,15 @@ def markdown(result: Faithfulness) -> str:
         for name, measure in MEASURES.items()
         if name in set(result.scores["measure"])
     ]
-    blocks = ["# Which importance method to believe", *_blocks(result, markdown_table, "## ")]
+    blocks = [
+        "# Which importance method to believe",
+        f"{result.title}.",
+        *_blocks(result, markdown_table, "## "),
+    ]
     blocks += ["## How to read it", "\n".join(meanings)]
     blocks.append(
         f"{', '.join(NAIVE_METHODS)} are no methods: orders of bins that know nothing of the "
-        "model. Brackets are 95 % bootstrap intervals over genes."
+        "model. Brackets are 95 % bootstrap intervals over genes and networks."
     )
     return "\n\n".join(blocks) + "\n"
 
@@ -41,14 +52,14 @@ def markdown(result: Faithfulness) -> str:
 def answers(scores: pd.DataFrame) -> list[str]:
     """A sentence a measure: which method is best, and which are no worse as far as one can tell.
 
-    Methods are no worse whose interval reaches the best one's. Naive orders are named where none
-    of the methods is better than they are.
+    Methods are no worse whose interval reaches the best one's. Beside the best method stands the
+    best naive order, and what the method gives in networks that have learned nothing.
     """
     sentences = []
     for name in dict.fromkeys(scores["measure"]):
         is_better_higher = MEASURES[name].better == "higher"
         known = scores[(scores["measure"] == name) & scores["value"].notna()]
-        if MEASURES[name].question == "attention" or known.empty:
+        if MEASURES[name].question == "attention" or name in _OF_NOTHING or known.empty:
             continue
         known = known.sort_values("value", ascending=not is_better_higher, kind="stable")
         best = known.iloc[0]
@@ -63,6 +74,12 @@ def answers(scores: pd.DataFrame) -> list[str]:
         if len(naive) and best["method"] not in NAIVE_METHODS:
             of_naive = naive.iloc[0]
             sentence += f"; naive {of_naive['method']} {of_naive['value']:.2f}"
+        of_method = scores[scores["method"] == best["method"]].set_index("measure")
+        sentence += "".join(
+            f"; {words} {of_method.loc[measure, 'value']:.2f}"
+            for measure, (whose, words) in _OF_NOTHING.items()
+            if whose == name and measure in of_method.index
+        )
         sentences.append(sentence)
     return sentences
 

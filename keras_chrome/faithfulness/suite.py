@@ -16,26 +16,42 @@ import numpy as np
 from keras_chrome.data import read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.faithfulness.config import FaithfulnessConfig
-from keras_chrome.faithfulness.measures import MEASURES, Faithfulness
-from keras_chrome.faithfulness.trainings import other_trainings
-from keras_chrome.importance import METHODS, compute_importance, methods_of
-from keras_chrome.models import build_model
+from keras_chrome.faithfulness.measures import MEASURES, NAIVE_METHODS, Faithfulness
+from keras_chrome.faithfulness.trainings import with_further_trainings
+from keras_chrome.importance import (
+    compute_importance,
+    method_of_label,
+    methods_of,
+    with_respect_to,
+)
 from keras_chrome.runs import open_study
-from keras_chrome.runs.study import ON_PROBABILITY
-from keras_chrome.statistics.bootstrap import known_mean, mean_interval95, with_interval
+from keras_chrome.runs.trainings import (
+    NETWORKS,
+    Network,
+    Trainings,
+    group_trainings,
+    networks,
+    untrained_model,
+)
+from keras_chrome.statistics.bootstrap import (
+    known_mean,
+    mean_with_interval_over_trainings,
+    with_interval_over_trainings,
+)
 
 if TYPE_CHECKING:
     import keras
 
-    from keras_chrome.runs import Run, Study
+    from keras_chrome.runs import Study
 
 _NUM_PERMUTATIONS = 5
 # Marks cover domains of a kilobase and more, importance jumps from bin to bin.
 _SMOOTHING_BP = 1500
+_Importance = Mapping[str, np.ndarray]
 
 
 def faithfulness(
-    run_dir: str | Path,
+    run_dirs: str | Path | Sequence[str | Path],
     config: FaithfulnessConfig | None = None,
     *,
     directory: str | Path | None = None,
@@ -43,16 +59,18 @@ def faithfulness(
     """Try all importance methods of a model side by side.
 
     Args:
-        run_dir: A run directory of a network. Seeds and shuffled labels need one that `fit` wrote.
+        run_dirs: A run directory of a network; or several that differ in their seed only, and in
+            `permute_labels`, to measure them together. Further seeds and shuffled labels need runs
+            that `fit` wrote.
         config: The options.
-        directory: Where the further runs are trained; RUN/faithfulness if None.
+        directory: Where the further runs are trained; RUN/faithfulness of the first run if None.
 
     Returns:
         The tables. What could not be measured has no row, and a line is printed that says why.
 
     Raises:
-        InputError: If the run is missing or a baseline, a model lacks what a method needs, or no
-            gene is predicted ON.
+        InputError: If a run is missing or a baseline, they are no trainings of one network, a model
+            lacks what a method needs, or too few genes are predicted ON.
 
     Example:
         >>> faithfulness("runs/demo", FaithfulnessConfig(num_seeds=1)).scores
@@ -60,24 +78,34 @@ def faithfulness(
     import pandas as pd
 
     config = config or FaithfulnessConfig()
-    study = open_study(run_dir, split=config.split)
+    one = isinstance(run_dirs, str | Path)
+    trainings, *others = group_trainings([run_dirs] if one else run_dirs)
+    if others:
+        raise InputError(
+            "Expected runs that differ in their seed, or in permute_labels. Received: "
+            f"{trainings.first.path} and {others[0].first.path}, which differ in more"
+        )
+    path = trainings.first.path
+    study = open_study(path, split=config.split, on_threshold=config.on_threshold)
     _network(study.model)
-    directory = Path(directory or study.run.path / "faithfulness").expanduser()
-    other_runs = other_trainings(study.run, config, directory)
+    directory = Path(directory or path / "faithfulness").expanduser()
+    trainings = with_further_trainings(trainings, config, directory)
     rng = np.random.default_rng(config.seed)
     is_chosen = np.zeros(len(study.genes), bool)
     is_chosen[rng.permutation(len(study.genes))[: config.max_genes]] = True
-    suite = _Suite(study, is_chosen, config)
+    suite = _Suite(study, is_chosen, trainings, config)
     scores = [
         *suite.attention_scores(),
         *suite.order_scores(),
-        *suite.learning_scores(other_runs.get("permuted-labels")),
-        *suite.seed_scores([r for name, r in other_runs.items() if name.startswith("seed-")]),
+        *suite.learning_scores(),
+        *suite.seed_scores(),
         *suite.planted_scores(),
     ]
+    curves = pd.concat(suite.curves)
     return Faithfulness(
+        suite.title,
         pd.DataFrame(scores, columns=list(_Score._fields)),
-        pd.concat(suite.curves, ignore_index=True),
+        curves.groupby(["kind", "method", "fraction"], sort=False, as_index=False).mean(),
         pd.DataFrame(suite.cascade, columns=["method", "layer", "spearman"]),
     )
 
@@ -96,158 +124,259 @@ class _Score(NamedTuple):
     low: float
     high: float
     num_genes: int
+    num_networks: int
     better: str
 
 
-def _score(measure: str, method: str, estimate: Iterable[float], num_genes: int) -> _Score:
+def _score(
+    measure: str, method: str, estimate: Iterable[float], num_genes: int, num_networks: int
+) -> _Score:
     """A value with its interval."""
     value, low, high = map(float, estimate)
     about = MEASURES[measure]
-    return _Score(about.question, measure, method, value, low, high, num_genes, about.better)
+    of_value = value, low, high, num_genes, num_networks
+    return _Score(about.question, measure, method, *of_value, about.better)
 
 
-def _mean_score(measure: str, method: str, of_genes: np.ndarray, *, seed: int) -> _Score:
-    """The mean over genes of what was measured of each, with its interval."""
-    estimate = known_mean(of_genes), *mean_interval95(of_genes, seed=seed)
-    return _score(measure, method, estimate, int(np.isfinite(of_genes).sum()))
+def _mean_score(measure: str, method: str, values: np.ndarray, *, seed: int) -> _Score:
+    """The mean of what was measured of each network and gene, `(networks, genes)`."""
+    estimate = mean_with_interval_over_trainings(values, seed=seed)
+    num_genes = int(np.isfinite(values).any(axis=0).sum())
+    return _score(measure, method, estimate, num_genes, len(values))
 
 
 class _Suite:
-    """The measures, on a run's genes; importance is computed once."""
+    """The measures, on a run's genes; importance is computed once in each network."""
 
-    def __init__(self, study: Study, is_chosen: np.ndarray, config: FaithfulnessConfig) -> None:
+    def __init__(
+        self, study: Study, is_chosen: np.ndarray, trainings: Trainings, config: FaithfulnessConfig
+    ) -> None:
         self.study = study
-        self.model = _network(study.model)
         self.config = config
         self.is_chosen = is_chosen
         self.genes = study.genes.subset(study.genes.split, is_chosen)
         self.background = study.background()
+        self.is_on = study.is_on[is_chosen]
+        study.check_enough_on(
+            int(self.is_on.sum()),
+            config.min_genes,
+            kind=f"genes predicted ON among the {len(self.genes)} drawn (--max-genes)",
+        )
         # One model whose weights are exchanged: what is asked of it is compiled once.
-        self.scratch = _network(study.run.load_model())
-        self.methods = list(config.methods or methods_of(self.model, resolves_bins=True))
-        self.importance = self._importances(self.scratch.get_weights())
-        self.trainings = [self.importance]
+        self.model = _network(study.model)
+        methods = config.methods or methods_of(self.model, resolves_bins=True)
+        self.methods = with_respect_to(methods, config.wrt)
+        self.untrained = untrained_model(study.run, seed=config.seed)
+        self.networks: dict[str, list[Network]] = {kind: [] for kind in NETWORKS}
+        self.importance: dict[str, list[_Importance]] = {kind: [] for kind in NETWORKS}
+        for network in networks(trainings, num_untrained=config.num_untrained, seed=config.seed):
+            self.networks[network.kind].append(network)
+            self.importance[network.kind].append(self._importance(network.weights))
         self.curves: list[Any] = []
         self.cascade: list[tuple[str, str, float]] = []
 
-    def _importances(self, weights: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """The importance by each method in a model of these weights."""
-        self.scratch.set_weights(weights)
+    @property
+    def title(self) -> str:
+        """Which networks and genes are measured."""
+        words = {
+            "trained": "trainings",
+            "permuted_labels": "on shuffled labels",
+            "untrained": "untrained",
+        }
+        counted = ", ".join(
+            f"{len(of_kind)} {words[kind]}" for kind, of_kind in self.networks.items() if of_kind
+        )
+        return (
+            f"{self.study.run.model_name} on {self.study.dataset.name}: {counted}; "
+            f"{len(self.genes):,} of {len(self.study.genes):,} genes of split "
+            f"{self.study.genes.split!r}, {self.is_on.sum():,} of them predicted ON "
+            f"({self.study.on_rule})"
+        )
+
+    def _importance(self, weights: Sequence[np.ndarray]) -> _Importance:
+        """The importance by each method in a network of these weights."""
+        self.model.set_weights(weights)
         return {
-            method: compute_importance(
-                method, self.scratch, self.genes.signal, background=self.background
+            label: compute_importance(
+                method, self.model, self.genes.signal, background=self.background, **options
             )
-            for method in self.methods
+            for label, (method, options) in self.methods.items()
         }
 
     def attention_scores(self) -> Iterator[_Score]:
-        """The prediction with the attention made uniform, or its weights in other places."""
-        from keras_chrome.faithfulness.altered_attention import LAYERS, alter, alterable_copy
+        """The attention, and the prediction with it made uniform, or with its places exchanged."""
+        from keras_chrome.faithfulness.altered_attention import (
+            LAYERS,
+            alter,
+            alterable_copy,
+            take_weights,
+        )
         from keras_chrome.models.prediction import predict
 
         model, genes, seed = self.model, self.study.genes, self.config.seed
         names = [name for name in LAYERS if name in model.output]
-        whole = predict(model, genes.signal).probability
+        if not names:
+            return
         copy = alterable_copy(model)
-        for altered in dict.fromkeys([*((name,) for name in names), tuple(names)]):
-            if not altered:
-                continue
-            alter(copy, altered)
-            uniform = [predict(copy, genes.signal).probability]
-            permuted = []
-            for permutation in range(_NUM_PERMUTATIONS):
-                alter(copy, altered, seed=seed + permutation)
-                permuted.append(predict(copy, genes.signal).probability)
-            for how, probabilities in (("uniform", uniform), ("permuted", permuted)):
-                method = f"{' and '.join(altered)} {how}"
-                answers = np.stack(probabilities)
-                change = abs(answers - whole)
-                flips = (answers >= ON_PROBABILITY) != (whole >= ON_PROBABILITY)
-                yield _mean_score("change", method, change.mean(axis=0), seed=seed)
-                yield _mean_score("flips", method, flips.mean(axis=0), seed=seed)
-                loss = auroc_loss(genes.label, whole, probabilities)
-                estimate = with_interval(loss, len(genes), seed=seed)
-                yield _score("auroc_loss", method, estimate, len(genes))
+        altered_names = list(dict.fromkeys([*((name,) for name in names), tuple(names)]))
+        whole: list[np.ndarray] = []
+        altered: dict[str, list[list[np.ndarray]]] = {}
+        entropies: dict[str, list[np.ndarray]] = {}
+        for network in self.networks["trained"]:
+            model.set_weights(network.weights)
+            take_weights(copy, model)
+            prediction = predict(model, genes.signal)
+            whole.append(prediction.probability)
+            for name, of_genes in self._entropies(prediction._asdict(), names).items():
+                entropies.setdefault(name, []).append(of_genes)
+            for of_copy in altered_names:
+                alter(copy, of_copy)
+                answers = [predict(copy, genes.signal).probability]
+                altered.setdefault(f"{' and '.join(of_copy)} uniform", []).append(answers)
+                answers = []
+                for permutation in range(_NUM_PERMUTATIONS):
+                    alter(copy, of_copy, seed=seed + permutation)
+                    answers.append(predict(copy, genes.signal).probability)
+                altered.setdefault(f"{' and '.join(of_copy)} permuted", []).append(answers)
+        for name, of_networks in entropies.items():
+            yield _mean_score("entropy", name, np.stack(of_networks), seed=seed)
+        for method, of_networks in altered.items():
+            # (networks, alterations, genes), beside (networks, 1, genes).
+            answers, before = np.stack(of_networks), np.stack(whole)[:, np.newaxis]
+            change = abs(answers - before).mean(axis=1)
+            flips = (self.study.says_on(answers) != self.study.says_on(before)).mean(axis=1)
+            yield _mean_score("change", method, change, seed=seed)
+            yield _mean_score("flips", method, flips, seed=seed)
+            losses = [
+                auroc_loss(genes.label, of_whole, of_network)
+                for of_whole, of_network in zip(whole, answers, strict=True)
+            ]
+            estimate = with_interval_over_trainings(losses, len(genes), seed=seed)
+            yield _score("auroc_loss", method, estimate, len(genes), len(losses))
+
+    def _entropies(
+        self, attention: Mapping[str, Any], names: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """The entropy of alpha of each mark, and of beta, as a share of the greatest."""
+        from scipy.stats import entropy
+
+        entropies = {}
+        for name in names:
+            shares = entropy(attention[name], axis=-1) / np.log(attention[name].shape[-1])
+            if name == "beta":
+                entropies[name] = shares
+            else:
+                of_marks = zip(self.study.run.marks, shares.T, strict=True)
+                entropies |= {f"{name} {mark}": of_genes for mark, of_genes in of_marks}
+        return entropies
 
     def order_scores(self) -> Iterator[_Score]:
         """Deletion and insertion in the methods' orders, and agreement with occlusion."""
-        import pandas as pd
-
-        from keras_chrome.faithfulness.deletion_curves import FRACTIONS, deletion_curves
-        from keras_chrome.models.prediction import predict
-
         signal, seed = self.genes.signal, self.config.seed
-        is_on = predict(self.model, signal).probability >= ON_PROBABILITY
-        if not is_on.any():
-            raise InputError(
-                f"Expected genes predicted ON among the {len(signal)} drawn of "
-                f"{self.study.dataset.name}, split {self.config.split!r}. Received: none; raise "
-                "--max-genes"
-            )
         distance = self.study.tss_distance_bp[np.newaxis, :, np.newaxis]
-        orders = {
+        naive = {
             "random": np.random.default_rng(seed).random(signal.shape),
             "tss_distance": np.broadcast_to(-distance, signal.shape),
             "signal": signal,
-            **self.importance,
         }
-        areas = {}
-        for method, importance in orders.items():
-            curves = deletion_curves(self.model, signal[is_on], importance[is_on], seed=seed)
-            areas[method] = curves.areas()
-            for kind, curve in curves._asdict().items():
-                columns = {"kind": kind, "method": method, "fraction": FRACTIONS}
-                self.curves.append(pd.DataFrame({**columns, "probability": curve.mean(axis=1)}))
-        for method, (deletion, insertion) in areas.items():
-            if method != "random":
-                yield _mean_score("deletion", method, areas["random"][0] - deletion, seed=seed)
-                yield _mean_score("insertion", method, insertion - areas["random"][1], seed=seed)
-        occlusion = self.importance.get("occlusion")
-        if occlusion is None:
+        of_networks = [
+            self._areas(network, naive | of_network, keeps_curves=True)
+            for network, of_network in zip(
+                self.networks["trained"], self.importance["trained"], strict=True
+            )
+        ]
+        areas = {name: np.stack([a[name] for a in of_networks]) for name in of_networks[0]}
+        for name in areas:
+            if name != "random":
+                yield from self._gains("", name, areas[name], areas["random"])
+        for kind, suffix in (("untrained", "_untrained"), ("permuted_labels", "_permuted")):
+            if not self.importance[kind]:
+                continue
+            first = self.networks["trained"][0]
+            of_nothing = [self._areas(first, of_network) for of_network in self.importance[kind]]
+            for name in self.methods:
+                of_name = np.stack([a[name] for a in of_nothing])
+                yield from self._gains(suffix, name, of_name, areas["random"][:1])
+        if "occlusion" not in self.methods:
             return
-        for method, importance in orders.items():
-            if method != "occlusion":
-                is_signed = method in METHODS and METHODS[method].is_signed
-                reference = occlusion if is_signed else np.abs(occlusion)
-                yield _mean_score("tau_occlusion", method, _taus(importance, reference), seed=seed)
+        for name in (*naive, *self.methods):
+            if name != "occlusion":
+                taus = [
+                    _taus(self._magnitude(naive | of_network, name), abs(of_network["occlusion"]))
+                    for of_network in self.importance["trained"]
+                ]
+                yield _mean_score("tau_occlusion", name, np.stack(taus), seed=seed)
 
-    def learning_scores(self, permuted_labels: Run | None) -> Iterator[_Score]:
-        """Likeness with the importance of models that have learned nothing."""
-        import keras
+    def _areas(
+        self, network: Network, orders: _Importance, *, keeps_curves: bool = False
+    ) -> dict[str, np.ndarray]:
+        """The areas under the curves of deletion and insertion, `(2, genes predicted ON)`."""
+        import pandas as pd
 
+        from keras_chrome.faithfulness.deletion_curves import FRACTIONS, deletion_curves
+
+        self.model.set_weights(network.weights)
+        areas = {}
+        for name, order in orders.items():
+            curves = deletion_curves(
+                self.model,
+                self.genes.signal[self.is_on],
+                order[self.is_on],
+                seed=self.config.seed,
+            )
+            areas[name] = np.stack(curves.areas())
+            for kind, curve in curves._asdict().items() if keeps_curves else ():
+                columns = {"kind": kind, "method": name, "fraction": FRACTIONS}
+                self.curves.append(pd.DataFrame({**columns, "probability": curve.mean(axis=1)}))
+        return areas
+
+    def _gains(
+        self, suffix: str, name: str, areas: np.ndarray, random: np.ndarray
+    ) -> Iterator[_Score]:
+        """Deletion and insertion of an order, beyond a random one: `(networks, 2, genes)`."""
+        deletion, insertion = (areas - random).swapaxes(0, 1)
+        yield _mean_score(f"deletion{suffix}", name, -deletion, seed=self.config.seed)
+        yield _mean_score(f"insertion{suffix}", name, insertion, seed=self.config.seed)
+
+    @staticmethod
+    def _magnitude(importance: _Importance, name: str) -> np.ndarray:
+        """How much each bin matters, whichever way; a naive order as it is."""
+        values = importance[name]
+        is_signed = name not in ("random", *NAIVE_METHODS) and method_of_label(name).is_signed
+        return np.abs(values) if is_signed else values
+
+    def learning_scores(self) -> Iterator[_Score]:
+        """Likeness with the importance in networks that have learned nothing."""
         from keras_chrome.faithfulness.randomization import cascading_randomization
 
-        config = self.study.run.config
-        keras.utils.set_random_seed(self.config.seed + 1)
-        untrained = build_model(config.model, **config.arguments)
-        alike: dict[str, np.ndarray] = {}
-        for layer, weights in cascading_randomization(self.model, untrained):
-            alike = self._likeness(self._importances(weights))
-            self.cascade += [(m, layer, known_mean(r)) for m, r in alike.items()]
-        for method, of_genes in alike.items():
-            yield _mean_score("random_weights", method, of_genes, seed=self.config.seed)
-        if permuted_labels is not None:
-            weights = _network(permuted_labels.load_model()).get_weights()
-            for method, of_genes in self._likeness(self._importances(weights)).items():
-                yield _mean_score("permuted_labels", method, of_genes, seed=self.config.seed)
+        trained = self.importance["trained"][0]
+        self.model.set_weights(self.networks["trained"][0].weights)
+        for layer, weights in cascading_randomization(self.model, self.untrained):
+            alike = _likeness(trained, self._importance(weights))
+            self.cascade += [(name, layer, known_mean(r)) for name, r in alike.items()]
+        for kind, measure in (("untrained", "random_weights"), ("permuted_labels",) * 2):
+            alike_by_network = [_likeness(trained, other) for other in self.importance[kind]]
+            for name in self.methods if alike_by_network else ():
+                values = np.stack([alike[name] for alike in alike_by_network])
+                yield _mean_score(measure, name, values, seed=self.config.seed)
 
-    def seed_scores(self, others: Sequence[Run]) -> Iterator[_Score]:
+    def seed_scores(self) -> Iterator[_Score]:
         """Likeness of the importance between trainings that differ in their seed."""
-        if not others:
+        trained = self.importance["trained"]
+        if len(trained) < 2:
             return
-        self.trainings += [
-            self._importances(_network(run.load_model()).get_weights()) for run in others
-        ]
-        for method in self.methods:
-            pairs = itertools.combinations([of_run[method] for of_run in self.trainings], 2)
+        for name in self.methods:
+            pairs = itertools.combinations([of_network[name] for of_network in trained], 2)
             of_genes = np.mean([_spearman(a, b) for a, b in pairs], axis=0)
-            yield _mean_score("seeds", method, of_genes, seed=self.config.seed)
+            # Pairs share their networks: the interval counts the genes alone.
+            score = _mean_score("seeds", name, of_genes[np.newaxis], seed=self.config.seed)
+            yield score._replace(num_networks=len(trained))
 
     def planted_scores(self) -> Iterator[_Score]:
         """How well the magnitude tells the bins that a simulation planted from the others."""
         from scipy.ndimage import uniform_filter1d
 
-        dataset = self.study.dataset
+        dataset, seed = self.study.dataset, self.config.seed
         columns = read_columns(dataset, self.config.split)
         if "planted" not in columns:
             print(f"planted bins: {dataset.name} does not know them; demo does", flush=True)
@@ -262,17 +391,22 @@ class _Suite:
             "signal": self.genes.signal,
         }
         width = max(1, round(_SMOOTHING_BP / dataset.bin_bp))
-        for method in (*naive, *self.methods):
-            magnitudes = [np.abs((naive | of_run)[method]) for of_run in self.trainings]
+        for name in (*naive, *self.methods):
+            magnitudes = [abs((naive | i)[name]) for i in self.importance["trained"]]
+            found = np.stack([_aurocs(planted, magnitude) for magnitude in magnitudes])
+            yield _mean_score("planted", name, found, seed=seed)
             smooth = uniform_filter1d(np.mean(magnitudes, axis=0), width, axis=1)
-            for measure, magnitude in (("planted", magnitudes[0]), ("planted_smooth", smooth)):
-                yield _mean_score(
-                    measure, method, _aurocs(planted, magnitude), seed=self.config.seed
-                )
+            found = _aurocs(planted, smooth)[np.newaxis]
+            score = _mean_score("planted_smooth", name, found, seed=seed)
+            yield score._replace(num_networks=len(magnitudes))
+        for name in self.methods:
+            found = np.stack([_aurocs(planted, abs(i[name])) for i in self.importance["untrained"]])
+            yield _mean_score("planted_untrained", name, found, seed=seed)
 
-    def _likeness(self, others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Size of Spearman's correlation with the importance in the model, `(genes,)`."""
-        return {m: abs(_spearman(self.importance[m], other)) for m, other in others.items()}
+
+def _likeness(importance: _Importance, other: _Importance) -> dict[str, np.ndarray]:
+    """Size of Spearman's correlation of two networks' importance, `(genes,)` by method."""
+    return {name: abs(_spearman(importance[name], other[name])) for name in importance}
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The faithfulness suite."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +14,23 @@ from keras_chrome.faithfulness.__main__ import main
 from keras_chrome.faithfulness.figure import draw_faithfulness
 from keras_chrome.faithfulness.measures import MEASURES, QUESTIONS
 from keras_chrome.faithfulness.output import answers, markdown
-from keras_chrome.faithfulness.suite import auroc_loss
-from keras_chrome.faithfulness.trainings import other_trainings
+from keras_chrome.faithfulness.suite import _Score, auroc_loss
+from keras_chrome.faithfulness.trainings import with_further_trainings
 from keras_chrome.runs import open_run
+from keras_chrome.runs.trainings import group_trainings
 from keras_chrome.statistics.bootstrap import NUM_RESAMPLES, with_interval
 
 QUICK = ("alpha", "gradient_x_input")
+MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 
 
 def scores(**methods: tuple[float, float, float]) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            ("prediction", "deletion", method, value, low, high, 9, "higher")
+            ("prediction", "deletion", method, value, low, high, 9, 1, "higher")
             for method, (value, low, high) in methods.items()
         ],
-        columns=["question", "measure", "method", "value", "low", "high", "num_genes", "better"],
+        columns=list(_Score._fields),
     )
 
 
@@ -48,6 +51,14 @@ def test_the_best_is_named_with_those_level_and_the_naive() -> None:
     assert sentence == (
         "deletion: occlusion 0.80 [0.70, 0.90]; level with it saliency; naive signal 0.20"
     )
+
+
+def test_the_best_stands_beside_networks_that_have_learned_nothing() -> None:
+    table = scores(alpha=(0.1, 0.0, 0.2), occlusion=(0.8, 0.7, 0.9))
+    of_nothing = scores(alpha=(0.05, 0.0, 0.1), occlusion=(0.3, 0.2, 0.4))
+    of_nothing["measure"] = "deletion_untrained"
+    (sentence,) = answers(pd.concat([table, of_nothing], ignore_index=True))
+    assert sentence == "deletion: occlusion 0.80 [0.70, 0.90]; untrained 0.30"
 
 
 def test_lower_is_better_where_it_is() -> None:
@@ -103,16 +114,26 @@ def test_without_other_trainings(
     out = tmp_path / "out"
     main(
         [
-            *(str(cnn_run_path), "--methods", *QUICK, "--num-seeds", "1", "--no-permuted-labels"),
-            *("--max-genes", "20", "--out", str(out)),
+            *(str(cnn_run_path), "--methods", *QUICK, "--num-seeds", "1", "--num-permuted", "0"),
+            *("--max-genes", "20", "--min-genes", "1", "--num-untrained", "2", "--out", str(out)),
         ]
     )
     printed = capsys.readouterr().out
     assert all(text in printed for name, text in QUESTIONS.items() if name != "stability")
+    words = " ".join(printed.split())
+    assert "cnn_alpha_beta on remc/small: 1 trainings, 2 untrained; 20 of 50 genes" in words
+    assert "best balanced accuracy over 50 validation genes" in words
     table = pd.read_csv(out / "faithfulness.csv")
     measured = table.groupby("measure")["method"].agg(list)
     assert measured["deletion"] == ["tss_distance", "signal", *QUICK]
-    assert measured["random_weights"] == list(QUICK)
+    for measure in ("random_weights", "deletion_untrained", "insertion_untrained"):
+        assert measured[measure] == list(QUICK)
+    networks = table.groupby("measure")["num_networks"].unique().map(list)
+    assert networks["deletion"] == [1]
+    assert networks["deletion_untrained"] == networks["planted_untrained"] == [2]
+    assert measured["entropy"] == [*(f"alpha {mark}" for mark in MARKS), "beta"]
+    entropy = table[table["measure"] == "entropy"]["value"]
+    assert entropy.between(0, 1).all()
     assert set(measured["change"]) == {
         f"{which} {how}"
         for which in ("alpha", "beta", "alpha and beta")
@@ -137,14 +158,23 @@ def test_without_other_trainings(
 
 @pytest.mark.slow
 def test_other_trainings_are_made_once(cnn_run_path: Path, tmp_path: Path) -> None:
-    config = FaithfulnessConfig(methods=("alpha", "occlusion"), num_seeds=2, max_genes=10)
+    config = FaithfulnessConfig(
+        methods=("alpha", "occlusion"), num_seeds=2, max_genes=10, min_genes=1, num_untrained=1
+    )
     first = faithfulness(cnn_run_path, config, directory=tmp_path / "out")
     models = sorted((tmp_path / "out").rglob("model.keras"))
-    assert [m.parent.name for m in models] == ["permuted-labels", "seed-1"]
+    assert [m.parent.name for m in models] == ["permuted-labels-0", "seed-1"]
     written = [m.stat().st_mtime_ns for m in models]
     second = faithfulness(cnn_run_path, config, directory=tmp_path / "out")
     assert [m.stat().st_mtime_ns for m in models] == written
     pd.testing.assert_frame_equal(first.scores, second.scores)
+    # The same runs named one by one.
+    runs = [cnn_run_path, *(model.parent for model in models)]
+    named = faithfulness(runs, config, directory=tmp_path / "other")
+    pd.testing.assert_frame_equal(first.scores, named.scores)
+    assert not (tmp_path / "other").exists()
+    deletion = first.scores[first.scores["measure"] == "deletion"]
+    assert set(deletion["num_networks"]) == {2}
     measured = set(first.scores["measure"])
     assert {"seeds", "permuted_labels", "tau_occlusion"} <= measured
     draw_faithfulness(first)
@@ -162,11 +192,52 @@ def test_a_run_that_was_not_trained_here_has_no_other_seeds(
     config = json.loads((cnn_run_path / "config.json").read_text())
     del config["dataset"]["name"]
     (cnn_run_path / "config.json").write_text(json.dumps(config))
-    assert other_trainings(open_run(cnn_run_path), FaithfulnessConfig(), cnn_run_path) == {}
+    (trainings,) = group_trainings([cnn_run_path])
+    found = with_further_trainings(trainings, FaithfulnessConfig(), cnn_run_path)
+    assert found == trainings
     assert "was not trained here" in capsys.readouterr().out
 
 
+def test_runs_of_other_options_are_refused(cnn_run_path: Path) -> None:
+    other = cnn_run_path.with_name("other")
+    shutil.copytree(cnn_run_path, other)
+    config = json.loads((other / "config.json").read_text())
+    config["options"]["learning_rate"] = 0.5
+    (other / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"runs that differ in their seed.*differ in more"):
+        faithfulness([cnn_run_path, other])
+
+
+def test_too_few_genes_predicted_on_are_refused(cnn_run_path: Path) -> None:
+    config = FaithfulnessConfig(max_genes=20, num_seeds=1, num_permuted=0)
+    with pytest.raises(InputError, match=r"at least 50 genes predicted ON among the 20 drawn"):
+        faithfulness(cnn_run_path, config)
+
+
+def test_attention_that_is_uniform_has_the_greatest_entropy(cnn_run_path: Path) -> None:
+    run = open_run(cnn_run_path)
+    model = run.load_model()
+    attention = model.get_layer("bin_attention")
+    attention.set_weights([0 * weights for weights in attention.get_weights()])
+    run.save_model(model)
+    config = FaithfulnessConfig(
+        methods=("alpha",), num_seeds=1, num_permuted=0, num_untrained=1, min_genes=1
+    )
+    scores = faithfulness(cnn_run_path, config).scores
+    entropy = scores[scores["measure"] == "entropy"].set_index("method")["value"]
+    assert entropy[[f"alpha {mark}" for mark in MARKS]].tolist() == pytest.approx([1.0] * 5)
+    assert entropy["beta"] < 1
+    # What is uniform already does not change.
+    change = scores[scores["measure"] == "change"].set_index("method")["value"]
+    assert change["alpha uniform"] == pytest.approx(0, abs=1e-6)
+    assert change["beta uniform"] > 1e-4
+
+
 def test_bad_options_are_refused() -> None:
+    with pytest.raises(InputError, match="num_untrained=0"):
+        FaithfulnessConfig(num_untrained=0)
+    with pytest.raises(InputError, match="num_permuted=-1"):
+        FaithfulnessConfig(num_permuted=-1)
     with pytest.raises(InputError, match="num_seeds=0"):
         FaithfulnessConfig(num_seeds=0)
     with pytest.raises(InputError, match=r"methods=\['grad_cam'\]"):
