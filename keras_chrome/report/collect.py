@@ -52,7 +52,10 @@ FINDINGS = (
             *("epigenome", "method", "level", "statistic", "control", "r", "low", "high"),
             "num_genes",
         ),
-        newer_columns=("mark", "validation_mark", "validation_dataset"),
+        newer_columns=(
+            *("network", "form", "num_networks", "num_as_high"),
+            *("mark", "validation_mark", "validation_dataset", "direction", "on_rule"),
+        ),
     ),
     Finding(
         name="faithfulness",
@@ -63,6 +66,7 @@ FINDINGS = (
         columns=(
             *("question", "measure", "method", "value", "low", "high", "num_genes", "better"),
         ),
+        newer_columns=("num_networks",),
     ),
 )
 

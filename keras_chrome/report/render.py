@@ -203,6 +203,7 @@ def _mark_numbers(quality: Mapping[str, Any], marks: Sequence[str]) -> list[dict
     ]
 
 
+_NETWORKS = {"untrained": ", untrained", "permuted_labels": ", shuffled labels"}
 _LEVELS = {"profile": "Means over genes, correlated", "gene": "Each gene correlated, then the mean"}
 _CONTROLS = {
     "none": "r",
@@ -215,16 +216,23 @@ _CONTROLS = {
 def _correlation_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Pearson's correlations of `compare`, a table a level: a row a method, a column a control."""
     pearson = table[table["statistic"] == "pearson"]
+    # An earlier version held a control fixed in one form, and had trained networks only.
+    if "form" in table:
+        pearson = pearson[pearson["form"].isin(["none", "linear_log"])]
+    named = pearson["method"]
+    if "network" in table:
+        named = named + pearson["network"].map(_NETWORKS).fillna("")
+    pearson = pearson.assign(named=named)
     shown = []
     for level, title in _LEVELS.items():
         of_level = pearson[pearson["level"] == level]
         cells = {
-            (row["method"], row["control"]): (row["r"], row["low"], row["high"])
+            (row["named"], row["control"]): (row["r"], row["low"], row["high"])
             for row in of_level.to_dict("records")
         }
         rows = [
-            {"method": method, "cells": [cells.get((method, name)) for name in _CONTROLS]}
-            for method in dict.fromkeys(of_level["method"])
+            {"method": named, "cells": [cells.get((named, name)) for name in _CONTROLS]}
+            for named in dict.fromkeys(of_level["named"])
         ]
         if rows:
             shown.append({"title": title, "columns": list(_CONTROLS.values()), "rows": rows})

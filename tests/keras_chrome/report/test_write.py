@@ -207,21 +207,20 @@ def test_a_mark_that_was_trained_on_is_to_be_left_out_first(data_dir: Path, tmp_
 def test_a_comparison_is_a_table_of_methods_and_names_its_marks(
     cnn_run_path: Path, tmp_path: Path
 ) -> None:
-    compare([cnn_run_path], CompareConfig(methods=("alpha",))).pipe(
-        write_comparison, cnn_run_path / "compare"
-    )
+    config = CompareConfig(methods=("alpha",), min_genes=1, num_untrained=2)
+    compare([cnn_run_path], config).pipe(write_comparison, cnn_run_path / "compare")
     report([cnn_run_path], tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
     written = pd.read_csv(cnn_run_path / "compare" / "compare.csv")
     num_genes = written["num_genes"].max()
     captions = [" ".join(text.split()) for text in page.texts["caption"]]
     held = f"Importance of H3K4me3 against H3K27ac of remc/small, n = {num_genes} genes"
-    assert f"Means over genes, correlated: Pearson's r and its 95 % interval. {held}" in "".join(
-        captions
-    )
+    assert f"Means over genes, correlated: Pearson's r. {held}" in "".join(captions)
     rows = "".join(page.texts["b"])
     of_alpha = written.query("method == 'alpha' and statistic == 'pearson' and level == 'gene'")
-    for r in of_alpha["r"]:
+    assert set(of_alpha["network"]) == {"trained", "untrained"}
+    assert "alpha, untrained" in page.texts["th"]
+    for r in of_alpha.query("form in ('none', 'linear_log')")["r"]:
         assert f"{r:.2f}".replace("-", "\N{MINUS SIGN}") in rows
     # Its drawing follows the theme of the page.
     assert "drawing themed" in page.values("class")
