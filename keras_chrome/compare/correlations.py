@@ -104,7 +104,7 @@ class CompareConfig(ValidationArguments, OnArguments):
             raise InputError(
                 f"Expected methods that tell bins apart. Received: methods={', '.join(flat)}"
             )
-        if unknown := [wrt for wrt in self.wrt if wrt not in WRT] or not self.wrt:
+        if not self.wrt or set(self.wrt) - set(WRT):
             raise InputError(f"Expected one of {WRT} or both. Received: wrt={self.wrt}")
         for name, least in (("max_genes", 1), ("num_untrained", 0)):
             if (value := getattr(self, name)) < least:

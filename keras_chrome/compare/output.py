@@ -146,10 +146,10 @@ def _cells(rows: pd.DataFrame, *, is_markdown: bool) -> dict[str, str]:
     kind = NETWORK_WORDS.get(first["network"])
     named = f"{first['method']}, {kind}" if is_markdown else f"  {kind}"
     cells = {"method": first["method"] if kind is None else named}
-    of_way = rows.set_index(["control", "form"])
+    of_way = {(row["control"], row["form"]): row for row in rows.to_dict("records")}
     columns = _COLUMNS if first["statistic"] == "pearson" else _RANK_COLUMNS
     for heading, (control, form, with_interval) in columns.items():
-        row = of_way.loc[(control, form)]
+        row = of_way[control, form]
         cell = _number(row["r"])
         if cell and with_interval:
             cell += f" [{_number(row['low'])}, {_number(row['high'])}]"

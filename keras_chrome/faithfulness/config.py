@@ -38,7 +38,7 @@ class FaithfulnessConfig(OnArguments):
     def __post_init__(self) -> None:
         if unknown := [m for m in self.methods or () if m not in METHODS]:
             raise InputError(f"Expected among {sorted(METHODS)}. Received: methods={unknown}")
-        if unknown := [wrt for wrt in self.wrt if wrt not in WRT] or not self.wrt:
+        if not self.wrt or set(self.wrt) - set(WRT):
             raise InputError(f"Expected one of {WRT} or both. Received: wrt={self.wrt}")
         for name, least in (
             ("max_genes", 1),

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _NUM_PERMUTATIONS = 5
 # Marks cover domains of a kilobase and more, importance jumps from bin to bin.
 _SMOOTHING_BP = 1500
-_Importance = Mapping[str, np.ndarray]
+_Importance = dict[str, np.ndarray]
 
 
 def faithfulness(
@@ -78,8 +78,8 @@ def faithfulness(
     import pandas as pd
 
     config = config or FaithfulnessConfig()
-    one = isinstance(run_dirs, str | Path)
-    trainings, *others = group_trainings([run_dirs] if one else run_dirs)
+    named = [run_dirs] if isinstance(run_dirs, str | Path) else run_dirs
+    trainings, *others = group_trainings(named)
     if others:
         raise InputError(
             "Expected runs that differ in their seed, or in permute_labels. Received: "
@@ -221,25 +221,25 @@ class _Suite:
         altered_names = list(dict.fromkeys([*((name,) for name in names), tuple(names)]))
         whole: list[np.ndarray] = []
         altered: dict[str, list[list[np.ndarray]]] = {}
-        entropies: dict[str, list[np.ndarray]] = {}
+        entropy: dict[str, list[np.ndarray]] = {}
         for network in self.networks["trained"]:
             model.set_weights(network.weights)
             take_weights(copy, model)
             prediction = predict(model, genes.signal)
             whole.append(prediction.probability)
             for name, of_genes in self._entropies(prediction._asdict(), names).items():
-                entropies.setdefault(name, []).append(of_genes)
+                entropy.setdefault(name, []).append(of_genes)
             for of_copy in altered_names:
                 alter(copy, of_copy)
-                answers = [predict(copy, genes.signal).probability]
-                altered.setdefault(f"{' and '.join(of_copy)} uniform", []).append(answers)
-                answers = []
+                uniform = [predict(copy, genes.signal).probability]
+                permuted = []
                 for permutation in range(_NUM_PERMUTATIONS):
                     alter(copy, of_copy, seed=seed + permutation)
-                    answers.append(predict(copy, genes.signal).probability)
-                altered.setdefault(f"{' and '.join(of_copy)} permuted", []).append(answers)
-        for name, of_networks in entropies.items():
-            yield _mean_score("entropy", name, np.stack(of_networks), seed=seed)
+                    permuted.append(predict(copy, genes.signal).probability)
+                for how, of_how in (("uniform", uniform), ("permuted", permuted)):
+                    altered.setdefault(f"{' and '.join(of_copy)} {how}", []).append(of_how)
+        for name, shares in entropy.items():
+            yield _mean_score("entropy", name, np.stack(shares), seed=seed)
         for method, of_networks in altered.items():
             # (networks, alterations, genes), beside (networks, 1, genes).
             answers, before = np.stack(of_networks), np.stack(whole)[:, np.newaxis]
@@ -249,7 +249,7 @@ class _Suite:
             yield _mean_score("flips", method, flips, seed=seed)
             losses = [
                 auroc_loss(genes.label, of_whole, of_network)
-                for of_whole, of_network in zip(whole, answers, strict=True)
+                for of_whole, of_network in zip(whole, of_networks, strict=True)
             ]
             estimate = with_interval_over_trainings(losses, len(genes), seed=seed)
             yield _score("auroc_loss", method, estimate, len(genes), len(losses))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -120,7 +120,8 @@ def networks(trainings: Trainings, *, num_untrained: int, seed: int = 0) -> Iter
     """
     for kind, runs in zip(NETWORKS, (trainings.trained, trainings.permuted), strict=False):
         for run in runs:
-            yield Network(kind, run.load_model().get_weights())
+            model: Any = run.load_model()
+            yield Network(kind, model.get_weights())
     for number in range(num_untrained):
         model = untrained_model(trainings.first, seed=seed + number)
         yield Network("untrained", model.get_weights())
