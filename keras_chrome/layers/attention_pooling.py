@@ -56,6 +56,11 @@ class AttentionPooling(keras.layers.Layer):
         )
         return softmax(scores, axis=1)
 
+    def compute_output_spec(self, inputs: Any) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Shapes and dtypes of the sums and of the weights."""
+        pooled, weights = self.compute_output_shape(inputs.shape)
+        return keras.KerasTensor(pooled, self.compute_dtype), keras.KerasTensor(weights, "float32")
+
     def compute_output_shape(self, input_shape: Any) -> tuple[tuple[int | None, ...], ...]:
         """Shapes of the sums and of the weights."""
         batch, steps, *rest = tuple(input_shape)

@@ -67,6 +67,10 @@ class AttentiveBidirectionalLSTM(keras.layers.Layer):
         )
         return ops.transpose(embeddings, (1, 0, 2)), ops.transpose(alpha, (2, 1, 0))
 
+    def compute_output_spec(self, inputs: Any) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Shapes and dtypes of the embeddings and of alpha."""
+        return self.attention.compute_output_spec(self.lstm.compute_output_spec(inputs))
+
     def compute_output_shape(self, input_shape: Any) -> tuple[tuple[int | None, ...], ...]:
         """Shapes of the embeddings and of alpha."""
         return self.attention.compute_output_shape(self.lstm.compute_output_shape(input_shape))
