@@ -26,7 +26,7 @@ class AttentionPooling(keras.layers.Layer):
     Raises:
         ValueError: If `inputs` has another rank.
 
-    Reference: Singh et al., Attend and Predict, NeurIPS 2017, equations 2 to 4.
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
 
     def build(self, input_shape: Any) -> None:
