@@ -92,7 +92,7 @@ def alpha_coverage(
             another epigenome, or there is no such gene.
 
     Reference:
-        Singh et al. (2017), section 6 and Figure 2 (b).
+        Singh et al. (2017), section 5 and Figure 2 (b).
 
     Example:
         >>> alpha_coverage("runs/E116").correlations

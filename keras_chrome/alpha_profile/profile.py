@@ -69,7 +69,7 @@ def alpha_profile(
             has no attention over bins, or no gene is predicted ON.
 
     Reference:
-        Singh et al. (2017), section 6 and Figure 2 (a).
+        Singh et al. (2017), section 5 and Figure 2 (a).
 
     Example:
         >>> alpha_profile("runs/E012").table

@@ -54,7 +54,7 @@ def beta_map(
             attention over marks, a run lacks a gene, or the order is unknown.
 
     Reference:
-        Singh et al. (2017), section 6 and Figure 2 (c).
+        Singh et al. (2017), section 5 and Figure 2 (c).
 
     Example:
         >>> beta_map(["runs/E116", "runs/E123"], genes=["PAX5"])

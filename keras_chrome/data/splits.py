@@ -118,7 +118,8 @@ def _thirds_of_groups(group: np.ndarray, seed: int) -> np.ndarray:
 def _folds_of_chromosomes(
     gene_id: np.ndarray, chrom: np.ndarray, num_folds: int, fold: int
 ) -> np.ndarray:
-    # The pseudoautosomal genes lie on X and on Y: the first place counts.
+    # An id on two chromosomes, as pseudoautosomal genes have it in some annotations, counts as of
+    # the first. No published one is: the seven that stand twice have one place each.
     first, group = np.unique(gene_id, return_index=True, return_inverse=True)[1:]
     chrom = chrom[first]
     num_chromosomes = len(np.unique(chrom))

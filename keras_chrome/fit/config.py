@@ -68,7 +68,8 @@ class FitConfig:
     learning_rate: float = option("Adam's learning rate", default=1e-3)
     clip_norm: float = option("greatest norm of a step's gradient; 0 for no limit", default=1.0)
     dropout: float | None = option(
-        "dropout rate; 0.5 for deep_chrome and 0 for other variants if left out", default=None
+        "dropout rate; 0.5 for deep_chrome and cnn_attn and 0 for other variants if left out",
+        default=None,
     )
     seed: int = option("seed of weights and shuffling", default=0)
     permute_labels: bool = option(

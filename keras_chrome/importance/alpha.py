@@ -24,7 +24,7 @@ def alpha(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np.ndar
     Raises:
         InputError: If the model has no such attention.
 
-    Reference: Singh et al., Attend and Predict, NeurIPS 2017, equation 2.
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
     (weights,) = _attention(model, signal, batch_size, "alpha")
     return np.swapaxes(weights, 1, 2)
@@ -46,7 +46,7 @@ def alpha_beta(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np
     Raises:
         InputError: If the model lacks either attention.
 
-    Reference: Singh et al., Attend and Predict, NeurIPS 2017, equations 2 and 4.
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
     of_bins, of_marks = _attention(model, signal, batch_size, "alpha", "beta")
     return np.swapaxes(of_bins * of_marks[:, :, np.newaxis], 1, 2)

@@ -26,7 +26,7 @@ class AttentionPooling(keras.layers.Layer):
     Raises:
         ValueError: If `inputs` has another rank.
 
-    Reference: Singh et al., Attend and Predict, NeurIPS 2017, equations 2 to 4.
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
 
     def build(self, input_shape: Any) -> None:
@@ -55,6 +55,11 @@ class AttentionPooling(keras.layers.Layer):
             ops.cast(inputs, "float32") * ops.cast(self.context_vector, "float32"), axis=-1
         )
         return softmax(scores, axis=1)
+
+    def compute_output_spec(self, inputs: Any) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Shapes and dtypes of the sums and of the weights."""
+        pooled, weights = self.compute_output_shape(inputs.shape)
+        return keras.KerasTensor(pooled, self.compute_dtype), keras.KerasTensor(weights, "float32")
 
     def compute_output_shape(self, input_shape: Any) -> tuple[tuple[int | None, ...], ...]:
         """Shapes of the sums and of the weights."""

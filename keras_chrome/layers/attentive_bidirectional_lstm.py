@@ -37,7 +37,7 @@ class AttentiveBidirectionalLSTM(keras.layers.Layer):
         ValueError: If `mark_weights` is unknown, `units` is not positive, or `inputs` has another
             rank or an unknown number of bins or marks.
 
-    Reference: Singh et al., Attend and Predict, NeurIPS 2017, sections 3.1 and 3.2.
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
 
     def __init__(self, units: int, mark_weights: str = "separate", **kwargs: Any) -> None:
@@ -66,6 +66,10 @@ class AttentiveBidirectionalLSTM(keras.layers.Layer):
             ops.reshape(self.attention.context_vector, (2 * marks, self.lstm.units)),
         )
         return ops.transpose(embeddings, (1, 0, 2)), ops.transpose(alpha, (2, 1, 0))
+
+    def compute_output_spec(self, inputs: Any) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Shapes and dtypes of the embeddings and of alpha."""
+        return self.attention.compute_output_spec(self.lstm.compute_output_spec(inputs))
 
     def compute_output_shape(self, input_shape: Any) -> tuple[tuple[int | None, ...], ...]:
         """Shapes of the embeddings and of alpha."""

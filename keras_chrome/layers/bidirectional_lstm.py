@@ -25,7 +25,7 @@ class BidirectionalLSTM(MarkwiseBidirectionalLSTM):
     Returns:
         Float tensor of shape `(batch, steps, 2 * units)`, s_j in the paper.
 
-    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.3.
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:

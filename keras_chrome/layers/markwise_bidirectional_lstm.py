@@ -38,7 +38,7 @@ class MarkwiseBidirectionalLSTM(keras.layers.Layer):
         ValueError: If `mark_weights` is unknown, `units` is not positive, or `inputs` has another
             rank or an unknown number of bins or marks.
 
-    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.1.
+    Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
 
     def __init__(self, units: int, mark_weights: str = "separate", **kwargs: Any) -> None:

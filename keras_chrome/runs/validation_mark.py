@@ -149,5 +149,6 @@ def _columns(dataset: Dataset) -> dict[str, np.ndarray]:
 
 
 def _keys(columns: dict[str, np.ndarray]) -> list[tuple[str, str, int]]:
-    # Seven gene ids of the published files stand twice, at different places.
+    # An id may have several TSSs, one a transcript, or another in another annotation. The seven
+    # published ids that stand twice have one place each, on chr17 and chr19, and one signal.
     return list(zip(*(columns[name].tolist() for name in ("gene_id", "chrom", "tss")), strict=True))

@@ -147,11 +147,11 @@ def test_without_other_trainings(
     assert (known["low"] <= known["value"] + 1e-9).all()
     assert (known["value"] <= known["high"] + 1e-9).all()
     cascade = pd.read_csv(out / "cascade.csv")
-    layers = ["logit", "mark_attention", "bin_attention", "convolution"]
+    layers = ["logit", "mark_attention", "mark_convolution", "bin_attention", "convolution"]
     assert cascade[cascade["method"] == "alpha"]["layer"].tolist() == layers
     # Attention over bins does not know of the layers after it.
     of_alpha = cascade[cascade["method"] == "alpha"].set_index("layer")["spearman"]
-    np.testing.assert_allclose(of_alpha[layers[:2]], 1, atol=1e-6)
+    np.testing.assert_allclose(of_alpha[layers[:3]], 1, atol=1e-6)
     assert of_alpha["convolution"] < 0.9
     assert {path.suffix for path in out.iterdir()} == {".csv", ".md", ".png", ".svg"}
 

@@ -1,6 +1,8 @@
 """Training, from options to run directory."""
 
 import dataclasses
+import importlib
+import inspect
 import json
 import os
 from pathlib import Path
@@ -22,6 +24,7 @@ from keras_chrome.evaluate import evaluate
 from keras_chrome.fit import PRESETS, FitConfig, fit
 from keras_chrome.fit.__main__ import main
 from keras_chrome.fit.job import check_run_directory
+from keras_chrome.models import VARIANTS
 from keras_chrome.runs import open_run
 from keras_chrome.vocabulary import CORE_MARKS
 
@@ -394,6 +397,17 @@ def test_a_run_of_an_earlier_version_opens_and_goes_on(
 def test_options_out_of_range_are_refused(option: str, value: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         FitConfig(**{"dataset": "remc/small", "run_dir": "run", option: value})
+
+
+def test_help_tells_the_dropout_that_variants_have() -> None:
+    rates: dict[float, list[str]] = {}
+    for name, path in VARIANTS.items():
+        module, function = path.split(":")
+        variant = getattr(importlib.import_module(module), function)
+        rates.setdefault(inspect.signature(variant).parameters["dropout"].default, []).append(name)
+    (told,) = (f.metadata["help"] for f in dataclasses.fields(FitConfig) if f.name == "dropout")
+    assert set(rates) == {0.0, 0.5}
+    assert f"0.5 for {' and '.join(rates[0.5])} and 0 for other variants" in told
 
 
 def test_one_mark_is_one_mark() -> None:

@@ -25,7 +25,7 @@ def test_equals_the_model_whatever_the_batch_size(batch_size: int) -> None:
 
 def broken_model() -> keras.Model:
     """A model whose training went wrong."""
-    model = build_model("cnn_alpha_beta", marks=MARKS, num_bins=8, filters=4, filter_bins=3)
+    model = build_model("cnn_alpha_beta", marks=MARKS, num_bins=8, mark_filters=4)
     model.get_layer("logit").set_weights([np.full((4, 1), np.nan), np.zeros(1)])
     return model
 

@@ -18,8 +18,8 @@ TINY: dict[str, dict[str, object]] = {
     "lstm_attn": {"bin_units": 4},
     "lstm": {"bin_units": 4},
     "deep_chrome": {"filters": 8, "filter_bins": 3, "pool_bins": 2, "dense_units": (16, 16)},
-    "cnn_attn": {"filters": 8, "filter_bins": 3},
-    "cnn_alpha_beta": {"filters": 8, "filter_bins": 3},
+    "cnn_attn": {"filters": 8, "filter_bins": 3, "dense_units": (16, 16)},
+    "cnn_alpha_beta": {"filters": 8, "filter_bins": 3, "mark_filters": 16},
 }
 OPTIONS: list[dict[str, object]] = [{}, {"transform": "none", "dropout": 0.3}]
 
@@ -112,20 +112,24 @@ def test_logit_is_that_of_the_probability(variant: str) -> None:
     np.testing.assert_allclose(model(signal)["probability"], tf.sigmoid(logit)[:, 0], atol=1e-6)
 
 
-def test_head_and_attention_stay_float32_under_mixed_precision(variant: str) -> None:
+@pytest.mark.parametrize(("policy", "atol"), [("mixed_float16", 5e-3), ("mixed_bfloat16", 4e-2)])
+def test_all_outputs_are_float32_under_mixed_precision(
+    variant: str, policy: str, atol: float
+) -> None:
     model = tiny(variant)
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
+    keras.config.set_dtype_policy(policy)
     try:
         half = tiny(variant)
     finally:
         keras.config.set_dtype_policy(before)
+    assert {output.dtype for output in half.output.values()} == {"float32"}
     half.set_weights(model.get_weights())
     signal = random_signal(5)
     expected = model(signal)
     for name, values in half(signal).items():
         assert values.dtype == tf.float32
-        np.testing.assert_allclose(values, expected[name], atol=5e-3)
+        np.testing.assert_allclose(values, expected[name], atol=atol)
 
 
 @pytest.mark.parametrize("variant", ["attentive_chrome", "lstm_alpha"])
