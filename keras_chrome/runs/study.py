@@ -201,6 +201,11 @@ class Study:
         """The threshold in words, and where it comes from, as in `P >= 0.31, as given`."""
         return self._on[1]
 
+    @property
+    def on_columns(self) -> dict[str, float | str]:
+        """The threshold and its words as columns of a table that is written."""
+        return {"on_threshold": self.on_threshold, "on_rule": self.on_rule}
+
     @cached_property
     def _on(self) -> tuple[float, str]:
         if isinstance(self.on_choice, float):
