@@ -1,5 +1,6 @@
 """What a study answers, and how the genes that it is asked about are named."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -69,6 +70,14 @@ def test_on_may_be_a_probability(study: Study, given: str | float) -> None:
     assert (study.on_threshold, study.on_rule) == (0.7, "P >= 0.7, as given")
     np.testing.assert_array_equal(study.is_on, study.prediction.probability >= 0.7)
     assert study.says_on(np.array([0.7, 0.699])).tolist() == [True, False]
+
+
+def test_a_threshold_between_neighbouring_single_precision_numbers_parts_them(study: Study) -> None:
+    middle = np.float32(0.3)
+    numbers = np.array([np.nextafter(middle, np.float32(to)) for to in (0, 1)])
+    for below, above in ((numbers[0], middle), (middle, numbers[1])):
+        between = dataclasses.replace(study, on_choice=(float(below) + float(above)) / 2)
+        assert between.says_on(np.array([below, above])).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("given", ["median", "0", 1, "nan", None, ""])
