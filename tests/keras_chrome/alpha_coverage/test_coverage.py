@@ -136,7 +136,7 @@ def test_genes_without_the_validation_mark_or_strand_are_counted(
     assert coverage.num_unknown_strand == 20
     assert coverage.table["validation_sum"].tolist() == [27] * 20
     text = summary(coverage)
-    assert "H3K27ac from remc/other\nON: P >= 0.5, for want of" in text
+    assert "H3K27ac from remc/other\nON: P >= 0.5, as the validation genes tell no other" in text
     assert "\n14 more are left out: without H3K27ac" in text
     assert "20 of the 27 are of unknown strand" in text
 

@@ -287,7 +287,7 @@ def test_command_for_all_marks(
     printed = capsys.readouterr().out
     assert "H3K27me3 + " in printed
     assert "0 genes of unknown strand" in printed
-    assert ", as many as are labelled high of 50 validation genes" in printed
+    assert ", positive rate of 50 validation genes" in printed
     assert not (baseline_path / "perturbation").exists()
 
 
