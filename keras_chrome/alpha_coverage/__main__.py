@@ -9,12 +9,12 @@ from keras_chrome.alpha_coverage.output import summary, write_alpha_coverage
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_stem
-from keras_chrome.runs.study import GeneArguments
+from keras_chrome.runs.study import GeneArguments, OnArguments
 from keras_chrome.runs.validation_mark import MARK, ValidationArguments
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(ValidationArguments, GeneArguments):
+class Options(ValidationArguments, OnArguments, GeneArguments):
     """Options of the command."""
 
     run: Path = option("run directory, of a variant with attention over bins", positional=True)
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         validation_mark=given.validation_mark,
         validation_dataset=given.validation_dataset,
         across_epigenomes=given.across_epigenomes,
+        on_threshold=given.on_threshold,
+        min_genes=given.min_genes,
         seed=given.seed,
         **given.gene_options(),
     )

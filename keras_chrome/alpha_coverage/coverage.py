@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from keras_chrome.data.orientation import along_transcription
-from keras_chrome.errors import InputError
 from keras_chrome.runs import open_study
 from keras_chrome.runs.validation_mark import MARK, VALIDATION_MARK, read_validation_mark
 from keras_chrome.statistics.bootstrap import interval95, mean_profiles
@@ -33,19 +32,22 @@ class AlphaCoverage:
             `validation_sum`, the validation mark's signal summed over genes, `validation_mean`,
             and the 95 % bootstrap interval of that over genes, `validation_low` and
             `validation_high`; `alpha_mean`, `alpha_low` and `alpha_high` of the mark;
-            `signal_mean`, its own signal.
+            `signal_mean`, its own signal; `on_threshold`, the probability from which on a gene
+            counts as predicted ON, and `on_rule`, where that comes from.
         correlations: Rows `alpha` and `signal`: Pearson's `r` of the mark's mean alpha, and of its
             mean signal, with the validation mark's mean signal over bins; its 95 % bootstrap
             interval over genes, `low` and `high`. NaN where one of the two is constant.
+            `on_threshold` and `on_rule` as in `table`.
         mark: The mark attended to.
         validation_mark: The mark that was not trained on.
         validation_dataset: The dataset that holds its signal.
         dataset: The dataset of the genes.
         split: Their split.
         model: The variant.
+        on_rule: The threshold of predicted ON in words, see `Study.on_rule`.
         bin_bp: Width of a bin in bp.
-        num_genes: Number of genes: those labelled high, predicted ON (probability >= 0.5), and
-            with the validation mark's signal.
+        num_genes: Number of genes: those labelled high, predicted ON, and with the validation
+            mark's signal.
         num_without_signal: Number of genes left out because only that signal is missing.
         num_unknown_strand: How many of the genes have no strand. Their bins run along the genome.
     """
@@ -58,6 +60,7 @@ class AlphaCoverage:
     dataset: str
     split: str
     model: str
+    on_rule: str
     bin_bp: int
     num_genes: int
     num_without_signal: int
@@ -71,6 +74,8 @@ def alpha_coverage(
     validation_mark: str = VALIDATION_MARK,
     validation_dataset: str | None = None,
     across_epigenomes: bool = False,
+    on_threshold: str | float = "balanced",
+    min_genes: int = 50,
     seed: int = 0,
     **genes: Unpack[GeneOptions],
 ) -> AlphaCoverage:
@@ -82,6 +87,9 @@ def alpha_coverage(
         validation_mark: A mark that it was not trained on.
         validation_dataset: A built dataset that holds it, if the run's own does not.
         across_epigenomes: Whether that may be of another epigenome than the genes.
+        on_threshold: From which probability on a gene counts as predicted ON: `balanced`, `rate`
+            or a number, see `ThresholdArguments`.
+        min_genes: Fewer such genes are refused.
         seed: Seeds the bootstrap.
         **genes: Which genes: `split`, `dataset`, `data_dir`, `labels`, which says what is
             expressed, see `GeneOptions`.
@@ -89,7 +97,7 @@ def alpha_coverage(
     Raises:
         InputError: If the run or a dataset is missing, they do not fit each other, the variant has
             no attention over bins, a mark is unknown, the validation mark was trained on or is of
-            another epigenome, or there is no such gene.
+            another epigenome, or there are too few such genes.
 
     Reference:
         Singh et al. (2017), section 5 and Figure 2 (b).
@@ -97,7 +105,7 @@ def alpha_coverage(
     Example:
         >>> alpha_coverage("runs/E116").correlations
     """
-    study = open_study(run_dir, **genes)
+    study = open_study(run_dir, on_threshold=on_threshold, **genes)
     column = study.mark(mark)
     validation = read_validation_mark(
         study,
@@ -109,13 +117,11 @@ def alpha_coverage(
     alpha = study.attention("alpha")
     is_on = (study.genes.label == 1) & study.is_on
     chosen = is_on & validation.has_signal
-    if not chosen.any():
-        raise InputError(
-            f"Expected expressed genes predicted ON, with signal of {validation.mark}, in split "
-            f"{study.genes.split!r} of {study.dataset.name}. Received: {len(is_on)} genes, "
-            f"{is_on.sum()} of them expressed and predicted ON, {validation.has_signal.sum()} with "
-            "that signal; try --split all"
-        )
+    study.check_enough_on(
+        int(chosen.sum()),
+        min_genes,
+        kind=f"expressed genes predicted ON, with {validation.mark} in {validation.dataset}",
+    )
     on_genes = study.genes.subset(study.genes.split, chosen)
     table, correlations = coverage_tables(
         alpha=along_transcription(alpha[chosen, column], on_genes),
@@ -125,14 +131,15 @@ def alpha_coverage(
         seed=seed,
     )
     return AlphaCoverage(
-        table=table,
-        correlations=correlations,
+        table=table.assign(**study.on_columns),
+        correlations=correlations.assign(**study.on_columns),
         mark=study.run.marks[column],
         validation_mark=validation.mark,
         validation_dataset=validation.dataset,
         dataset=study.dataset.name,
         split=on_genes.split,
         model=study.run.model_name,
+        on_rule=study.on_rule,
         bin_bp=study.dataset.bin_bp,
         num_genes=len(on_genes),
         num_without_signal=int((is_on & ~validation.has_signal).sum()),
@@ -158,7 +165,7 @@ def coverage_tables(
         seed: Seeds the bootstrap.
 
     Returns:
-        `table` and `correlations` of `AlphaCoverage`.
+        `table`, without the threshold, and `correlations` of `AlphaCoverage`.
     """
     import pandas as pd
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from keras_chrome.alpha_coverage.coverage import AlphaCoverage
-from keras_chrome.figures.axes import edges_kb, letter_panels, quiet, round_ticks
+from keras_chrome.figures.axes import edges_kb, letter_panels, printed, quiet, round_ticks
 from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour
 
 # A column of most journals: nothing is scaled down in print.
@@ -34,7 +34,7 @@ def draw_alpha_coverage(coverage: AlphaCoverage) -> Figure:
     """
     table = coverage.table
     figure = Figure(
-        figsize=(_WIDTH_INCHES, 3.5),
+        figsize=(_WIDTH_INCHES, 3.6),
         dpi=300,
         layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03, hspace=0, wspace=0),
     )
@@ -53,7 +53,8 @@ def draw_alpha_coverage(coverage: AlphaCoverage) -> Figure:
         held += f" of {coverage.validation_dataset}"
     figure.suptitle(
         f"{coverage.dataset}, {coverage.split} split, {coverage.model}; {held}\n"
-        f"n = {coverage.num_genes:,} expressed genes predicted ON; 95 % intervals over genes",
+        f"n = {coverage.num_genes:,} expressed genes predicted ON; 95 % intervals over genes\n"
+        f"ON: {printed(coverage.on_rule)}",
         fontsize=7,
         color=DARK,
         x=0.01,

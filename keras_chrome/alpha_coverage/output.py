@@ -11,7 +11,9 @@ def summary(coverage: AlphaCoverage) -> str:
     """What was averaged, and the correlations."""
     lines = [
         f"{coverage.dataset}, {coverage.split} split, {coverage.model}: {coverage.num_genes} genes "
-        f"expressed and predicted ON, {coverage.validation_mark} from {coverage.validation_dataset}"
+        f"expressed and predicted ON, {coverage.validation_mark} from "
+        f"{coverage.validation_dataset}",
+        f"ON: {coverage.on_rule}",
     ]
     if coverage.num_without_signal:
         lines.append(

@@ -9,11 +9,11 @@ from keras_chrome.alpha_profile.profile import alpha_profile
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_stem
-from keras_chrome.runs.study import GeneArguments
+from keras_chrome.runs.study import GeneArguments, OnArguments
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(GeneArguments):
+class Options(OnArguments, GeneArguments):
     """Options of the command."""
 
     run: Path = option("run directory, of a variant with attention over bins", positional=True)
@@ -37,7 +37,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.out:
         checked_stem(given.out)
     quieten_tensorflow()
-    profile = alpha_profile(given.run, seed=given.seed, **given.gene_options())
+    profile = alpha_profile(
+        given.run,
+        on_threshold=given.on_threshold,
+        min_genes=given.min_genes,
+        seed=given.seed,
+        **given.gene_options(),
+    )
     print(summary(profile))
     stem = given.out or given.run / "figures" / "alpha_profile"
     print(*write_alpha_profile(profile, stem), sep="\n")

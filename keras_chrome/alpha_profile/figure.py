@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from keras_chrome.alpha_profile.profile import AlphaProfile
-from keras_chrome.figures.axes import dot, draw_estimate, edges_kb, quiet, round_ticks
+from keras_chrome.figures.axes import dot, draw_estimate, edges_kb, printed, quiet, round_ticks
 from keras_chrome.figures.palette import DARK, DOWN_COLOUR, GREY, PALE, UP_COLOUR, mark_text_colour
 
 COLOURS = {"ON": UP_COLOUR, "OFF": DOWN_COLOUR}
@@ -37,7 +37,7 @@ def draw_alpha_profile(profile: AlphaProfile) -> Figure:
     alpha, signal, beta = (table[table["quantity"] == q] for q in ("alpha", "signal", "beta"))
     marks = list(alpha["mark"].unique())
     figure = Figure(
-        figsize=(_WIDTH_INCHES, 0.8 + 0.95 * len(marks)),
+        figsize=(_WIDTH_INCHES, 0.95 + 0.95 * len(marks)),
         dpi=200,
         layout=ConstrainedLayoutEngine(h_pad=0.02, w_pad=0.03, hspace=0, wspace=0.02),
     )
@@ -143,7 +143,8 @@ def _add_legend(figure: Figure, profile: AlphaProfile) -> None:
         handlelength=1.4,
         handletextpad=0.6,
         columnspacing=1.6,
-        title=f"{profile.dataset}, {profile.split} split, {profile.model}",
+        title=f"{profile.dataset}, {profile.split} split, {profile.model}\n"
+        f"ON: {printed(profile.on_rule)}",
         title_fontsize=8,
         alignment="left",
     )

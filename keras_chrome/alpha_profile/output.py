@@ -11,7 +11,8 @@ def summary(profile: AlphaProfile) -> str:
     """What was averaged, where alpha is highest, and beta."""
     lines = [
         f"{profile.dataset}, {profile.split} split, {profile.model}: {profile.num_on} genes "
-        f"predicted ON, {profile.num_off} OFF"
+        f"predicted ON, {profile.num_off} OFF",
+        f"ON: {profile.on_rule}",
     ]
     if profile.num_unknown_strand:
         lines.append(

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from keras_chrome.data.orientation import along_transcription
-from keras_chrome.errors import InputError
 from keras_chrome.runs import open_study
-from keras_chrome.runs.study import ON_PROBABILITY
 from keras_chrome.statistics.bootstrap import mean_profiles
 
 if TYPE_CHECKING:
@@ -33,11 +31,13 @@ class AlphaProfile:
         table: A row a prediction (`ON`, `OFF`), quantity (`alpha`, `signal`, `beta`), mark and bin:
             `mean` over genes; its 95 % bootstrap interval over genes, `low` and `high`;
             `num_genes`; `bin_start_bp`, where the bin starts in bp from the TSS, in the direction
-            of transcription, empty for `beta`. There is no `beta` if the variant has none, and no
-            `OFF` if all genes are predicted ON.
+            of transcription, empty for `beta`; `on_threshold`, the probability from which on a
+            gene counts as predicted ON, and `on_rule`, where that comes from. There is no `beta`
+            if the variant has none, and no `OFF` if all genes are predicted ON.
         dataset: The dataset of the genes.
         split: Their split.
         model: The variant.
+        on_rule: The threshold of predicted ON in words, see `Study.on_rule`.
         bin_bp: Width of a bin in bp.
         num_on: Number of genes predicted ON.
         num_off: Number of genes predicted OFF.
@@ -48,6 +48,7 @@ class AlphaProfile:
     dataset: str
     split: str
     model: str
+    on_rule: str
     bin_bp: int
     num_on: int
     num_off: int
@@ -55,18 +56,26 @@ class AlphaProfile:
 
 
 def alpha_profile(
-    run_dir: str | Path, *, seed: int = 0, **genes: Unpack[GeneOptions]
+    run_dir: str | Path,
+    *,
+    on_threshold: str | float = "balanced",
+    min_genes: int = 50,
+    seed: int = 0,
+    **genes: Unpack[GeneOptions],
 ) -> AlphaProfile:
-    """Average alpha, beta and the signal over genes predicted ON (probability >= 0.5) and OFF.
+    """Average alpha, beta and the signal over genes predicted ON and OFF.
 
     Args:
         run_dir: A run directory, of a variant with attention over bins.
+        on_threshold: From which probability on a gene counts as predicted ON: `balanced`, `rate`
+            or a number, see `ThresholdArguments`.
+        min_genes: Fewer genes predicted ON are refused.
         seed: Seeds the bootstrap.
         **genes: Which genes: `split`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Raises:
         InputError: If the run or the dataset is missing, they do not fit each other, the variant
-            has no attention over bins, or no gene is predicted ON.
+            has no attention over bins, or too few genes are predicted ON.
 
     Reference:
         Singh et al. (2017), section 5 and Figure 2 (a).
@@ -74,28 +83,24 @@ def alpha_profile(
     Example:
         >>> alpha_profile("runs/E012").table
     """
-    study = open_study(run_dir, **genes)
-    alpha, prediction = study.attention("alpha"), study.prediction
-    is_on = study.is_on
-    if not is_on.any():
-        raise InputError(
-            f"Expected genes predicted ON, with a probability of at least {ON_PROBABILITY}, in "
-            f"split {study.genes.split!r} of {study.dataset.name}. Received: none of "
-            f"{len(is_on)}, the highest probability is {prediction.probability.max():.3f}"
-        )
+    study = open_study(run_dir, on_threshold=on_threshold, **genes)
+    alpha, is_on = study.attention("alpha"), study.is_on
+    study.check_enough_on(int(is_on.sum()), min_genes)
+    table = profile_table(
+        alpha=along_transcription(alpha, study.genes, bin_axis=2),
+        signal=along_transcription(study.genes.signal, study.genes).swapaxes(1, 2),
+        beta=study.prediction.beta,
+        is_on=is_on,
+        marks=study.run.marks,
+        bin_start_bp=study.bin_start_bp,
+        seed=seed,
+    )
     return AlphaProfile(
-        table=profile_table(
-            alpha=along_transcription(alpha, study.genes, bin_axis=2),
-            signal=along_transcription(study.genes.signal, study.genes).swapaxes(1, 2),
-            beta=prediction.beta,
-            is_on=is_on,
-            marks=study.run.marks,
-            bin_start_bp=study.bin_start_bp,
-            seed=seed,
-        ),
+        table=table.assign(**study.on_columns),
         dataset=study.dataset.name,
         split=study.genes.split,
         model=study.run.model_name,
+        on_rule=study.on_rule,
         bin_bp=study.dataset.bin_bp,
         num_on=int(is_on.sum()),
         num_off=int((~is_on).sum()),
@@ -125,7 +130,7 @@ def profile_table(
         seed: Seeds the bootstrap.
 
     Returns:
-        `AlphaProfile.table`.
+        `AlphaProfile.table`, without the threshold.
     """
     import pandas as pd
 

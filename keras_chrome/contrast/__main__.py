@@ -11,11 +11,12 @@ from keras_chrome.contrast.epigenomes import contrast
 from keras_chrome.contrast.output import summary, write_contrast
 from keras_chrome.errors import InputError
 from keras_chrome.runs.files import checked_directory
+from keras_chrome.runs.study import ThresholdArguments
 from keras_chrome.vocabulary import LABELS, SPLITS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(ThresholdArguments):
     """Options of the command."""
 
     run_a: Path = option("run directory of epigenome A", positional=True)
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         data_dir=given.data_dir,
         labels=given.labels,
         pseudocount=given.pseudocount,
+        on_threshold=given.on_threshold,
     )
     print(summary(found))
     name = f"contrast-{given.run_b.resolve().name}-{given.split}"

@@ -39,11 +39,13 @@ class Contrast:
             `label_b`; `measured`, `gained` where the label goes from low to high, `lost` where
             from high to low, else `same`; `rpkm_a`, `rpkm_b`, `log2_fold_change`. Predicted:
             `probability_a` and `probability_b`, each by the epigenome's own model; their
-            `difference`;
-            `predicted`, likewise, at a probability of 0.5. Attributed: `probability_a_on_b`,
-            model A on B's signal, and `probability_b_on_a`; `signal_effect_a`, how much model A's
-            answer changes with the signal, and `signal_effect_b`; `signal_effect`, their mean,
-            and `model_effect`, the rest of the difference. And a column a mark, such as
+            `difference`; `predicted`, likewise, `gained` where it is ON in B and OFF in A;
+            `on_threshold_a` and `on_threshold_b`, from which probability on that is, each model's
+            own whatever signal it is given, and `on_rule_a` and `on_rule_b`, where these come
+            from. Attributed: `probability_a_on_b`, model A on B's signal, and
+            `probability_b_on_a`; `signal_effect_a`, how much model A's answer changes with the
+            signal, and `signal_effect_b`; `signal_effect`, their mean, and `model_effect`, the
+            rest of the difference. And a column a mark, such as
             `signal_change_H3K4me3`: `signal_change`, of the mean over bins of log(1 + signal);
             where both runs have alpha, `alpha_distance`, the total variation distance of the two
             alphas, and `alpha_shift_bp`, how far alpha's centre of mass moves in the direction of
@@ -85,6 +87,7 @@ def contrast(
     data_dir: str | Path | None = None,
     labels: str | None = None,
     pseudocount: float = 1.0,
+    on_threshold: str | float = "balanced",
     seed: int = 0,
 ) -> Contrast:
     """Contrast two epigenomes by a run of each.
@@ -103,6 +106,9 @@ def contrast(
         data_dir: Where datasets were built; where each run found its own if None.
         labels: Label rule; the runs' own if None. Genes without such a label are left out.
         pseudocount: Expression to add to both before the logarithm of their ratio is taken.
+        on_threshold: From which probability on a gene counts as predicted ON: `balanced` or
+            `rate`, told for each run by its own model and validation genes, or a number, for both;
+            see `ThresholdArguments`.
         seed: Seeds the bootstrap.
 
     Raises:
@@ -125,6 +131,7 @@ def contrast(
         mark_columns,
         match_genes,
         measured_columns,
+        switch,
         turn_as,
     )
     from keras_chrome.models.prediction import predict
@@ -132,7 +139,8 @@ def contrast(
     if not (math.isfinite(pseudocount) and pseudocount > 0):
         raise InputError(f"Expected a pseudocount above 0. Received: {pseudocount=}")
     a, b = (
-        open_study(run, split=split, data_dir=data_dir, labels=labels) for run in (run_a, run_b)
+        open_study(run, split=split, data_dir=data_dir, labels=labels, on_threshold=on_threshold)
+        for run in (run_a, run_b)
     )
     _check_comparable(a, b)
     num_matched = len(match_genes(a.genes, b.genes)[0])
@@ -153,6 +161,9 @@ def contrast(
             predict(a.model, turn_as(signal_b, of_b, of_a)).probability,
             predict(b.model, turn_as(signal_a, of_a, of_b)).probability,
         ),
+        "predicted": switch(a.says_on(own_a.probability), b.says_on(own_b.probability)),
+        **{f"{name}_a": value for name, value in a.on_columns.items()},
+        **{f"{name}_b": value for name, value in b.on_columns.items()},
         **mark_columns(of_a, of_b, own_a, own_b, marks=a.run.marks, bin_bp=a.dataset.bin_bp),
     }
     genes = pd.DataFrame(columns)

@@ -11,7 +11,6 @@ import pandas as pd
 
 from keras_chrome.data import Genes
 from keras_chrome.data.orientation import along_transcription
-from keras_chrome.runs.study import ON_PROBABILITY
 from keras_chrome.statistics.bootstrap import with_interval
 from keras_chrome.statistics.correlation import weighted_spearman
 
@@ -77,7 +76,6 @@ def attribution(
         "probability_a": own_a,
         "probability_b": own_b,
         "difference": difference,
-        "predicted": _switch(own_a >= ON_PROBABILITY, own_b >= ON_PROBABILITY),
         "probability_a_on_b": a_on_b,
         "probability_b_on_a": b_on_a,
         "signal_effect_a": a_on_b - own_a,
@@ -194,14 +192,15 @@ def measured_columns(a: Genes, b: Genes, pseudocount: float) -> dict[str, np.nda
         **{name: getattr(a, name) for name in _NAMES},
         "label_a": a.label,
         "label_b": b.label,
-        "measured": _switch(a.label == 1, b.label == 1),
+        "measured": switch(a.label == 1, b.label == 1),
         "rpkm_a": rpkm_a,
         "rpkm_b": rpkm_b,
         "log2_fold_change": np.log2((rpkm_b + pseudocount) / (rpkm_a + pseudocount)),
     }
 
 
-def _switch(is_high_a: np.ndarray, is_high_b: np.ndarray) -> np.ndarray:
+def switch(is_high_a: np.ndarray, is_high_b: np.ndarray) -> np.ndarray:
+    """What becomes of genes from A to B, by whether they are high in either: text `(genes,)`."""
     return np.select([is_high_b & ~is_high_a, is_high_a & ~is_high_b], ["gained", "lost"], "same")
 
 

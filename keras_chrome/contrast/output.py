@@ -40,10 +40,20 @@ def summary(contrast: Contrast) -> str:
         f"it, {num.get('same', 0)} do neither; log2 fold change of {contrast.unit} "
         f"+ {contrast.pseudocount:g}"
     )
+    predicted = genes["predicted"].value_counts()
+    switching = genes[genes["measured"] != "same"]
+    num_right = (switching["predicted"] == switching["measured"]).sum()
+    rules = "; ".join(f"{e.upper()}: {genes[f'on_rule_{e}'].iloc[0]}" for e in "ab")
+    foretold = (
+        f"Predicted, {predicted.get('gained', 0)} go ON and {predicted.get('lost', 0)} OFF; of the "
+        f"{len(switching)} that gain or lose expression, {num_right} do so as predicted. ON in "
+        f"{rules}"
+    )
     names = f"A = {contrast.name_a}, B = {contrast.name_b}"
     paragraphs = [
         wrapped(f"{names}: {len(genes)} genes in both; left out: {left_out}"),
         wrapped(measured),
+        wrapped(foretold),
         format_table(agreement_rows),
     ]
     texts = changes.assign(text=[_estimate(row, "mean") for _, row in changes.iterrows()])

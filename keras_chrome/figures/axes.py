@@ -38,6 +38,11 @@ def round_ticks(axis: Axis, most: int) -> None:
     axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
 
 
+def printed(words: str) -> str:
+    """Words of the screen as print has them: `>=` is one character."""
+    return words.replace(">=", "\N{GREATER-THAN OR EQUAL TO}")
+
+
 def dot(colour: str, size: float = 5.0, *, is_filled: bool = True) -> dict[str, Any]:
     """The style of a dot, or of an open one; of a line for `plot` and `Line2D`."""
     return {

@@ -11,11 +11,11 @@ from keras_chrome.perturb.output import summary, write_perturbation
 from keras_chrome.perturb.perturbation import Perturbation
 from keras_chrome.runs import open_run
 from keras_chrome.runs.files import checked_directory, gene_file_name
-from keras_chrome.runs.study import GENE_HELP, GeneArguments
+from keras_chrome.runs.study import GENE_HELP, GeneArguments, ThresholdArguments
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(GeneArguments, Perturbation):
+class Options(GeneArguments, ThresholdArguments, Perturbation):
     """Options of the command: the perturbation, and of what."""
 
     run: Path = option("run directory", positional=True)
@@ -44,15 +44,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.mark is not None:
         given = replace(given, mark=open_run(given.run).find_mark(given.mark))
     quieten_tensorflow()
-    if given.mark is None:
-        effects = perturb_all_marks(given.run, given, **given.gene_options())
-    else:
-        effects = perturb(given.run, given, **given.gene_options(given.gene))
+    change = perturb_all_marks if given.mark is None else perturb
+    genes = given.gene_options(given.gene)
+    effects = change(given.run, given, on_threshold=given.on_threshold, **genes)
     print(summary(effects, given))
-    genes = given.split or "test"
+    of = given.split or "test"
     if given.gene is not None:
-        genes = gene_file_name(str(effects["gene"].iloc[0]))
-    stem = directory / f"{given.name}-{genes}"
+        of = gene_file_name(str(effects["gene"].iloc[0]))
+    stem = directory / f"{given.name}-{of}"
     print(f"\n{write_perturbation(effects, given, stem)}")
 
 

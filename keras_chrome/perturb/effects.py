@@ -17,7 +17,6 @@ from keras_chrome.data.orientation import along_transcription
 from keras_chrome.errors import InputError
 from keras_chrome.perturb.perturbation import Perturbation, perturb_signal
 from keras_chrome.runs import Study, open_study
-from keras_chrome.runs.study import ON_PROBABILITY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +26,11 @@ if TYPE_CHECKING:
 
 
 def perturb(
-    run_dir: str | Path, perturbation: Perturbation, **genes: Unpack[GeneOptions]
+    run_dir: str | Path,
+    perturbation: Perturbation,
+    *,
+    on_threshold: str | float = "balanced",
+    **genes: Unpack[GeneOptions],
 ) -> pd.DataFrame:
     """Predict genes before and after a mark is changed.
 
@@ -40,6 +43,8 @@ def perturb(
     Args:
         run_dir: A run directory, of a network or a baseline.
         perturbation: What is done to which mark.
+        on_threshold: From which probability on a gene counts as predicted high, or ON: `balanced`,
+            `rate` or a number, see `ThresholdArguments`.
         **genes: Which genes: `split`, `gene`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
@@ -47,8 +52,8 @@ def perturb(
         the dataset has; `gene_id`, `symbol`, `transcript_id`, `chrom`, `tss`, `strand`, `label`;
         `rpkm`, in `unit`; `probability_before`, `probability_after` and their
         difference `change`; `logit_change` (see `Scores.logit`); `is_flipped`, whether the
-        probability crosses 0.5; `has_direction`, false where the direction of transcription is
-        unknown.
+        probability crosses `on_threshold`; `has_direction`, false where the direction of
+        transcription is unknown; `on_threshold`, and `on_rule`, where that comes from.
 
     Raises:
         InputError: If the run, the dataset or the gene is missing, they do not fit each other, or
@@ -59,7 +64,7 @@ def perturb(
     """
     import pandas as pd
 
-    study = open_study(run_dir, **genes)
+    study = open_study(run_dir, on_threshold=on_threshold, **genes)
     if perturbation.mark is None:
         raise InputError(
             "Expected a mark to change; `perturb_all_marks` changes all. Received: mark=None"
@@ -76,21 +81,27 @@ def perturb(
             "probability_after": after.probability,
             "change": after.probability - before.probability,
             "logit_change": after.logit - before.logit,
-            "is_flipped": _is_high(after) != _is_high(before),
+            "is_flipped": study.says_on(after.probability) != study.says_on(before.probability),
             "has_direction": study.genes.has_direction,
+            **study.on_columns,
         }
     )
     return table.sort_values("change", key=abs, ascending=False, kind="stable", ignore_index=True)
 
 
 def perturb_all_marks(
-    run_dir: str | Path, perturbation: Perturbation, **genes: Unpack[GeneOptions]
+    run_dir: str | Path,
+    perturbation: Perturbation,
+    *,
+    on_threshold: str | float = "balanced",
+    **genes: Unpack[GeneOptions],
 ) -> pd.DataFrame:
     """Do the same to each mark, and to each pair of marks at once.
 
     Args:
         run_dir: A run directory, of a network or a baseline.
         perturbation: What is done, without a mark.
+        on_threshold: As in `perturb`.
         **genes: As in `perturb`.
 
     Returns:
@@ -98,8 +109,9 @@ def perturb_all_marks(
         genes that were `high` or `low` before, or `all`. Means over these: `logit_change`,
         `probability_change`; `interaction`, by how much the logit changes more than the sum of
         what the two marks change alone, NaN for a single mark. `share_to_high` and
-        `share_to_low`, the shares that cross 0.5; `num_genes`, and how many of them have no known
-        direction of transcription, `num_without_direction`. Means of no gene are NaN.
+        `share_to_low`, the shares that cross `on_threshold`; `num_genes`, and how many of them have
+        no known direction of transcription, `num_without_direction`; `on_threshold` and `on_rule`
+        as in `perturb`. Means of no gene are NaN.
 
     Raises:
         InputError: As `perturb`, and if a mark is given.
@@ -110,20 +122,21 @@ def perturb_all_marks(
         raise InputError(
             f"Expected no mark: every mark is taken. Received: mark={perturbation.mark!r}"
         )
-    study = open_study(run_dir, **genes)
+    study = open_study(run_dir, on_threshold=on_threshold, **genes)
     names = study.run.marks
     # Each mark alone comes first, so that the pairs find what it did.
     single = [(m,) for m in range(len(names))]
     changed = [*single, *itertools.combinations(range(len(names)), 2)]
     scores = _scores(study, [(), *changed], perturbation)
     before = next(scores)
-    was_high = _is_high(before)
+    was_high = study.says_on(before.probability)
     has_direction = study.genes.has_direction
     groups = {"all": np.ones_like(was_high), "high": was_high, "low": ~was_high}
     alone: dict[int, np.ndarray] = {}
     rows: list[dict[str, Any]] = []
     for marks, after in zip(changed, scores, strict=True):
         logit_change = after.logit - before.logit
+        is_high = study.says_on(after.probability)
         interaction = np.full_like(logit_change, np.nan)
         if len(marks) == 1:
             alone[marks[0]] = logit_change
@@ -134,8 +147,8 @@ def perturb_all_marks(
                 "logit_change": logit_change,
                 "probability_change": after.probability - before.probability,
                 "interaction": interaction,
-                "share_to_high": _is_high(after) & ~was_high,
-                "share_to_low": ~_is_high(after) & was_high,
+                "share_to_high": is_high & ~was_high,
+                "share_to_low": ~is_high & was_high,
             }
         )
         for group, chosen in groups.items():
@@ -147,6 +160,7 @@ def perturb_all_marks(
                     "num_genes": int(chosen.sum()),
                     "num_without_direction": int((chosen & ~has_direction).sum()),
                     **of_genes[chosen].mean(),
+                    **study.on_columns,
                 }
             )
     return pd.DataFrame(rows)
@@ -173,7 +187,3 @@ def _scores(
             yield along_transcription(perturbed, genes)
 
     return model_scores(study.model, versions(), num_versions=len(changed), title="perturb")
-
-
-def _is_high(scores: Scores) -> np.ndarray:
-    return scores.probability >= ON_PROBABILITY

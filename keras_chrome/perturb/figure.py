@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from keras_chrome.figures.axes import quiet, write_cells
+from keras_chrome.figures.axes import printed, quiet, write_cells
 from keras_chrome.figures.palette import DARK, GREY, PALE, mark_text_colour
 
 
@@ -47,7 +47,7 @@ def draw_perturbation(matrix: pd.DataFrame) -> Figure:
     measures = [m for m in _MEASURES if len(marks) > 1 or m.column != "interaction"]
     side = 1.0 + _CELL_INCHES * len(marks)
     figure = Figure(
-        figsize=(1.1 + (side + 0.5) * len(measures), 0.6 + (side + 0.2) * 2),
+        figsize=(1.1 + (side + 0.5) * len(measures), 0.8 + (side + 0.2) * 2),
         dpi=150,
         layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06),
     )
@@ -70,6 +70,8 @@ def draw_perturbation(matrix: pd.DataFrame) -> Figure:
         scale = figure.colorbar(axes.images[0], ax=grid[:, column], shrink=0.5, pad=0.02)
         scale.outline.set_edgecolor(PALE)
         scale.ax.tick_params(labelsize=7, colors=GREY)
+    rule = f"predicted high: {printed(matrix['on_rule'].iloc[0])}"
+    figure.suptitle(rule, fontsize=8, color=DARK, x=0.01, ha="left")
     return figure
 
 

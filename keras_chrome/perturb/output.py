@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from keras_chrome.perturb.perturbation import Perturbation
 from keras_chrome.runs.files import write_outputs
-from keras_chrome.runs.study import ON_PROBABILITY
 from keras_chrome.tables import format_number, format_table
 
 if TYPE_CHECKING:
@@ -33,13 +32,14 @@ def write_perturbation(effects: pd.DataFrame, perturbation: Perturbation, stem: 
 
 def _of_genes(table: pd.DataFrame, perturbation: Perturbation) -> str:
     """All genes in words, and those that change most either way."""
-    was_high = table["probability_before"] >= ON_PROBABILITY
+    was_high = table["probability_before"] >= table["on_threshold"]
     num_flipped = [int(table["is_flipped"][group].sum()) for group in (~was_high, was_high)]
     paragraphs = [
         f"{len(table)} genes: mean change of probability {table['change'].mean():+.4f}, of logit "
         f"{table['logit_change'].mean():+.4f}; {num_flipped[0]} of {int((~was_high).sum())} "
         f"predicted low become high, {num_flipped[1]} of {int(was_high.sum())} predicted high "
-        "become low"
+        "become low",
+        _rule(table),
     ]
     if perturbation.is_directed:
         paragraphs.append(_without_direction(int((~table["has_direction"]).sum())))
@@ -69,7 +69,10 @@ def _of_marks(matrix: pd.DataFrame, perturbation: Perturbation) -> str:
     of_groups = matrix[matrix["predicted"] != "all"]
     is_single = of_groups["mark_a"] == of_groups["mark_b"]
     strongest = of_groups[~is_single].sort_values("interaction", key=abs, ascending=False)
-    paragraphs = [format_table([_shown_effect(row) for _, row in of_groups[is_single].iterrows()])]
+    paragraphs = [
+        _rule(matrix),
+        format_table([_shown_effect(row) for _, row in of_groups[is_single].iterrows()]),
+    ]
     if len(strongest):
         shown = [
             {**_shown_effect(row), "interaction": row["interaction"]}
@@ -92,6 +95,10 @@ def _shown_effect(row: pd.Series) -> dict[str, Any]:
         "probability change": row["probability_change"],
         "share flipped": row["share_to_high"] + row["share_to_low"],
     }
+
+
+def _rule(effects: pd.DataFrame) -> str:
+    return f"predicted high: {effects['on_rule'].iloc[0]}"
 
 
 def _without_direction(num_genes: int) -> str:

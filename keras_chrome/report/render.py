@@ -242,9 +242,11 @@ def _correlation_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _compared(table: pd.DataFrame) -> str:
     """What `compare` held against what, and over how many genes; an earlier version wrote less."""
     num_genes = f"n = {table['num_genes'].max():,} genes predicted ON"
+    first = table.iloc[0]
+    if "on_rule" in table:
+        num_genes += f" ({first['on_rule']})"
     if "validation_mark" not in table:
         return f"Importance against a mark that was not trained on, {num_genes}"
-    first = table.iloc[0]
     held = f"{first['validation_mark']} of {first['validation_dataset']}"
     return f"Importance of {first['mark']} against {held}, {num_genes}"
 

@@ -32,7 +32,7 @@ ON_PROBABILITY = 0.5
 genes tell no other."""
 _ON_WORDS = {
     "balanced": "best balanced accuracy over {:,} validation genes",
-    "rate": "as many as are labelled high of {:,} validation genes",
+    "rate": "positive rate of {:,} validation genes",
 }
 GENE_HELP = (
     "Ensembl id (with or without version) or symbol; of genes that share it, NAME@NAME, as "
@@ -201,10 +201,15 @@ class Study:
         """The threshold in words, and where it comes from, as in `P >= 0.31, as given`."""
         return self._on[1]
 
+    @property
+    def on_columns(self) -> dict[str, float | str]:
+        """The threshold and its words as columns of a table that is written."""
+        return {"on_threshold": self.on_threshold, "on_rule": self.on_rule}
+
     @cached_property
     def _on(self) -> tuple[float, str]:
         if isinstance(self.on_choice, float):
-            return self.on_choice, f"P >= {self.on_choice:g}, as given"
+            return self.on_choice, f"P >= {self.on_choice}, as given"
         from keras_chrome.models.prediction import predict
         from keras_chrome.statistics.threshold import on_threshold
 
@@ -214,9 +219,12 @@ class Study:
             answers = predict(self.model, genes.signal).probability
             found = on_threshold(genes.label, answers, self.on_choice)
         if found is None:
-            words = "for want of validation genes of both labels that the model tells apart"
-            return ON_PROBABILITY, f"P >= {ON_PROBABILITY:g}, {words}"
-        return found, f"P >= {found:.3g}, {_ON_WORDS[self.on_choice].format(len(genes))}"
+            words = "as the validation genes tell no other"
+            return ON_PROBABILITY, f"P >= {ON_PROBABILITY}, {words}"
+        # A sure model's threshold may lie so near 1 that three digits are not enough.
+        written = (f"{found:.{digits}g}" for digits in range(3, 18))
+        shown = next(text for text in written if float(text) < 1)
+        return found, f"P >= {shown}, {_ON_WORDS[self.on_choice].format(len(genes))}"
 
     def says_on(self, probability: np.ndarray) -> np.ndarray:
         """Whether these answers of the model are ON, bool `(genes,)`: of changed signal, say."""

@@ -84,6 +84,8 @@ def test_genes_are_expressed_predicted_on_and_run_along_transcription(
     chosen = (answers["probability"] >= open_study(cnn_run_path).on_threshold) & (genes.label == 1)
     assert 0 < chosen.sum() < genes.label.sum()
     assert coverage.num_genes == chosen.sum()
+    assert set(coverage.table["on_rule"]) == {coverage.on_rule}
+    assert set(coverage.correlations["on_rule"]) == {coverage.on_rule}
     assert (coverage.num_without_signal, coverage.num_unknown_strand) == (0, 0)
 
     def mean(values: np.ndarray) -> np.ndarray:
@@ -124,13 +126,18 @@ def test_genes_without_the_validation_mark_or_strand_are_counted(
     monkeypatch.setattr(module, "read_validation_mark", read)
     monkeypatch.setattr(module, "open_study", without_strands)
     answers()
-    coverage = alpha_coverage(cnn_run_path)
+    with pytest.raises(
+        InputError, match=r"least 28 expressed genes .*, with H3K27ac in remc/other"
+    ):
+        alpha_coverage(cnn_run_path, min_genes=28)
+    coverage = alpha_coverage(cnn_run_path, min_genes=27)
     # Of 50 genes, 41 are expressed; every third of them has no signal, and 30 have no strand.
     assert (coverage.num_genes, coverage.num_without_signal) == (27, 14)
     assert coverage.num_unknown_strand == 20
     assert coverage.table["validation_sum"].tolist() == [27] * 20
     text = summary(coverage)
-    assert "H3K27ac from remc/other\n14 more are left out: without H3K27ac" in text
+    assert "H3K27ac from remc/other\nON: P >= 0.5, as the validation genes tell no other" in text
+    assert "\n14 more are left out: without H3K27ac" in text
     assert "20 of the 27 are of unknown strand" in text
 
 
@@ -148,8 +155,8 @@ def test_unknown_marks_are_refused(cnn_run_path: Path) -> None:
 
 def test_no_gene_and_no_alpha_are_refused(cnn_run_path: Path, answers: Callable[..., None]) -> None:
     answers(probability=0.499)
-    with pytest.raises(InputError, match=r"predicted ON.*50 genes, 0 of them.*50 with that signal"):
-        alpha_coverage(cnn_run_path)
+    with pytest.raises(InputError, match=r"at least 1 expressed genes predicted ON.*: 0 of 50 \("):
+        alpha_coverage(cnn_run_path, min_genes=1)
     answers(has_alpha=False)
     with pytest.raises(InputError, match=r"over bins\. Received: .*run, model='cnn_alpha_beta'$"):
         alpha_coverage(cnn_run_path)
@@ -159,16 +166,18 @@ def test_writes_figure_and_numbers(
     cnn_run_path: Path, answers: Callable[..., None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers()
-    main([str(cnn_run_path), "--mark", "H3K4me1"])
+    options = ("--min-genes", "5", "--on-threshold", "0.25")
+    main([str(cnn_run_path), "--mark", "H3K4me1", *options])
     stem = cnn_run_path / "figures" / "alpha_coverage-H3K4me1"
     suffixes = (".png", ".svg", ".csv", "-correlations.csv")
     printed = capsys.readouterr().out.splitlines()
     assert printed[-4:] == [f"{stem}{suffix}" for suffix in suffixes]
     assert min(matplotlib.image.imread(f"{stem}.png").shape[:2]) > 800
     assert "<svg" in Path(f"{stem}.svg").read_text()
-    coverage = alpha_coverage(cnn_run_path, mark="H3K4me1")
+    coverage = alpha_coverage(cnn_run_path, mark="H3K4me1", min_genes=5, on_threshold=0.25)
     pd.testing.assert_frame_equal(pd.read_csv(f"{stem}.csv"), coverage.table)
     correlations = pd.read_csv(f"{stem}-correlations.csv", index_col="profile")
     assert correlations.loc["alpha", "r"] == pytest.approx(coverage.correlations.loc["alpha", "r"])
-    assert f"mean alpha of H3K4me1 with H3K27ac: {correlations['r'].iloc[0]:.3f}" in printed[1]
+    assert f"mean alpha of H3K4me1 with H3K27ac: {correlations['r'].iloc[0]:.3f}" in printed[2]
+    assert printed[1] == "ON: P >= 0.25, as given"
     assert max(map(len, printed[:-4])) <= 100

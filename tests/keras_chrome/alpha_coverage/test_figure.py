@@ -31,6 +31,7 @@ def coverage(*, is_constant: bool = False) -> AlphaCoverage:
         dataset="remc/E116",
         split="test",
         model="attentive_chrome",
+        on_rule="P >= 0.314, best balanced accuracy over 6,488 validation genes",
         bin_bp=100,
         num_genes=NUM_GENES,
         num_without_signal=0,
@@ -50,6 +51,8 @@ def test_signal_above_alpha_over_one_axis() -> None:
     np.testing.assert_allclose(below.lines[0].get_xdata()[[0, -1]], [-0.35, 0.35])
     genes = "remc/E116, test split, attentive_chrome; H3K27ac\nn = 40 expressed"
     assert figure.get_suptitle().startswith(genes)
+    rule = "ON: P \u2265 0.314, best balanced accuracy over 6,488 validation genes"
+    assert figure.get_suptitle().splitlines()[2] == rule
     assert letters(figure) == ["a", "b"]
     assert overlapping(figure) == []
     assert cut_off(figure) == []

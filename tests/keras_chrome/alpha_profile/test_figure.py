@@ -26,7 +26,8 @@ def profile(*, num_off: int = 20, has_beta: bool = True) -> AlphaProfile:
         marks=MARKS,
         bin_start_bp=100 * np.arange(NUM_BINS) - 400,
     )
-    return AlphaProfile(table, "remc/E116", "test", "attentive_chrome", 100, 30, num_off, 0)
+    names = ("remc/E116", "test", "attentive_chrome", "P >= 0.3, as given")
+    return AlphaProfile(table, *names, 100, 30, num_off, 0)
 
 
 def labelled(figure: Figure, label: str) -> list[Axes]:
@@ -65,6 +66,8 @@ def test_without_off_or_beta(num_off: int, has_beta: bool) -> None:
     assert len(figure.axes) == len(MARKS) * (3 if has_beta else 2)
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
     assert entries[0] == "predicted ON (30)"
+    title = figure.legends[0].get_title().get_text().splitlines()
+    assert title == ["remc/E116, test split, attentive_chrome", "ON: P \u2265 0.3, as given"]
     assert any("OFF" in entry for entry in entries) == bool(num_off)
     for axes in labelled(figure, "alpha"):
         curves = [line for line in axes.lines if len(line.get_xdata()) == NUM_BINS]

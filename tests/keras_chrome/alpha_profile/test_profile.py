@@ -100,7 +100,7 @@ def test_intervals_are_those_of_the_mean() -> None:
 
 
 def test_genes_are_split_by_prediction_and_run_along_transcription(cnn_run_path: Path) -> None:
-    profile = alpha_profile(cnn_run_path)
+    profile = alpha_profile(cnn_run_path, min_genes=1)
     run = open_run(cnn_run_path)
     genes = run.load_genes("test")
     answers = {name: v.numpy() for name, v in run.load_model()(genes.signal).items()}
@@ -109,6 +109,8 @@ def test_genes_are_split_by_prediction_and_run_along_transcription(cnn_run_path:
     is_on = answers["probability"] >= open_study(cnn_run_path).on_threshold
     assert (profile.num_on, profile.num_off) == (is_on.sum(), (~is_on).sum())
     assert 0 < profile.num_on < len(is_on)
+    assert (profile.table["on_threshold"] == open_study(cnn_run_path).on_threshold).all()
+    assert set(profile.table["on_rule"]) == {profile.on_rule}
     assert profile.num_unknown_strand == 0
     is_minus = (genes.strand == "-")[:, np.newaxis, np.newaxis]
     for prediction, chosen in (("ON", is_on), ("OFF", ~is_on)):
@@ -142,7 +144,7 @@ def test_genes_of_unknown_strand_are_counted(
     assert "2 of them are of unknown strand" in summary(profile)
 
 
-def test_half_a_chance_is_on_and_no_gene_on_is_refused(
+def test_half_a_chance_is_on_where_the_model_tells_nothing_apart(
     cnn_run_path: Path, answers: Callable[..., None]
 ) -> None:
     answers(probability=0.5)
@@ -150,8 +152,21 @@ def test_half_a_chance_is_on_and_no_gene_on_is_refused(
     assert (profile.num_on, profile.num_off) == (50, 0)
     assert set(profile.table["prediction"]) == {"ON"}
     answers(probability=0.499)
-    with pytest.raises(InputError, match=r"predicted ON.*Received: none of 50, .* is 0\.499$"):
+    with pytest.raises(InputError, match=r"50 genes predicted ON.*Received: 0 of 50 \(P >= 0.5, "):
         alpha_profile(cnn_run_path)
+
+
+def test_a_profile_of_few_genes_is_refused_unless_asked_for(
+    cnn_run_path: Path, answers: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers(probability=0.7)
+    assert alpha_profile(cnn_run_path, on_threshold=0.7).on_rule == "P >= 0.7, as given"
+    with pytest.raises(InputError, match=r"least 51 genes predicted ON.*50 of 50.*--min-genes 50"):
+        alpha_profile(cnn_run_path, min_genes=51)
+    with pytest.raises(InputError, match=r"Received: 0 of 50 \(P >= 0.71, as given\)"):
+        main([str(cnn_run_path), "--on-threshold", "0.71", "--min-genes", "1"])
+    main([str(cnn_run_path), "--on-threshold", "0.69"])
+    assert "ON: P >= 0.69, as given" in capsys.readouterr().out.splitlines()
 
 
 def test_models_without_beta_or_without_alpha(
@@ -181,8 +196,10 @@ def test_writes_figure_and_numbers(
 
 def test_text_names_the_highest_bin() -> None:
     table = tiny_table()
-    profile = module.AlphaProfile(table, "remc/tiny", "test", "attentive_chrome", 100, 2, 1, 0)
+    names = ("remc/tiny", "test", "attentive_chrome", "P >= 0.3, as given")
+    profile = module.AlphaProfile(table, *names, 100, 2, 1, 0)
     lines = summary(profile).splitlines()
     assert lines[0].endswith("2 genes predicted ON, 1 OFF")
     assert not any("unknown strand" in line for line in lines)
-    assert lines[3].split() == ["H3K4me3", "ON", "0.7000", "0", "0.2000", "0.1000-0.3000"]
+    assert lines[1] == "ON: P >= 0.3, as given"
+    assert lines[4].split() == ["H3K4me3", "ON", "0.7000", "0", "0.2000", "0.1000-0.3000"]

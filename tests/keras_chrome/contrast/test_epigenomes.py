@@ -160,7 +160,6 @@ def test_attribution_by_hand() -> None:
         "probability_a": 0.25,
         "probability_b": 0.875,
         "difference": 0.625,
-        "predicted": "gained",
         "probability_a_on_b": 0.75,
         "probability_b_on_a": 0.5,
         "signal_effect_a": 0.5,
@@ -254,6 +253,31 @@ def test_the_same_model_on_two_epigenomes(networks: tuple[Path, Path], found: Co
     fold_change = np.log2((genes["rpkm_b"] + 1) / (genes["rpkm_a"] + 1))
     np.testing.assert_allclose(genes["log2_fold_change"], fold_change)
     assert fold_change.max() > 1
+
+
+def test_each_model_has_a_threshold_of_its_own(
+    networks: tuple[Path, Path], found: Contrast
+) -> None:
+    thresholds = [open_study(run).on_threshold for run in networks]
+    assert thresholds[0] != thresholds[1]
+    genes = found.genes
+    assert set(genes["on_threshold_a"]) == {thresholds[0]}
+    assert set(genes["on_threshold_b"]) == {thresholds[1]}
+    is_on_a, is_on_b = (
+        genes[f"probability_{e}"] >= t for e, t in zip("ab", thresholds, strict=True)
+    )
+    assert (genes["predicted"] == "gained").tolist() == (is_on_b & ~is_on_a).tolist()
+    assert (genes["predicted"] == "lost").tolist() == (is_on_a & ~is_on_b).tolist()
+    assert set(genes["predicted"]) == {"gained", "lost", "same"}
+    num = genes["predicted"].value_counts()
+    num_right = (genes["predicted"] == genes["measured"])[genes["measured"] != "same"].sum()
+    words = " ".join(summary(found).split())
+    assert (
+        f"Predicted, {num['gained']} go ON and {num['lost']} OFF; of the 17 that gain or lose "
+        f"expression, {num_right} do so as predicted. ON in A: P >= "
+        f"{thresholds[0]:.3g}, best balanced accuracy over 50 validation genes; B: P >= "
+        f"{thresholds[1]:.3g}, best"
+    ) in words
 
 
 def test_changes_on_the_marks_are_those_of_the_two_signals(
@@ -374,11 +398,12 @@ def test_other_bins_are_refused(runs: tuple[Path, Path], tmp_path: Path) -> None
 def test_command_writes_tables_and_figure(
     runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main([str(run) for run in runs])
+    main([*map(str, runs), "--on-threshold", "0.35"])
     printed = capsys.readouterr().out
     directory = runs[0] / "contrast-run_b-test"
     assert printed.splitlines()[-1] == str(directory)
     assert "50 genes in both" in printed
+    assert "ON in A: P >= 0.35, as given; B: P >= 0.35, as given" in " ".join(printed.split())
     tables = printed.replace(str(runs[0]), "RUN").splitlines()
     assert max(map(len, tables)) <= 100
     # What has a sign cancels out over genes that gain and that lose.

@@ -105,6 +105,10 @@ def test_downstream_is_to_the_left_of_genes_on_the_minus_strand(cnn_run_path: Pa
 def test_rows_are_genes_before_and_after(cnn_run_path: Path) -> None:
     study = open_study(cnn_run_path)
     table = perturb(cnn_run_path, Perturbation(mark="H3K4me3", scale=3))
+    threshold = study.on_threshold
+    assert threshold != 0.5
+    assert set(table["on_threshold"]) == {threshold}
+    assert set(table["on_rule"]) == {study.on_rule}
     assert sorted(table["gene_id"]) == sorted(study.genes.gene_id)
     before = study.model(study.genes.signal)["probability"].numpy()
     by_id = table.set_index("gene_id").loc[study.genes.gene_id]
@@ -112,9 +116,13 @@ def test_rows_are_genes_before_and_after(cnn_run_path: Path) -> None:
     np.testing.assert_array_equal(by_id["label"], study.genes.label)
     after = expit(logit(table["probability_before"]) + table["logit_change"])
     np.testing.assert_allclose(table["probability_after"], after, atol=1e-6)
-    crosses = (table["probability_before"] > 0.5) != (table["probability_after"] > 0.5)
+    was_high, is_high = (table[f"probability_{w}"] >= threshold for w in ("before", "after"))
+    crosses = was_high != is_high
     np.testing.assert_array_equal(table["is_flipped"], crosses)
     assert crosses.any()
+    assert (
+        crosses != ((table["probability_before"] >= 0.5) != (table["probability_after"] >= 0.5))
+    ).any()
 
 
 def test_the_largest_change_either_way_comes_first(baseline_path: Path) -> None:
@@ -152,9 +160,10 @@ def test_the_marks_of_a_linear_model_do_not_interact(baseline_path: Path) -> Non
 
 
 def test_a_matrix_agrees_with_its_genes_and_groups(baseline_path: Path) -> None:
-    matrix = perturb_all_marks(baseline_path, Perturbation(scale=0))
-    table = perturb(baseline_path, Perturbation(mark="H3K36me3", scale=0))
-    was_high = table["probability_before"] > 0.5
+    matrix = perturb_all_marks(baseline_path, Perturbation(scale=0), on_threshold=0.3)
+    mark = Perturbation(mark="H3K36me3", scale=0)
+    table = perturb(baseline_path, mark, on_threshold=0.3)
+    was_high = table["probability_before"] >= 0.3
     for predicted, chosen in (
         ("all", was_high | True),
         ("high", was_high),
@@ -162,11 +171,12 @@ def test_a_matrix_agrees_with_its_genes_and_groups(baseline_path: Path) -> None:
     ):
         found = _row(matrix, "H3K36me3", "H3K36me3", predicted)
         of_group = table[chosen]
-        assert found["num_genes"] == len(of_group)
+        assert found["num_genes"] == len(of_group) > 0
+        assert found["on_rule"] == "P >= 0.3, as given"
         assert found["logit_change"] == pytest.approx(of_group["logit_change"].mean(), abs=1e-6)
         assert found["probability_change"] == pytest.approx(of_group["change"].mean(), abs=1e-6)
-        to_high = of_group["is_flipped"] & (of_group["probability_after"] > 0.5)
-        to_low = of_group["is_flipped"] & (of_group["probability_after"] <= 0.5)
+        to_high = of_group["is_flipped"] & (of_group["probability_after"] >= 0.3)
+        to_low = of_group["is_flipped"] & (of_group["probability_after"] < 0.3)
         assert found["share_to_high"] == pytest.approx(to_high.mean())
         assert found["share_to_low"] == pytest.approx(to_low.mean())
 
@@ -218,6 +228,8 @@ def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
             "logit_change": [2.0, -1.0, -0.5],
             "is_flipped": [True, True, False],
             "has_direction": [True, False, False],
+            "on_threshold": 0.5,
+            "on_rule": "P >= 0.5, as given",
         }
     )
     for directed in (
@@ -234,7 +246,8 @@ def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
         text = summary(table, undirected)
         assert "unknown strand" not in text
     assert "1 of 1 predicted low become high, 1 of 2 predicted high become low" in text
-    up, down = text.split("\n\n")[1:]
+    rule, up, down = text.split("\n\n")[1:]
+    assert rule == "predicted high: P >= 0.5, as given"
     assert [line.split()[0] for line in up.splitlines()] == ["up", "a"]
     assert [line.split()[2] for line in up.splitlines()] == ["TPM", "0.5"]
     assert [line.split()[0] for line in down.splitlines()] == ["down", "B", "C"]
@@ -242,7 +255,9 @@ def test_genes_of_unknown_direction_are_counted_where_it_matters() -> None:
 
 def test_command_for_a_mark(baseline_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main([str(baseline_path), "--mark", "H3K27me3", "--scale", "0.5", "--shift", "-2"])
-    *_, path = capsys.readouterr().out.split()
+    printed = capsys.readouterr().out
+    assert "predicted high: P >= 0." in printed
+    *_, path = printed.split()
     assert Path(path) == baseline_path / "perturbation" / "H3K27me3_scale0.5_shift-2-test.csv"
     written = pd.read_csv(path)
     expected = perturb(baseline_path, Perturbation(mark="H3K27me3", scale=0.5, shift_bins=-2))
@@ -266,12 +281,13 @@ def test_command_for_all_marks(
 ) -> None:
     out = tmp_path / "elsewhere"
     options = ["--scale", "0", "--from-bp", "-1000", "--to-bp", "2000", "--split", "valid"]
-    main([str(baseline_path), "--all-marks", *options, "--out", str(out)])
+    main([str(baseline_path), "--on-threshold", "rate", *options, "--out", str(out)])
     stem = "all_marks_scale0_from-1000_to2000-valid"
     assert {p.name for p in out.iterdir()} == {f"{stem}.{s}" for s in ("csv", "png", "svg")}
     printed = capsys.readouterr().out
     assert "H3K27me3 + " in printed
     assert "0 genes of unknown strand" in printed
+    assert ", positive rate of 50 validation genes" in printed
     assert not (baseline_path / "perturbation").exists()
 
 
@@ -300,11 +316,14 @@ def test_a_matrix_of_one_mark_has_no_pairs() -> None:
                 "interaction": np.nan,
                 "share_to_high": 0.0,
                 "share_to_low": 0.5,
+                "on_threshold": 0.25,
+                "on_rule": "P >= 0.25, as given",
             }
             for predicted in ("all", "high", "low")
         ]
     )
     text = summary(matrix, Perturbation(shift_bins=1))
-    table, note = text.split("\n\n")
+    rule, table, note = text.split("\n\n")
+    assert rule == "predicted high: P >= 0.25, as given"
     assert len(table.splitlines()) == 3
     assert note.startswith("1 genes")

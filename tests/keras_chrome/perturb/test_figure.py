@@ -23,6 +23,7 @@ def matrix(*marks: str) -> pd.DataFrame:
             "interaction": np.nan if a == b else rng.normal(),
             "share_to_high": 0.0 if predicted == "high" else rng.uniform(),
             "share_to_low": 0.0 if predicted == "low" else rng.uniform(),
+            "on_rule": "P >= 0.25, as given",
         }
         for a, b in (*((m, m) for m in marks), *itertools.combinations(marks, 2))
         for predicted, num_genes in (("all", 30), ("high", 10), ("low", 20))
@@ -76,6 +77,7 @@ def test_numbers_genes_and_marks_are_written() -> None:
     first, last = figure.axes[0], figure.axes[7]
     assert [text.get_text() for text in first.texts] == ["+0.00"] * 3
     assert first.get_ylabel() == "predicted high (10 genes)"
+    assert figure.get_suptitle() == "predicted high: P \u2265 0.25, as given"
     assert [label.get_text() for label in first.get_yticklabels()] == ["H3K27me3", "H3K4me3"]
     assert [label.get_text() for label in last.get_xticklabels()] == ["H3K27me3", "H3K4me3"]
 

@@ -22,7 +22,7 @@ from keras_chrome.fit import fit
 from keras_chrome.report import report
 from keras_chrome.report.__main__ import main
 from keras_chrome.report.collect import FINDINGS, _names, _saliency
-from keras_chrome.report.render import _number
+from keras_chrome.report.render import _compared, _number
 from keras_chrome.runs import open_study
 from keras_chrome.tables import format_number
 
@@ -168,6 +168,14 @@ def test_references_meet(page: Page) -> None:
         targets += page.values(name)
     assert set(targets) <= set(ids)
     assert [a.get("lang") for tag, a in page.elements if tag == "html"] == ["en-GB"]
+
+
+def test_a_comparison_says_what_it_is_of_and_what_is_on() -> None:
+    table = pd.DataFrame({"num_genes": [900, 1200], "mark": "H3K4me3"})
+    table = table.assign(validation_mark="H3K27ac", validation_dataset="remc/E116")
+    words = "Importance of H3K4me3 against H3K27ac of remc/E116, n = 1,200 genes predicted ON"
+    assert _compared(table) == words
+    assert _compared(table.assign(on_rule="P >= 0.3, as given")) == f"{words} (P >= 0.3, as given)"
 
 
 def test_findings_are_shown_or_how_to_get_them(page: Page) -> None:

@@ -1,5 +1,6 @@
 """What a study answers, and how the genes that it is asked about are named."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from keras_chrome.attend import attend
 from keras_chrome.command_line import parse
 from keras_chrome.data import read_columns
 from keras_chrome.errors import InputError
+from keras_chrome.models.prediction import Prediction
 from keras_chrome.report import report
 from keras_chrome.runs import Study, open_study
 from keras_chrome.runs.files import write_arrays
@@ -57,10 +59,21 @@ def test_on_is_told_from_validation_genes(study: Study) -> None:
     assert 0 < study.is_on.sum() < 50
 
 
+def test_a_threshold_near_one_is_written_as_below_it(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def predict(model: object, signal: np.ndarray) -> Prediction:
+        high = study.run.load_genes("valid").label == 1
+        return Prediction(np.where(high, 0.99999, 0.99995))
+
+    monkeypatch.setattr("keras_chrome.models.prediction.predict", predict)
+    assert study.on_rule.startswith("P >= 0.99997, best balanced")
+
+
 def test_on_by_rate_is_as_frequent_as_high(study: Study) -> None:
     by_rate = open_study(study.run.path, split="valid", on_threshold="rate")
     assert by_rate.is_on.sum() == by_rate.genes.label.sum()
-    assert by_rate.on_rule.endswith(", as many as are labelled high of 50 validation genes")
+    assert by_rate.on_rule.endswith(", positive rate of 50 validation genes")
 
 
 @pytest.mark.parametrize("given", [0.7, "0.7"])
@@ -69,6 +82,14 @@ def test_on_may_be_a_probability(study: Study, given: str | float) -> None:
     assert (study.on_threshold, study.on_rule) == (0.7, "P >= 0.7, as given")
     np.testing.assert_array_equal(study.is_on, study.prediction.probability >= 0.7)
     assert study.says_on(np.array([0.7, 0.699])).tolist() == [True, False]
+
+
+def test_a_threshold_between_neighbouring_single_precision_numbers_parts_them(study: Study) -> None:
+    middle = np.float32(0.3)
+    numbers = np.array([np.nextafter(middle, np.float32(to)) for to in (0, 1)])
+    for below, above in ((numbers[0], middle), (middle, numbers[1])):
+        between = dataclasses.replace(study, on_choice=(float(below) + float(above)) / 2)
+        assert between.says_on(np.array([below, above])).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("given", ["median", "0", 1, "nan", None, ""])
@@ -86,7 +107,7 @@ def test_without_validation_genes_of_both_labels_half_a_chance_is_on(
 
     altered = open_study(study.run.path, dataset="remc/altered", data_dir=alter(all_high))
     assert altered.on_threshold == 0.5
-    assert altered.on_rule.startswith("P >= 0.5, for want of validation genes of both labels")
+    assert altered.on_rule.startswith("P >= 0.5, as the validation genes tell no other")
 
 
 def test_on_follows_the_dataset_and_the_labels_asked_about(

@@ -16,6 +16,14 @@ def test_thresholds_by_hand() -> None:
     assert on_threshold(LABEL, PROBABILITY, "rate") == pytest.approx(0.425)
 
 
+def test_high_and_low_genes_weigh_alike_however_many_they_are() -> None:
+    label = np.array([0, 0, 0, 1, 0, 0, 1])
+    probability = np.arange(1, 8) / 10
+    # At 0.35 both high genes and three of five low ones, (1 + 3/5) / 2; at 0.65, where only one of
+    # seven genes is wrong, (1/2 + 1) / 2.
+    assert on_threshold(label, probability, "balanced") == pytest.approx(0.35)
+
+
 def test_of_equally_good_thresholds_the_one_nearest_half_is_taken() -> None:
     label = np.array([0, 1, 0, 1])
     # After the first low gene and before the last high one: (1/2 + 1) / 2 each.
