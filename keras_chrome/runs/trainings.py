@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_chrome.errors import InputError
-from keras_chrome.models import build_model
 from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.runs.run import Run, open_run
 
@@ -137,4 +136,5 @@ def untrained_model(run: Run, *, seed: int = 0) -> keras.Model:
     import keras
 
     keras.utils.set_random_seed(_FIRST_UNTRAINED_SEED + seed)
-    return build_model(run.config.model, **run.config.arguments)
+    # Of the run's own graph, which its variant may no longer build.
+    return keras.models.clone_model(run.load_model())
