@@ -178,7 +178,11 @@ def acetylated(data_dir: Path, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("command", "options", "counted"),
     [
-        (compare, ["--methods", "alpha"], "with H3K9ac in remc/E003_acetyl"),
+        (
+            compare,
+            ["--methods", "alpha", "--num-untrained", "1"],
+            "with H3K9ac in remc/E003_acetyl",
+        ),
         (alpha_coverage, [], "H3K9ac from remc/E003_acetyl"),
     ],
 )
@@ -191,7 +195,8 @@ def test_commands_mix_epigenomes_only_if_asked_and_count_the_genes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     other = ["--validation-mark", "H3K9ac", "--validation-dataset", "remc/E003_acetyl"]
-    given = [str(cnn_run_path), *options, *other, "--data-dir", str(acetylated)]
+    few = ["--min-genes", "1", "--data-dir", str(acetylated)]
+    given = [str(cnn_run_path), *options, *other, *few]
     with pytest.raises(
         InputError, match=r"remc/small, small.*validation_dataset=remc/E003_acetyl, of E003;"
     ):
