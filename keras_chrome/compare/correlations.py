@@ -6,7 +6,7 @@ As a command: `python -m keras_chrome.compare runs/E116 --validation-mark H3K27a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -222,7 +222,16 @@ def _compare_trainings(trainings: Trainings, config: CompareConfig) -> list[Row]
         data_dir=config.data_dir,
         across_epigenomes=config.across_epigenomes,
     )
-    on_rule = study.on_rule
+    about = {
+        "run": str(trainings.first.path),
+        "epigenome": study.dataset.epigenome,
+        "variant": study.run.model_name,
+        "mark": study.run.marks[column],
+        "validation_mark": validation.mark,
+        "validation_dataset": validation.dataset,
+        "direction": config.direction,
+        "on_rule": study.on_rule,
+    }
     study, coverage = _genes_on(study, validation, config)
     genes = study.genes
 
@@ -231,53 +240,53 @@ def _compare_trainings(trainings: Trainings, config: CompareConfig) -> list[Row]
 
     signal = profile(genes.signal[:, :, column])
     distance = np.broadcast_to(study.tss_distance_bp, signal.shape)
-    found = {
-        ("signal", "none"): [signal],
-        ("tss_distance", "none"): [-distance],
-    }
+    found = {("signal", "none"): [signal], ("tss_distance", "none"): [-distance]}
     for kind, of_methods in _importances(study, trainings, config):
         for method, values in of_methods.items():
             found.setdefault((method, kind), []).append(profile(values[:, :, column]))
-    rows = []
-    trained: dict[tuple[str, ...], float] = {}
-    # What has learned nothing stands below what has learned.
-    methods = list(dict.fromkeys(method for method, _ in found))
-    for method, kind in sorted(found, key=lambda of: methods.index(of[0])):
-        importance = found[method, kind]
-        for correlated in correlations(
-            np.stack(importance),
+    correlated = {
+        (method, kind): correlations(
+            np.stack(of_networks),
             profile(coverage),
             signal=signal,
             distance_bp=distance,
             is_sampled=kind in ("none", "trained"),
             seed=config.seed,
-        ):
-            key = (method, *correlated.of)
+        )
+        for (method, kind), of_networks in found.items()
+    }
+    return list(_rows(correlated, about))
+
+
+def _rows(
+    correlated: Mapping[tuple[str, str], Iterable[Correlation]], about: Mapping[str, str]
+) -> Iterator[Row]:
+    """The correlations by method and network, a method's networks below each other."""
+    methods = list(dict.fromkeys(method for method, _ in correlated))
+    trained: dict[tuple[str, ...], float] = {}
+    for method, kind in sorted(correlated, key=lambda of: methods.index(of[0])):
+        for found in correlated[method, kind]:
+            level, statistic, control, form = found.of
             if kind == "trained":
-                trained[key] = correlated.r
-            is_null = kind in NETWORKS and kind != "trained"
-            as_high = correlated.of_networks >= trained[key] if is_null else np.zeros(0)
-            row = Row(
-                run=str(trainings.first.path),
-                epigenome=study.dataset.epigenome,
-                variant=study.run.model_name,
+                trained[method, *found.of] = found.r
+            is_null = kind not in ("none", "trained")
+            yield Row(
+                **about,
                 method=method,
                 network=kind,
-                **dict(zip(("level", "statistic", "control", "form"), correlated.of, strict=True)),
-                r=correlated.r,
-                low=correlated.low,
-                high=correlated.high,
-                num_networks=len(importance) if kind in NETWORKS else 0,
-                num_as_high=int(as_high.sum()),
-                num_genes=correlated.num_genes,
-                mark=study.run.marks[column],
-                validation_mark=validation.mark,
-                validation_dataset=validation.dataset,
-                direction=config.direction,
-                on_rule=on_rule,
+                level=level,
+                statistic=statistic,
+                control=control,
+                form=form,
+                r=found.r,
+                low=found.low,
+                high=found.high,
+                num_networks=len(found.of_networks) if kind != "none" else 0,
+                num_as_high=int((found.of_networks >= trained[method, *found.of]).sum())
+                if is_null
+                else 0,
+                num_genes=found.num_genes,
             )
-            rows.append(row)
-    return rows
 
 
 def _importances(
