@@ -19,7 +19,7 @@ from keras_chrome.models import logit_model
 
 
 def test_raises_the_logit_less_its_penalties(model: keras.Model, signal: np.ndarray) -> None:
-    recipe = Recipe(steps=100)
+    recipe = Recipe(steps=400, learning_rate=0.02)
 
     def goal(genes: np.ndarray) -> np.ndarray:
         penalty = L2(recipe.l2)(genes) + TotalVariation(recipe.total_variation)(genes)

@@ -133,11 +133,11 @@ def test_smooth_grad_approaches_the_smoothed_gradient(
     # By hand: noise of 0.2 of each gene's range in log(1 + signal).
     logs = np.log1p(signal[:3])
     deviation = 0.2 * (logs.max(axis=(1, 2)) - logs.min(axis=(1, 2)))
-    draws = np.random.default_rng(99).standard_normal((1500, *logs.shape))
+    draws = np.random.default_rng(99).standard_normal((6000, *logs.shape))
     noisy = np.expm1(logs + deviation[:, None, None] * draws).astype(np.float32)
     gradients = plain_gradient(model, noisy.reshape(-1, 8, 2)).reshape(noisy.shape)
-    error = gradients.std(axis=0) * np.sqrt(1 / 1500 + 1 / 400)
-    smoothed = smooth_grad(model, signal[:3], samples=400, signed=True)
+    error = gradients.std(axis=0) * np.sqrt(1 / 6000 + 1 / 1600)
+    smoothed = smooth_grad(model, signal[:3], samples=1600, signed=True)
     assert (np.abs(smoothed - gradients.mean(axis=0)) < 5 * error).all()
 
 

@@ -110,7 +110,8 @@ def test_expected_gradients_of_one_baseline_are_integrated_gradients(
     expected = expected_gradients(model, signal, baselines=signal[:1], draws=200)
     integrated = integrated_gradients(model, signal, baseline=signal[0])
     np.testing.assert_allclose(expected, integrated, atol=5e-3)
-    assert np.abs(integrated).max() > 0.1
+    # Ten times what they may differ by: two methods that say nothing would agree, too.
+    assert np.abs(integrated).max() > 0.05
 
 
 def test_expected_gradients_seed(model: keras.Model, signal: np.ndarray) -> None:
