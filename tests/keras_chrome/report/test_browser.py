@@ -27,7 +27,7 @@ def runs(_trained_cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> list[P
     path = tmp_path_factory.mktemp("compared")
     runs = [Path(shutil.copytree(_trained_cnn, path / name)) for name in ("one", "two")]
     finding = FINDINGS[0]
-    drawn = compare([runs[1]], CompareConfig(methods=("alpha",)))
+    drawn = compare([runs[1]], CompareConfig(methods=("alpha",), min_genes=1, num_untrained=1))
     write_comparison(drawn, runs[1] / finding.name)
     (runs[1] / finding.name / f"{finding.name}.csv").write_text(
         f"{','.join(finding.columns)}\n"
