@@ -1,6 +1,7 @@
 """A comparison with a validation mark as a figure."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,11 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
     """
     chosen = table[table["statistic"] == "pearson"]
     runs = [of_run for _, of_run in chosen.groupby("run", sort=False)]
-    num_methods = max(of_run["method"].nunique() for of_run in runs)
+    # A row is the same method in every panel, though not every model has it.
+    methods = list(dict.fromkeys(chosen["method"]))
     num_rows, num_columns = (len(_PANELS), len(runs)) if len(runs) > 1 else (2, 2)
     figure = Figure(
-        figsize=(1.4 + 2.6 * num_columns, 1.5 + num_rows * (0.4 + 0.3 * num_methods)),
+        figsize=(1.4 + 2.6 * num_columns, 1.5 + num_rows * (0.4 + 0.3 * len(methods))),
         dpi=200,
         layout=ConstrainedLayoutEngine(wspace=0.03, hspace=0.04),
     )
@@ -67,7 +69,7 @@ def draw_comparison(table: pd.DataFrame) -> Figure:
         panels = grid[:, column] if len(runs) > 1 else grid.flat
         for axes, (level, control, form) in zip(panels, _PANELS, strict=True):
             rows = of_run.query("level == @level and control == @control and form == @form")
-            _draw_panel(axes, rows, labels=axes in grid[:, 0])
+            _draw_panel(axes, rows, methods, labels=axes in grid[:, 0])
             title = _title(rows, _PANELS[level, control, form])
             is_top = axes in grid[0] and len(runs) > 1
             heading = f"{_heading(of_run)}\n{title}" if is_top else title
@@ -113,9 +115,8 @@ def _axis_label(row: pd.Series) -> str:
     return f"Pearson r of {row['mark']}'s importance\nwith {held}"
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, *, labels: bool) -> None:
+def _draw_panel(axes: Axes, rows: pd.DataFrame, methods: Sequence[str], *, labels: bool) -> None:
     quiet(axes, "bottom")
-    methods = list(dict.fromkeys(rows["method"]))
     for y, method in enumerate(methods):
         axes.axhline(y + 0.5, color=PALE, linewidth=0.5, zorder=0)
         of_method = rows[rows["method"] == method]
@@ -123,9 +124,9 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, *, labels: bool) -> None:
             _, style = _NETWORKS[str(row.network)]
             estimate = (row.r, row.low, row.high)
             draw_estimate(axes, y + _OFFSETS[str(row.network)], estimate, style)
-        first = of_method.iloc[0]
-        if (first["level"], first["control"]) == ("profile", "none"):
-            axes.plot([paper_value(first)], [y + _OFFSETS["trained"]], zorder=4, **_PAPER)
+        at_paper = of_method.query("level == 'profile' and control == 'none'")
+        for row in at_paper[at_paper["network"] == "trained"].itertuples():
+            axes.plot([paper_value(row)], [y + _OFFSETS["trained"]], zorder=4, **_PAPER)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_xlim(-1.03, 1.03)
     axes.set_xticks(np.linspace(-1, 1, 5))

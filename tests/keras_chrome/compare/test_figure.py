@@ -111,6 +111,20 @@ def test_several_runs_have_a_column_each() -> None:
     assert letters(figure) == list("abcdefgh")
 
 
+def test_a_row_is_the_same_method_in_every_column() -> None:
+    both = rows("E116", "signal", "alpha", "saliency")
+    without = rows("E123", "signal", "saliency", variant="deep_chrome")
+    figure = draw_comparison(pd.concat([both, without]))
+    left, right = figure.axes[:2]
+    assert [label.get_text() for label in left.get_yticklabels()] == ["signal", "alpha", "saliency"]
+    heights = [
+        {round(float(line.get_ydata()[0])) for line in axes.lines if line.get_marker() == "o"}
+        for axes in (left, right)
+    ]
+    assert heights == [{0, 1, 2}, {0, 2}]
+    assert left.get_ylim() == right.get_ylim()
+
+
 @pytest.mark.parametrize("epigenomes", [["E116"], ["E003", "E116_peaks", "E123_peaks"]])
 def test_nothing_is_written_over_anything(epigenomes: list[str]) -> None:
     methods = [*NAIVE_METHODS, *(m for m in METHODS if METHODS[m].resolves_bins)]
