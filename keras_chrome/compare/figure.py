@@ -120,13 +120,13 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, methods: Sequence[str], *, label
     for y, method in enumerate(methods):
         axes.axhline(y + 0.5, color=PALE, linewidth=0.5, zorder=0)
         of_method = rows[rows["method"] == method]
-        for row in of_method.itertuples():
-            _, style = _NETWORKS[str(row.network)]
-            estimate = (row.r, row.low, row.high)
-            draw_estimate(axes, y + _OFFSETS[str(row.network)], estimate, style)
+        for _, row in of_method.iterrows():
+            _, style = _NETWORKS[row["network"]]
+            estimate = (row["r"], row["low"], row["high"])
+            draw_estimate(axes, y + _OFFSETS[row["network"]], estimate, style)
         at_paper = of_method.query("level == 'profile' and control == 'none'")
-        for row in at_paper[at_paper["network"] == "trained"].itertuples():
-            axes.plot([paper_value(row)], [y + _OFFSETS["trained"]], zorder=4, **_PAPER)
+        for named in at_paper[at_paper["network"] == "trained"].itertuples():
+            axes.plot([paper_value(named)], [y + _OFFSETS["trained"]], zorder=4, **_PAPER)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_xlim(-1.03, 1.03)
     axes.set_xticks(np.linspace(-1, 1, 5))
