@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from keras_chrome.compare.correlations import NAIVE_METHODS
 from keras_chrome.compare.paper import paper_value
 from keras_chrome.runs.files import write_outputs
+from keras_chrome.runs.trainings import counted_networks
 from keras_chrome.tables import format_table, markdown_table, wrapped
 
 if TYPE_CHECKING:
@@ -131,13 +132,10 @@ def _blocks(
 def _networks(rows: pd.DataFrame) -> str:
     """How many networks there are of each kind, where it is more than the run."""
     counts = rows[rows["num_networks"] > 0].groupby("network", sort=False)["num_networks"].max()
-    words = {"trained": "trainings", "permuted_labels": "on shuffled labels"}
-    named = [
-        f"{n} {words.get(str(kind), kind)}"
-        for kind, n in counts.items()
-        if (kind, n) != ("trained", 1)
-    ]
-    return "".join(f", {name}" for name in named)
+    numbers = {str(kind): int(number) for kind, number in counts.items()}
+    if numbers["trained"] == 1:
+        del numbers["trained"]
+    return "".join(f", {counted}" for counted in counted_networks(numbers))
 
 
 def _cells(rows: pd.DataFrame, *, is_markdown: bool) -> dict[str, str]:

@@ -29,6 +29,7 @@ from keras_chrome.runs.trainings import (
     NETWORKS,
     Network,
     Trainings,
+    counted_networks,
     group_trainings,
     networks,
     untrained_model,
@@ -178,14 +179,8 @@ class _Suite:
     @property
     def title(self) -> str:
         """Which networks and genes are measured."""
-        words = {
-            "trained": "trainings",
-            "permuted_labels": "on shuffled labels",
-            "untrained": "untrained",
-        }
-        counted = ", ".join(
-            f"{len(of_kind)} {words[kind]}" for kind, of_kind in self.networks.items() if of_kind
-        )
+        numbers = {kind: len(of_kind) for kind, of_kind in self.networks.items()}
+        counted = ", ".join(counted_networks(numbers))
         return (
             f"{self.study.run.model_name} on {self.study.dataset.name}: {counted}; "
             f"{len(self.genes):,} of {len(self.study.genes):,} genes of split "

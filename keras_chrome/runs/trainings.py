@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 NETWORKS = ("trained", "permuted_labels", "untrained")
 """What a network has learned: its task, a task of shuffled labels, nothing."""
+
+_COUNTED = {
+    "trained": "trainings",
+    "permuted_labels": "on shuffled labels",
+    "untrained": "untrained",
+}
 
 # Far from the seeds that people train with: no network starts from the weights of another.
 _FIRST_UNTRAINED_SEED = 1_000_000
@@ -54,6 +60,19 @@ class Network(NamedTuple):
 
     kind: str
     weights: list[np.ndarray]
+
+
+def counted_networks(numbers: Mapping[str, int]) -> list[str]:
+    """How many networks there are of each kind, in words.
+
+    Args:
+        numbers: By their kind, one of `NETWORKS`.
+
+    Example:
+        >>> counted_networks({"trained": 3, "untrained": 10})
+        ['3 trainings', '10 untrained']
+    """
+    return [f"{number} {_COUNTED[kind]}" for kind, number in numbers.items() if number]
 
 
 def group_trainings(run_dirs: Iterable[str | Path]) -> list[Trainings]:
