@@ -167,7 +167,6 @@ class _Suite:
         self.model = _network(study.model)
         methods = config.methods or methods_of(self.model, resolves_bins=True)
         self.methods = with_respect_to(methods, config.wrt)
-        self.untrained = untrained_model(study.run, seed=config.seed)
         self.networks: dict[str, list[Network]] = {kind: [] for kind in NETWORKS}
         self.importance: dict[str, list[_Importance]] = {kind: [] for kind in NETWORKS}
         for network in networks(trainings, num_untrained=config.num_untrained, seed=config.seed):
@@ -346,7 +345,8 @@ class _Suite:
 
         trained = self.importance["trained"][0]
         self.model.set_weights(self.networks["trained"][0].weights)
-        for layer, weights in cascading_randomization(self.model, self.untrained):
+        untrained = untrained_model(self.study.run, seed=self.config.seed)
+        for layer, weights in cascading_randomization(self.model, untrained):
             alike = _likeness(trained, self._importance(weights))
             self.cascade += [(name, layer, known_mean(r)) for name, r in alike.items()]
         for kind, measure in (("untrained", "random_weights"), ("permuted_labels",) * 2):
