@@ -23,6 +23,7 @@ VARIANTS = {
     "deep_chrome": "keras_chrome.models.convolutional:deep_chrome",
     "cnn_attn": "keras_chrome.models.convolutional:cnn_attn",
     "cnn_alpha_beta": "keras_chrome.models.convolutional:cnn_alpha_beta",
+    "additive_chrome": "keras_chrome.models.additive_chrome:additive_chrome",
 }
 
 BANKS = {
