@@ -52,9 +52,7 @@ def estimated_s(labels: Iterable[str], model: Model, signal: np.ndarray) -> dict
             method = method_of_label(label)
             # The model itself has been compiled by now; a gradient takes as much more to compile
             # as to compute.
-            compilations = (
-                0 if method.attention else GRADIENT_PASSES if method.needs_gradient else 1
-            )
+            compilations = 0 if method.outputs else GRADIENT_PASSES if method.needs_gradient else 1
             passes = method.passes(num_bins, num_marks) * num_batches
             seconds[label] = compilations * compile_s + passes * batch_s
     return seconds

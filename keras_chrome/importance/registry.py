@@ -26,7 +26,7 @@ class Method(NamedTuple):
         units: Of its numbers; see `units_of` where it is a gradient.
         passes: How many passes forward through the model a gene takes, from the numbers of bins
             and marks; a gradient counts as `GRADIENT_PASSES`.
-        attention: The attention that it reads, `alpha` or `beta`.
+        outputs: The outputs of the model that it reads: `alpha`, `beta` or `contribution`.
         needs_gradient: Whether the model must be a network.
         needs_background: Whether it compares with other genes, its option `baselines`.
         resolves_bins: Whether the bins of a mark can differ.
@@ -39,7 +39,7 @@ class Method(NamedTuple):
     is_signed: bool
     units: str
     passes: Callable[[int, int], int]
-    attention: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
     needs_gradient: bool = True
     needs_background: bool = False
     resolves_bins: bool = True
@@ -59,7 +59,7 @@ METHODS = {
         is_signed=False,
         units="1",
         passes=lambda bins, marks: 1,
-        attention=("alpha",),
+        outputs=("alpha",),
         is_cheap=True,
     ),
     "alpha_beta": Method(
@@ -67,7 +67,15 @@ METHODS = {
         is_signed=False,
         units="1",
         passes=lambda bins, marks: 1,
-        attention=("alpha", "beta"),
+        outputs=("alpha", "beta"),
+        is_cheap=True,
+    ),
+    "contribution": Method(
+        f"{_HERE}.contribution:contribution",
+        is_signed=True,
+        units="logit",
+        passes=lambda bins, marks: 1,
+        outputs=("contribution",),
         is_cheap=True,
     ),
     "saliency": Method(
@@ -155,7 +163,7 @@ def importance_method(name: str) -> Callable[..., np.ndarray]:
 
 
 def methods_of(model: Model, *, resolves_bins: bool = False, is_cheap: bool = False) -> list[str]:
-    """The methods that a model has: those whose attention or gradient it has.
+    """The methods that a model has: those whose outputs or gradient it has.
 
     Args:
         model: From `keras_chrome.load_model`.
@@ -165,9 +173,9 @@ def methods_of(model: Model, *, resolves_bins: bool = False, is_cheap: bool = Fa
     import keras
 
     if isinstance(model, keras.Model):
-        has = {name for name, m in METHODS.items() if set(model.output).issuperset(m.attention)}
+        has = {name for name, m in METHODS.items() if set(model.output).issuperset(m.outputs)}
     else:
-        has = {name for name, m in METHODS.items() if not (m.needs_gradient or m.attention)}
+        has = {name for name, m in METHODS.items() if not (m.needs_gradient or m.outputs)}
     return [
         name
         for name, method in METHODS.items()

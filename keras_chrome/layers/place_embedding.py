@@ -21,12 +21,16 @@ class PlaceEmbedding(keras.layers.Layer):
     def build(self, input_shape: Any) -> None:
         """Create the vectors, `(positions, 1, units)` and `(marks, units)`."""
         _, positions, marks, units = tuple(input_shape)
-        initializer = keras.initializers.RandomNormal(stddev=0.02)
+        # An initializer of its own for each: the same one would draw the same numbers twice.
         self.of_position = self.add_weight(
-            name="of_position", shape=(positions, 1, units), initializer=initializer
+            name="of_position",
+            shape=(positions, 1, units),
+            initializer=keras.initializers.RandomNormal(stddev=0.02),
         )
         self.of_mark = self.add_weight(
-            name="of_mark", shape=(marks, units), initializer=initializer
+            name="of_mark",
+            shape=(marks, units),
+            initializer=keras.initializers.RandomNormal(stddev=0.02),
         )
 
     def call(self, inputs: Any) -> Any:

@@ -18,8 +18,8 @@ def signal() -> np.ndarray:
 
 @pytest.fixture(scope="package")
 def model() -> keras.Model:
-    """CNN-alpha,beta, which has both attentions and compiles in no time, on log(1 + signal)."""
-    return tiny("cnn_alpha_beta", filters=4, filter_bins=3)
+    """AdditiveChrome, which has every output that a method reads, on log(1 + signal)."""
+    return tiny("additive_chrome", units=8, narrow_units=4, filter_bins=3, dilations=(1,), heads=2)
 
 
 @pytest.fixture(scope="package")
@@ -28,7 +28,7 @@ def recurrent_model() -> keras.Model:
     return tiny("attentive_chrome", bin_units=4, mark_units=3)
 
 
-def tiny(variant: str, **options: int) -> keras.Model:
+def tiny(variant: str, **options: object) -> keras.Model:
     keras.utils.set_random_seed(0)
     model = build_model(
         variant,
