@@ -8,6 +8,7 @@ ON_RULES = ("balanced", "rate")
 TRANSFORMS = ("log1p", "none")
 WRT = ("signal", "transformed")
 MARK_WEIGHTS = ("separate", "shared")
+LSTM_READS = ("own", "all")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECURRENCES = ("fused", "stock")
 

@@ -26,11 +26,14 @@ class Prediction(NamedTuple):
         alpha: float32 `(genes, marks, bins)`, sums to one over bins; None where the variant has
             no attention over bins.
         beta: float32 `(genes, marks)`, sums to one over marks; None likewise.
+        contribution: float32 `(genes, marks, bins)`, sums to the logit; None where the variant is
+            not additive.
     """
 
     probability: np.ndarray
     alpha: np.ndarray | None = None
     beta: np.ndarray | None = None
+    contribution: np.ndarray | None = None
 
 
 def predict(

@@ -18,6 +18,12 @@ def signal() -> np.ndarray:
 
 @pytest.fixture(scope="package")
 def model() -> keras.Model:
+    """CNN-alpha,beta, which has both attentions and compiles in no time, on log(1 + signal)."""
+    return tiny("cnn_alpha_beta", filters=4, filter_bins=3)
+
+
+@pytest.fixture(scope="package")
+def additive_model() -> keras.Model:
     """AdditiveChrome, which has every output that a method reads, on log(1 + signal)."""
     return tiny("additive_chrome", units=8, narrow_units=4, filter_bins=3, dilations=(1,), heads=2)
 

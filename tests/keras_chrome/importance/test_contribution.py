@@ -10,31 +10,37 @@ from keras_chrome.models import logit_model
 
 
 def test_contributions_and_the_logit_of_an_empty_region_sum_to_the_logit(
-    model: keras.Model, signal: np.ndarray
+    additive_model: keras.Model, signal: np.ndarray
 ) -> None:
-    contribution = importance_method("contribution")(model, signal)
-    logit = logit_model(model)
+    contribution = importance_method("contribution")(additive_model, signal)
+    logit = logit_model(additive_model)
     expected = logit(signal)[:, 0] - logit(np.zeros_like(signal[:1]))[:, 0]
     np.testing.assert_allclose(contribution.sum(axis=(1, 2)), expected, atol=1e-5)
     assert np.ptp(expected) > 0.05  # Not all genes are alike.
 
 
-def test_an_empty_region_contributes_nothing(model: keras.Model, signal: np.ndarray) -> None:
-    contribution = importance_method("contribution")(model, np.zeros_like(signal))
+def test_an_empty_region_contributes_nothing(
+    additive_model: keras.Model, signal: np.ndarray
+) -> None:
+    contribution = importance_method("contribution")(additive_model, np.zeros_like(signal))
     np.testing.assert_array_equal(contribution, 0)
 
 
 def test_it_is_alpha_times_beta_times_the_value_of_each_bin(
-    model: keras.Model, signal: np.ndarray
+    additive_model: keras.Model, signal: np.ndarray
 ) -> None:
     both = np.concatenate([signal, np.zeros_like(signal[:1])])
-    states = keras.Model(model.input, model.get_layer("bin_attention").input)(both)
-    kernel, bias = model.get_layer("logit").get_weights()
+    states = keras.Model(additive_model.input, additive_model.get_layer("bin_attention").input)(
+        both
+    )
+    kernel, bias = additive_model.get_layer("logit").get_weights()
     value = (np.asarray(states) @ kernel + bias)[..., 0]  # (genes, positions, marks)
-    alpha, beta = (np.asarray(model(both)[name]) for name in ("alpha", "beta"))
+    alpha, beta = (np.asarray(additive_model(both)[name]) for name in ("alpha", "beta"))
     by_bin = np.repeat(value, 2, axis=1) * np.swapaxes(alpha, 1, 2) * beta[:, np.newaxis]
     np.testing.assert_allclose(
-        importance_method("contribution")(model, signal), by_bin[:-1] - by_bin[-1], atol=1e-6
+        importance_method("contribution")(additive_model, signal),
+        by_bin[:-1] - by_bin[-1],
+        atol=1e-6,
     )
 
 

@@ -41,6 +41,12 @@ def options(method: str, signal: np.ndarray) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
+def model(additive_model: keras.Model) -> keras.Model:
+    """A model that every method takes."""
+    return additive_model
+
+
+@pytest.fixture(scope="module")
 def baseline(signal: np.ndarray) -> Baseline:
     label = (signal[:, 4:].sum(axis=(1, 2)) > 48).astype(np.int8)
     return build_baseline("logistic_regression", marks=MARKS, num_bins=8).fit(signal, label)
@@ -107,7 +113,7 @@ def test_a_variant_without_the_attention_is_named(
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_no_importance_is_nan(method: str, signal: np.ndarray) -> None:
-    model = build_model("cnn_alpha_beta", marks=MARKS, num_bins=8, filters=4, filter_bins=3)
+    model = build_model("additive_chrome", marks=MARKS, num_bins=8, units=4, dilations=())
     # Of attention, gradients and logits alike.
     model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])
     with pytest.raises(InputError, match=r"finite numbers from the model. Received: \w+=nan for"):
@@ -136,7 +142,10 @@ def test_a_baseline_refuses_signal_that_is_none(
 
 def test_cheap_methods_take_a_few_passes(model: keras.Model) -> None:
     cheap = methods_of(model, is_cheap=True)
-    assert cheap == ["alpha", "alpha_beta", "saliency", "gradient_x_input", "mark_occlusion"]
+    assert cheap == [
+        *("alpha", "alpha_beta", "contribution"),
+        *("saliency", "gradient_x_input", "mark_occlusion"),
+    ]
     for name in set(METHODS) - {"class_optimization"}:
         assert (METHODS[name].passes(100, 5) < 10) == (name in cheap), name
     # Occlusion takes one pass a bin and mark, and one of what is not occluded.

@@ -144,6 +144,21 @@ def test_shared_mark_weights_are_one_set(variant: str) -> None:
         assert shapes[1][0] == 1
 
 
+def test_an_lstm_reads_its_own_mark_or_all() -> None:
+    signal = random_signal(3)
+    other = signal.copy()
+    other[:, :, 1] += 2  # of the second mark alone
+    for lstm_reads, is_unmoved in (("own", True), ("all", False)):
+        model = tiny("attentive_chrome", lstm_reads=lstm_reads)
+        alpha, moved = (np.asarray(model(s)["alpha"])[:, 0] for s in (signal, other))
+        assert np.array_equal(alpha, moved) == is_unmoved
+
+
+def test_marks_that_share_an_lstm_cannot_each_read_all() -> None:
+    with pytest.raises(InputError, match="mark_weights='shared', lstm_reads='all'"):
+        tiny("attentive_chrome", mark_weights="shared", lstm_reads="all")
+
+
 def test_an_option_of_another_variant_is_refused() -> None:
     with pytest.raises(InputError, match=r"options of lstm \(bin_units, .*mark_weights='shared'"):
         build_model("lstm", marks=MARKS, mark_weights="shared")
