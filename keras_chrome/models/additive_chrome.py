@@ -38,9 +38,9 @@ def additive_chrome(
 
     Each mark is a stream of its own, of one state for every two bins: a convolution over its own
     signal, and one over the signal of all marks, so that a stream knows what lies beside it.
-    Residual blocks, which the streams share, widen its view to 3.3 kb on either side. As in AttentiveChrome, alpha
-    sums the states of a stream, and beta, which sees all streams, sums the streams. What is summed
-    goes through nothing more than a linear layer:
+    Residual blocks, which the streams share, widen its view to 3.3 kb on either side. As in
+    AttentiveChrome, alpha sums the states of a stream, and beta, which sees all streams, sums the
+    streams. What is summed goes through nothing more than a linear layer:
 
         logit = sum over marks and bins of beta x alpha x value,  value = w . state + b
 
