@@ -5,6 +5,8 @@ from keras_chrome.layers.attentive_bidirectional_lstm import AttentiveBidirectio
 from keras_chrome.layers.bidirectional_lstm import BidirectionalLSTM
 from keras_chrome.layers.markwise_bidirectional_lstm import MarkwiseBidirectionalLSTM
 from keras_chrome.layers.signal_transform import SignalTransform
+from keras_chrome.layers.weighted_deviation import WeightedDeviation
+from keras_chrome.layers.weighted_mean import WeightedMean
 
 __all__ = [
     "AttentionPooling",
@@ -12,4 +14,6 @@ __all__ = [
     "BidirectionalLSTM",
     "MarkwiseBidirectionalLSTM",
     "SignalTransform",
+    "WeightedDeviation",
+    "WeightedMean",
 ]
