@@ -29,7 +29,7 @@ def export_all(
     `E012-lstm-published`.
 
     A line is printed for each model, and at last one that counts the runs that were left out: those
-    of a baseline, which have no graph to serve, and unfinished ones.
+    of a baseline, or of an ensemble with one, which have no graph to serve, and unfinished ones.
 
     Args:
         runs_dir: A folder with run directories at any depth.
@@ -88,8 +88,9 @@ def _find(runs_dir: Path) -> tuple[list[Run], Counter[str], list[str]]:
     for path in run_directories(runs_dir):
         try:
             run = open_run(path)
-            if run.config.kind == "baseline":
-                left_out["of a baseline"] += 1
+            if run.config.without_graph:
+                mixed = run.config.kind == "ensemble"
+                left_out["of an ensemble with a baseline" if mixed else "of a baseline"] += 1
             elif not run.is_finished:
                 left_out["unfinished"] += 1
             else:

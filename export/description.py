@@ -1,11 +1,11 @@
 """What a client must know of an exported model: its sidecar."""
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from keras_chrome.ensemble.members import check_alike, shared_by_members
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run
 
@@ -22,25 +22,33 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
         The contents of `assets/keras_chrome.json`, which `serving.client` reads as well.
 
     Raises:
-        InputError: If a run is one of a baseline, or what is said of one run does not hold for
-            another: only the weights of an ensemble's members may differ.
+        InputError: If a run is one of a baseline or has one as a member, or what is said of one run
+            does not hold for another: only the weights of an ensemble's members may differ; or
+            there are several, and one is an ensemble.
     """
     for run in runs:
-        if run.config.kind == "baseline":
+        if baselines := run.config.without_graph:
+            what = "a run of" if run.config.kind == "baseline" else "an ensemble with"
             raise InputError(
-                f"Expected a run of a Keras model. Received: {run.path}, a run of the baseline "
-                f"{run.model_name}, which has no graph to serve"
+                f"Expected a run of a Keras model. Received: {run.path}, {what} the baseline "
+                f"{', '.join(baselines)}, which has no graph to serve"
             )
-    _check_alike(runs)
+        if run.config.kind == "ensemble" and len(runs) > 1:
+            raise InputError(
+                f"Expected runs of variants to make an ensemble of. Received: {run.path}, which is "
+                "one already. Export it by itself"
+            )
+    check_alike(runs, _shared, "Export them under names of their own")
     config = runs[0].config
-    shared = _shared_by_members(runs[0])
+    shared = _shared(runs[0])
+    members = [member for run in runs for member in run.config.counted_members or (run.config,)]
     known = {key: shared[key] for key in ("bin_bp", "flank_bp", "oriented", "genome")}
     label_rule = config.dataset and config.dataset.label_rule
     return {
         "format": 1,
         "variant": config.model,
-        "members": len(runs),
-        "seeds": [run.config.seed for run in runs],
+        "members": len(members),
+        "seeds": [member.seed for member in members],
         "marks": list(config.marks),
         "num_bins": config.bins.num_bins,
         "transform": config.arguments["transform"],
@@ -54,30 +62,11 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _check_alike(runs: Sequence[Run]) -> None:
-    first, *others = runs
-    expected = _shared_by_members(first)
-    for run in others:
-        for key, received in _shared_by_members(run).items():
-            if received != expected[key]:
-                raise InputError(
-                    f"Expected an ensemble of runs with the same {key}. Received: "
-                    f"{first.path} ({expected[key]!r}) and {run.path} ({received!r}). Export "
-                    "them under names of their own"
-                )
-
-
-def _shared_by_members(run: Run) -> dict[str, Any]:
-    config, dataset = run.config, run.config.dataset
+def _shared(run: Run) -> Mapping[str, Any]:
+    """What a client is told of each member alike."""
+    config = run.config
     return {
         "variant": config.model,
-        "marks": list(config.marks),
         "transform": config.arguments["transform"],
-        "labels": config.labels,
-        **dataclasses.asdict(config.bins),
-        # A run with imported weights knows less of its data than one that was trained here.
-        "dataset": dataset and dataset.name,
-        "dataset contents": dataset and dataset.fingerprint,
-        "oriented": dataset and dataset.oriented,
-        "genome": dataset and dataset.genome,
+        **shared_by_members(run),
     }

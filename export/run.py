@@ -17,6 +17,7 @@ from export.models_config import (
     read_models_config,
     write_models_config,
 )
+from keras_chrome.ensemble.members import check_each_once
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run, open_run
 
@@ -96,7 +97,9 @@ def export_runs(
         )
     models_dir = Path(models_dir).expanduser()
     model_dir = models_dir / name / str(_checked_version(models_dir / name, version))
-    _check_differ(run_dirs)
+    if not run_dirs:
+        raise InputError("Expected at least one run. Received: run_dirs=[]. Name one")
+    check_each_once(run_dirs)
     read_models_config(models_dir)  # refused now rather than after the work
 
     runs = [open_run(run_dir) for run_dir in run_dirs]
@@ -119,18 +122,6 @@ def export_line(model_dir: Path, num_runs: int) -> str:
     )
     what = "exported" if num_runs == 1 else f"exported an ensemble of {num_runs}"
     return f"{model_dir}: {what}; answers as Keras does; {labels_text(labels)}"
-
-
-def _check_differ(run_dirs: Sequence[str | Path]) -> None:
-    seen = set()
-    for run_dir in run_dirs:
-        if (resolved := Path(run_dir).resolve()) in seen:
-            raise InputError(
-                f"Expected each run of an ensemble once. Received: {run_dir} twice. Name it once"
-            )
-        seen.add(resolved)
-    if not seen:
-        raise InputError("Expected at least one run. Received: run_dirs=[]. Name one")
 
 
 def _checked_version(versions_dir: Path, version: int | None) -> int:

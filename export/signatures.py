@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_chrome.layers.implementation import use_recurrence
+from keras_chrome.models import logit_output
 
 # The key under which the model's description, a JSON text, is served and stored.
 DESCRIPTION_KEY = "description"
@@ -53,7 +54,7 @@ def build_servable(models: Sequence[keras.Model], description: str) -> Servable:
     shape = models[0].input_shape
     probability_models = [keras.Model(m.input, m.output["probability"]) for m in models]
     saliency_models = [
-        keras.Model(m.input, (m.get_layer("logit").output, m.output["probability"])) for m in models
+        keras.Model(m.input, (logit_output(m), m.output["probability"])) for m in models
     ]
 
     def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from keras_chrome.beta_map import beta_map
     from keras_chrome.compare import compare
     from keras_chrome.contrast import contrast
+    from keras_chrome.ensemble import ensemble
     from keras_chrome.evaluate import evaluate
     from keras_chrome.explain import explain
     from keras_chrome.faithfulness import faithfulness
@@ -50,6 +51,7 @@ __all__ = [
     "beta_map",
     "compare",
     "contrast",
+    "ensemble",
     "evaluate",
     "explain",
     "faithfulness",

@@ -83,13 +83,16 @@ def evaluate_genes(
     from keras_chrome.statistics.metrics import classification_metrics
 
     # All splits at once: each call of `predict` compiles.
-    together = predict(run.load_model(), np.concatenate([g.signal for g in splits])).probability
+    together = predict(run.load_model(), np.concatenate([g.signal for g in splits]))
+    answers = {"probability": together.probability, "probability_sd": together.probability_sd}
     ends = np.cumsum([len(genes) for genes in splits])
     metrics: dict[str, Any] = {"label_rule": labels}
     tables = []
     has_transcripts = any((genes.transcript_id != "").any() for genes in splits)
-    for genes, probability in zip(splits, np.split(together, ends[:-1]), strict=True):
-        metrics[genes.split] = classification_metrics(genes.label, probability)
+    for genes, end in zip(splits, ends, strict=True):
+        own = slice(end - len(genes), end)
+        of_genes = {name: v[own] for name, v in answers.items() if v is not None}
+        metrics[genes.split] = classification_metrics(genes.label, of_genes["probability"])
         tables.append(
             pd.DataFrame(
                 {
@@ -98,7 +101,7 @@ def evaluate_genes(
                     **({"transcript_id": genes.transcript_id} if has_transcripts else {}),
                     "split": genes.split,
                     "label": genes.label,
-                    "probability": probability,
+                    **of_genes,
                 }
             )
         )

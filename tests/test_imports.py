@@ -12,6 +12,7 @@ VERB_NAMES = {verb for verbs in VERBS.values() for verb in verbs}
 # The verbs that a verb may build on.
 BELOW = {
     "fit": {"evaluate"},
+    "ensemble": {"evaluate"},
     "sweep": {"fit", "leaderboard"},
     "faithfulness": {"fit"},
     "__init__": VERB_NAMES,  # the package's own, which has each of them as a function

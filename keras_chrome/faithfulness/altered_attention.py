@@ -105,4 +105,5 @@ def alter(copy: keras.Model, names: Collection[str], *, seed: int | None = None)
 def _attentive_layers(model: keras.Model, names: Collection[str]) -> list[Any]:
     """The layers of a model that compute the attention of these names."""
     wanted = {name for attention in names for name in LAYERS[attention]}
-    return [layer for layer in model.layers if layer.name in wanted]
+    # In an ensemble a layer's name begins with its member's.
+    return [layer for layer in model.layers if layer.name.rpartition(".")[2] in wanted]

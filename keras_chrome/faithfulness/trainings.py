@@ -29,7 +29,8 @@ def with_further_trainings(
     Raises:
         InputError: If earlier ones are of other contents of the dataset.
     """
-    if trainings.first.config.dataset is None:
+    first = trainings.first.config
+    if first.dataset is None or first.kind == "ensemble":
         if config.num_seeds > 1 or config.num_permuted:
             print(
                 f"seeds, permuted_labels: not measured, {trainings.first.path} was not trained here"

@@ -11,13 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from keras_chrome.errors import InputError
-from keras_chrome.models import logit_model
+from keras_chrome.layers import SignalTransform
+from keras_chrome.models import logit_model, logit_output
 from keras_chrome.vocabulary import WRT
 
 if TYPE_CHECKING:
     from keras_chrome.baselines import Baseline
+    from keras_chrome.models.mixed_ensemble import MixedEnsemble
 
-Model = Union[keras.Model, "Baseline"]
+Model = Union[keras.Model, "Baseline", "MixedEnsemble"]
 
 
 def require_network(model: Model, method: str) -> keras.Model:
@@ -38,7 +40,7 @@ def require_network(model: Model, method: str) -> keras.Model:
 @functools.lru_cache(maxsize=8)
 def logit_answer(model: keras.Model) -> keras.Model:
     """The same layers and weights, from the signal to a dict of `logit` `(batch, 1)` alone."""
-    return keras.Model(model.input, {"logit": model.get_layer("logit").output})
+    return keras.Model(model.input, {"logit": logit_output(model)})
 
 
 @functools.lru_cache(maxsize=8)
@@ -96,5 +98,6 @@ def gradient_with_respect_to(
 
 
 def takes_log(model: keras.Model) -> bool:
-    """Whether the network computes with log(1 + signal)."""
-    return bool(model.get_layer("signal_transform").transform == "log1p")
+    """Whether the network computes with log(1 + signal), or a member of the ensemble does."""
+    transforms = [layer for layer in model.layers if isinstance(layer, SignalTransform)]
+    return any(transform.transform == "log1p" for transform in transforms)

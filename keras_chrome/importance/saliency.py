@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_chrome.importance.batches import answers_in_batches
 from keras_chrome.importance.network import Model, gradient_with_respect_to, require_network
 from keras_chrome.importance.registry import check_wrt
+from keras_chrome.models import logit_output
 
 
 def saliency(
@@ -82,4 +83,4 @@ def visualized_gradient(model: keras.Model) -> Callable[..., dict[str, tf.Tensor
 
 def visualizable(model: keras.Model) -> keras.Model:
     """A view of the model as tf-keras-vis wants it: one output, the logit, and a list of inputs."""
-    return keras.Model(model.inputs, model.get_layer("logit").output)
+    return keras.Model(model.inputs, logit_output(model))

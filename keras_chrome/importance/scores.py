@@ -5,15 +5,13 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 from tqdm import tqdm
 
 from keras_chrome.importance.batches import answers_in_batches
 from keras_chrome.importance.network import Model, logit_answer
 from keras_chrome.models.prediction import check_finite
-
-# A forest of some hundred trees says 0 and 1, of which there are no log-odds.
-_MOST_CERTAIN = 0.999
+from keras_chrome.statistics.log_odds import log_odds
 
 
 class Scores(NamedTuple):
@@ -21,8 +19,8 @@ class Scores(NamedTuple):
 
     Attributes:
         probability: float64 `(genes,)`, of high expression.
-        logit: float64 `(genes,)`: a network's own; of another model, which has none, the log-odds
-            of its probability clipped to [0.001, 0.999].
+        logit: float64 `(genes,)`: a network's own; of another model, which has none, the
+            `log_odds` of its probability.
     """
 
     probability: np.ndarray
@@ -64,4 +62,4 @@ def model_scores(
     for version in tqdm(versions, title, num_versions, disable=None):
         probability = np.asarray(model(version)["probability"], np.float64)
         check_finite({"probability": probability}, version)
-        yield Scores(probability, logit(np.clip(probability, 1 - _MOST_CERTAIN, _MOST_CERTAIN)))
+        yield Scores(probability, log_odds(probability))

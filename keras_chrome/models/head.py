@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_chrome.layers import AdditiveLogit
+
 
 def answer(
     embedding: Any, *, alpha: Any = None, beta: Any = None, states: Any = None
@@ -24,13 +26,17 @@ def answer(
         `probability` of high expression `(batch,)`, `alpha` and `beta` where given, and with
         `states` the `contribution` of each, `(batch, marks, bins)`, which sum to the logit.
     """
-    # Under mixed precision a float16 head ties probabilities, which biases the AUROC.
-    to_logit = keras.layers.Dense(1, dtype="float32", name="logit")
-    probability = keras.ops.squeeze(keras.ops.sigmoid(to_logit(embedding)), axis=-1)
-    outputs = {"probability": probability, "alpha": alpha, "beta": beta}
-    if states is not None:
-        # The layer is linear and attention sums to one: its weighted mean of the states' logits
-        # is the logit of their weighted mean.
-        value = keras.ops.transpose(to_logit(states)[..., 0], (0, 2, 1))
-        outputs["contribution"] = alpha * beta[..., None] * value
+    contribution = None
+    if states is None:
+        # Under mixed precision a float16 head ties probabilities, which biases the AUROC.
+        logit = keras.layers.Dense(1, dtype="float32", name="logit")(embedding)
+    else:
+        attention = alpha * beta[..., None]
+        logit, contribution = AdditiveLogit(name="logit")(embedding, states, attention)
+    outputs = {
+        "probability": keras.ops.squeeze(keras.ops.sigmoid(logit), axis=-1),
+        "alpha": alpha,
+        "beta": beta,
+        "contribution": contribution,
+    }
     return {name: output for name, output in outputs.items() if output is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import keras
 import numpy as np
@@ -14,8 +14,8 @@ from keras_chrome.data import broken_bins
 from keras_chrome.errors import InputError
 from keras_chrome.models.sharding import num_shards, split_batch
 
-if TYPE_CHECKING:
-    from keras_chrome.baselines import Baseline
+Answering: TypeAlias = "keras.Model | Callable[[np.ndarray], Mapping[str, np.ndarray]]"
+"""A network, or any function from the signal to a dict with `probability`, as a baseline is."""
 
 
 class Prediction(NamedTuple):
@@ -28,17 +28,22 @@ class Prediction(NamedTuple):
         beta: float32 `(genes, marks)`, sums to one over marks; None likewise.
         contribution: float32 `(genes, marks, bins)`, sums to the logit; None where the variant is
             not additive.
+        probability_sd: Of an ensemble, how far its members lie apart: their standard deviation,
+            `(genes,)`; None of another model.
+        alpha_sd: Likewise, `(genes, marks, bins)`.
+        beta_sd: Likewise, `(genes, marks)`.
     """
 
     probability: np.ndarray
     alpha: np.ndarray | None = None
     beta: np.ndarray | None = None
     contribution: np.ndarray | None = None
+    probability_sd: np.ndarray | None = None
+    alpha_sd: np.ndarray | None = None
+    beta_sd: np.ndarray | None = None
 
 
-def predict(
-    model: keras.Model | Baseline, signal: np.ndarray, *, batch_size: int = 512
-) -> Prediction:
+def predict(model: Answering, signal: np.ndarray, *, batch_size: int = 512) -> Prediction:
     """Predict genes in large batches, compiled by XLA; one gene alone is not worth compiling for.
 
     The last batch is filled up, so that one shape is compiled; the result does not depend on
@@ -52,11 +57,18 @@ def predict(
     Raises:
         InputError: If an answer is not finite.
     """
+    return Prediction(**answer_all(model, signal, batch_size=batch_size))
+
+
+def answer_all(
+    model: Answering, signal: np.ndarray, *, batch_size: int = 512
+) -> dict[str, np.ndarray]:
+    """All that a model answers, by name: `predict` for a model of any outputs."""
     if isinstance(model, keras.Model) and len(signal) > 1:
-        return Prediction(**predict_batches(batch_predictor(model), signal, batch_size))
+        return predict_batches(batch_predictor(model), signal, batch_size)
     answers = {name: np.asarray(values) for name, values in model(signal).items()}
     check_finite(answers, signal)
-    return Prediction(**answers)
+    return answers
 
 
 def check_finite(answers: Mapping[str, np.ndarray], signal: np.ndarray) -> None:

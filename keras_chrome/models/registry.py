@@ -130,7 +130,13 @@ def logit_model(model: keras.Model) -> keras.Model:
     """
     import keras
 
-    return keras.Model(model.input, model.get_layer("logit").output, name=f"{model.name}_logit")
+    return keras.Model(model.input, logit_output(model), name=f"{model.name}_logit")
+
+
+def logit_output(model: keras.Model, layer: str = "logit") -> Any:
+    """The symbolic logit `(batch, 1)` of a model, or of the part of it that ends in a layer."""
+    output = model.get_layer(layer).output
+    return output[0] if isinstance(output, list) else output
 
 
 def _function(path: str) -> Any:

@@ -314,9 +314,14 @@ def _facts(run: CollectedRun) -> dict[str, Any]:
         # Where files lie is nobody's concern but the writer's.
         if name not in LOCAL_OPTIONS and value is not None
     }
+    members = "; ".join(
+        f"{member.model}, seed {member.seed}, weight {member.weight:.3g}"
+        for member in config.members
+    )
     measured = ("training_precision", "epochs_run", "best_epoch", "genes_per_second", "wall_s")
     return {
         **options,
+        **({"members": members} if members else {}),
         **{name: training[name] for name in measured if name in training},
         "genome": run.study.dataset.metadata.get("genome"),
         "dataset fingerprint": config.dataset and config.dataset.fingerprint,

@@ -45,29 +45,54 @@ class DatasetSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Member:
+    """A run that became a member of an ensemble.
+
+    Attributes:
+        run: The run directory, as it was named.
+        kind: `variant` or `baseline`.
+        model: Its name.
+        seed: Of its training.
+        weight: What it counts in the mean; one of 0 is not in the ensemble's model.
+        sha256: Of its model's file.
+        options: Of its training, but for those that say where files lie.
+    """
+
+    run: str
+    kind: str
+    model: str
+    seed: int | None
+    weight: float
+    sha256: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """What made a run.
 
     Attributes:
-        kind: Whether the model is a variant, which is a network, or a baseline.
-        model: Its name.
+        kind: Whether the model is a variant, which is a network, a baseline or an ensemble.
+        model: Its name; `ensemble` of an ensemble.
         marks: The marks that it reads, in order.
         arguments: All that built it: `marks`, `num_bins`, `transform`, and what only it has.
+        members: Of an ensemble, in order; none of another model.
         bins: The gene regions that it reads.
         dataset: What it was trained on; None if its weights were imported.
         labels: The label rule that it was trained on.
         split: The split scheme; `dataset` if its weights were imported.
-        seed: Of the training; None if its weights were imported.
+        seed: Of the training, of an ensemble the first member's; None if its weights were imported.
         options: All options of the command that made the run.
         versions: Of the packages that made it, by their names.
         python: Version of Python.
         git_revision: Of the source; None outside a checkout.
     """
 
-    kind: Literal["variant", "baseline"]
+    kind: Literal["variant", "baseline", "ensemble"]
     model: str
     marks: tuple[str, ...]
     arguments: Mapping[str, Any]
+    members: tuple[Member, ...]
     bins: Bins
     dataset: DatasetSpec | None
     labels: str
@@ -90,16 +115,18 @@ class RunConfig:
         arguments = dict(parts["model"])
         split = split_scheme(_checked("split", parts["options"].get("split", "dataset"), str))
         options = {**parts["options"], "split": split}
-        kind: Literal["variant", "baseline"] = "baseline" if "baseline" in arguments else "variant"
+        kind: Any = next((k for k in ("baseline", "ensemble") if k in arguments), "variant")
+        made_of = arguments.pop(kind)
         for name in ("dataset", "data_dir"):
             _checked(name, options.get(name), str | None)
         return cls(
             kind=kind,
-            model=_checked(kind, arguments.pop(kind), str),
+            model=kind if kind == "ensemble" else _checked(kind, made_of, str),
             marks=tuple(
                 _checked("marks", mark, str) for mark in _checked("marks", arguments["marks"], list)
             ),
             arguments=arguments,
+            members=_members(made_of) if kind == "ensemble" else (),
             bins=_made(Bins, parts["dataset"]),
             dataset=_made(DatasetSpec, parts["dataset"]) if "name" in parts["dataset"] else None,
             labels=_checked("labels", options["labels"], str),
@@ -110,6 +137,23 @@ class RunConfig:
             python=_checked("python", content["python"], str),
             git_revision=_checked("git_revision", content["git_revision"], str | None),
         )
+
+    @property
+    def counted_members(self) -> tuple[Member, ...]:
+        """The members that the ensemble's model is made of: those that count."""
+        return tuple(member for member in self.members if member.weight > 0)
+
+    @property
+    def without_graph(self) -> tuple[str, ...]:
+        """The baselines in the model, by name; a model without any is one network."""
+        if self.kind == "baseline":
+            return (self.model,)
+        return tuple(m.model for m in self.counted_members if m.kind == "baseline")
+
+
+def _members(content: Any) -> tuple[Member, ...]:
+    members = _checked("ensemble", content, list)
+    return tuple(_made(Member, _checked("member", member, dict)) for member in members)
 
 
 def _made(of_class: type[_T], values: Mapping[str, Any]) -> _T:

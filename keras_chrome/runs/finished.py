@@ -37,7 +37,7 @@ class FinishedRun:
         seed: Seed of the training.
         test_auroc: As in `metrics.json`.
         fingerprint: Of the dataset's contents.
-        options: All options of the training.
+        options: All options of the training; of an ensemble also of its members' trainings.
     """
 
     path: Path
@@ -139,13 +139,24 @@ def _finished_run(run: Run, dataset: DatasetSpec) -> FinishedRun:
             seed=config.options["seed"],
             test_auroc=json.loads((run.path / "metrics.json").read_text())["test"]["auroc"],
             fingerprint=dataset.fingerprint,
-            options=config.options,
+            options=_all_options(config),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             "Expected config.json and metrics.json as `fit` writes them. "
             f"Received: {run.path} ({type(error).__name__}: {error}); train it again"
         ) from None
+
+
+def _all_options(config: RunConfig) -> dict[str, Any]:
+    """The options of a training, or of an ensemble and of the trainings of its members."""
+    of_members = {
+        f"{name} of member {number}": value
+        for number, member in enumerate(config.members, start=1)
+        for name, value in {"model": member.model, **member.options}.items()
+        if name not in _COMPARED
+    }
+    return {**config.options, **of_members}
 
 
 def _split_scheme(config: RunConfig) -> tuple[str, int]:

@@ -1,10 +1,10 @@
 """A run directory: all that a trained model leaves on disk.
 
-`model.keras` (`model.joblib` of a baseline), `config.json` (every option, versions, seed, git
-revision, the dataset and its fingerprint), `splits.csv`, `history.csv`, `metrics.json`,
-`predictions.csv`, `checkpoints/` (to resume), `logs/` (TensorBoard). `metrics.json` is written
-last: a run that has it is finished. Each file is written under a temporary name and then renamed:
-a killed run leaves the old file or the new one.
+`model.keras` (`model.joblib` of a baseline, `members/` of an ensemble that has one), `config.json`
+(every option, versions, seed, git revision, the dataset and its fingerprint), `splits.csv`,
+`history.csv`, `metrics.json`, `predictions.csv`, `checkpoints/` (to resume), `logs/` (TensorBoard).
+`metrics.json` is written last: a run that has it is finished. Each file is written under a
+temporary name and then renamed: a killed run leaves the old file or the new one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from keras_chrome.baselines import Baseline
 from keras_chrome.command_line import as_spelled
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
+from keras_chrome.models.mixed_ensemble import MixedEnsemble
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
 from keras_chrome.runs.files import atomic_path, write_json
 
@@ -37,12 +38,14 @@ if TYPE_CHECKING:
 
     from keras_chrome.data import Dataset, Genes
 
+Model: TypeAlias = "keras.Model | Baseline | MixedEnsemble"
 _PACKAGES = ("keras-chrome", "tensorflow", "keras", "tensorflow-datasets", "numpy")
 _EVALUATE = "`python -m keras_chrome.evaluate` writes it of a finished run"
+_SUFFIXES = {"variant": ".keras", "ensemble": ".keras", "baseline": ".joblib"}
 _WRITTEN_BY = {
     "metrics.json": _EVALUATE,
     "predictions.csv": _EVALUATE,
-    "history.csv": "`fit` writes it after each epoch of a variant; a baseline has no epochs",
+    "history.csv": "`fit` writes it after each epoch of a variant; other models have no epochs",
     "splits.csv": "`fit` writes it when it begins; imported weights have none",
 }
 
@@ -92,7 +95,7 @@ class Run:
 
     @property
     def model_name(self) -> str:
-        """The variant or baseline."""
+        """The variant or baseline; `ensemble`."""
         return self.config.model
 
     @property
@@ -120,13 +123,16 @@ class Run:
         """A row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s.
 
         Raises:
-            InputError: If no epoch is over, or the model has none: it is a baseline, or imported.
+            InputError: If no epoch is over, or the model has none: it is a baseline, an ensemble,
+                or imported.
         """
         return self._table("history.csv")
 
     @property
     def predictions(self) -> pd.DataFrame:
         """A row a validation or test gene: gene_id, split, label, probability.
+
+        Of an ensemble also probability_sd, the standard deviation over its members.
 
         Raises:
             InputError: As `metrics` does.
@@ -215,32 +221,48 @@ class Run:
 
     def save_model(self, model: keras.Model | Baseline) -> None:
         """Write `model.keras`, or `model.joblib` of a baseline."""
-        with atomic_path(self.path / self._model_file) as temporary:
+        (file,) = self.model_files
+        with atomic_path(file) as temporary:
             model.save(temporary)
 
-    def load_model(self) -> keras.Model | Baseline:
-        """Load what `save_model` wrote.
+    def load_model(self) -> Model:
+        """Load the model: what `save_model` wrote, or the members of a mixed ensemble.
 
         Raises:
             InputError: If it is missing: training did not finish.
         """
-        path = self.path / self._model_file
-        if not path.is_file():
+        parts = [self._load(file) for file in self.model_files]
+        if not self._is_mixed:
+            return parts[0]
+        return MixedEnsemble(parts, [member.weight for member in self.config.counted_members])
+
+    def _load(self, file: Path) -> keras.Model | Baseline:
+        if not file.is_file():
             raise InputError(
-                f"Expected a finished run. Received: {self.path} without {path.name}. Finish it "
+                f"Expected a finished run. Received: {self.path} without {file.name}. Finish it "
                 "with `python -m keras_chrome.fit --resume` and the run's own options"
             )
-        if self.config.kind == "baseline":
-            return Baseline.load(path)
+        if file.suffix == ".joblib":
+            return Baseline.load(file)
         import keras
 
         import keras_chrome.layers  # noqa: F401  (registers what the file names)
 
-        return keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(file, compile=False)
 
     @property
-    def _model_file(self) -> str:
-        return "model.joblib" if self.config.kind == "baseline" else "model.keras"
+    def model_files(self) -> list[Path]:
+        """Where the model is: one file, or one for each member of a mixed ensemble."""
+        if self._is_mixed:
+            return [
+                self.path / "members" / f"{number}{_SUFFIXES[member.kind]}"
+                for number, member in enumerate(self.config.counted_members, start=1)
+            ]
+        return [self.path / f"model{_SUFFIXES[self.config.kind]}"]
+
+    @property
+    def _is_mixed(self) -> bool:
+        return self.config.kind == "ensemble" and bool(self.config.without_graph)
 
 
 @contextmanager
@@ -259,7 +281,8 @@ def new_run(
     Args:
         path: The directory.
         options: Of the command.
-        model: The name of the `variant` or `baseline`, and the arguments that built it.
+        model: The name of the `variant` or `baseline`, or the members of the `ensemble`, and the
+            arguments that built it.
         dataset: From `Dataset.description`, or of imported weights the bins.
     """
     content = {

@@ -16,14 +16,12 @@ from keras_chrome.command_line import as_spelled, option
 from keras_chrome.data import label_rule, load_genes
 from keras_chrome.data.gene_lookup import GeneNames, read_gene_names
 from keras_chrome.errors import InputError
-from keras_chrome.runs.run import Run, open_run
+from keras_chrome.runs.run import Model, Run, open_run
 from keras_chrome.vocabulary import LABELS, ON_RULES, SPLITS
 
 if TYPE_CHECKING:
-    import keras
     import xarray as xr
 
-    from keras_chrome.baselines import Baseline
     from keras_chrome.data import Dataset, Genes
     from keras_chrome.models.prediction import Prediction
 
@@ -151,7 +149,7 @@ class Study:
     dataset: Dataset
     labels: str
     genes: Genes
-    model: keras.Model | Baseline
+    model: Model
     gene_name: str | None = None
     on_choice: str | float = "balanced"
 

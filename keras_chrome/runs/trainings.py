@@ -104,7 +104,12 @@ def _alike(run: Run) -> str:
     if config.dataset is None:  # Imported weights have no other training.
         return str(run.path.resolve())
     options = {name: value for name, value in config.options.items() if name not in _FREE}
-    shared = [config.model, config.marks, config.dataset.fingerprint, options]
+    # The weights are no part of the network's own, and members have options of their own.
+    members = [
+        (m.weight, m.model, {name: value for name, value in m.options.items() if name not in _FREE})
+        for m in config.members
+    ]
+    shared = [config.model, config.marks, config.dataset.fingerprint, options, members]
     return json.dumps(shared, sort_keys=True)
 
 

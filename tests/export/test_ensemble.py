@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import export_runs
+from export import export_all, export_run, export_runs
 from export.__main__ import main
+from export.fresh_process import FreshProcess
 from keras_chrome import InputError
 from keras_chrome.models import logit_model
-from keras_chrome.runs import Run
+from keras_chrome.models.ensemble import ensemble_model
+from keras_chrome.runs import Run, new_run
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +121,69 @@ def test_refuses_a_run_that_is_named_twice(run: Run, tmp_path: Path) -> None:
 def test_refuses_an_ensemble_without_members(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Expected at least one run"):
         export_runs([], tmp_path / "models", "none")
+
+
+# === Ensembles that are a run already ===
+
+
+def join(members: list[Run], path: Path, *, baseline: bool = False) -> Run:
+    """The members as one run, of which the last is a baseline if so asked."""
+    content = json.loads((members[0].path / "config.json").read_text())
+    of_members = [
+        {
+            "run": str(member.path),
+            "kind": "variant",
+            "model": member.model_name,
+            "seed": member.config.seed,
+            "weight": 1 / len(members),
+            "sha256": "f00d",
+            "options": {},
+        }
+        for member in members
+    ]
+    if baseline:
+        of_members[-1] |= {"kind": "baseline", "model": "gradient_boosting"}
+    del content["model"]["variant"]
+    model = {"ensemble": of_members, **content["model"]}
+    with new_run(path, options=content["options"], model=model, dataset=content["dataset"]) as run:
+        if not baseline:
+            run.save_model(ensemble_model([member.load_model() for member in members]))
+        (path / "metrics.json").write_text("{}")
+    return run
+
+
+def test_an_ensemble_that_is_a_run_is_served_as_one_of_runs_is(
+    signatures: dict[str, Any],
+    members: list[Run],
+    signal: np.ndarray,
+    process: FreshProcess,
+    tmp_path: Path,
+) -> None:
+    joined = join(members, tmp_path / "joined")
+    model_dir = export_runs([joined.path], tmp_path / "models", "joined", fresh_process=process)
+    own = dict(tf.saved_model.load(str(model_dir)).signatures)
+    logits = [logit_model(m.load_model())(signal, training=False).numpy() for m in members]
+    probability = 1 / (1 + np.exp(-sum(logits)[:, 0].astype(np.float64) / 3))
+    for name in ("serving_default", "predict", "saliency"):
+        answer, of_runs = (ask(of[name], signal) for of in (own, signatures))
+        np.testing.assert_allclose(answer.pop("probability"), probability, atol=1e-6)
+        of_runs.pop("probability")  # the mean of the members' probabilities
+        assert set(answer) == set(of_runs)
+        for key, values in answer.items():
+            np.testing.assert_allclose(values, of_runs[key], atol=1e-6, err_msg=f"{name}.{key}")
+    sidecar = json.loads((model_dir / "assets" / "keras_chrome.json").read_text())
+    assert (sidecar["variant"], sidecar["members"], sidecar["seeds"]) == ("ensemble", 3, [3, 4, 5])
+
+
+def test_an_ensemble_with_a_baseline_is_refused(members: list[Run], tmp_path: Path) -> None:
+    mixed = join(members, tmp_path / "runs" / "mixed", baseline=True)
+    with pytest.raises(InputError, match="mixed, an ensemble with the baseline gradient_boosting"):
+        export_run(mixed.path, tmp_path / "models", "mixed")
+    with pytest.raises(InputError, match="left out: 1 of an ensemble with a baseline"):
+        export_all(tmp_path / "runs", tmp_path / "models")
+
+
+def test_an_ensemble_does_not_become_a_member(members: list[Run], tmp_path: Path) -> None:
+    joined = join(members, tmp_path / "joined")
+    with pytest.raises(InputError, match=f"Received: {joined.path}, which is one already"):
+        export_runs([joined.path, members[0].path], tmp_path / "models", "twice")
