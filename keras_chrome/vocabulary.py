@@ -10,6 +10,8 @@ WRT = ("signal", "transformed")
 MARK_WEIGHTS = ("separate", "shared")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECURRENCES = ("fused", "stock")
+TARGETS = ("hard", "soft", "distilled")
+SCHEDULES = ("constant", "cosine", "one_cycle")
 
 _OTHER_NAMES = {"published": "dataset", "neighbors": "neighbours"}
 

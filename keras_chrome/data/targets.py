@@ -38,11 +38,17 @@ def soft_targets(
     """
     if not width > 0:
         raise InputError(f"Expected a positive number. Received: target_width={width}")
-    measured = np.log2(np.asarray(rpkm, np.float64) + _PSEUDOCOUNT)[:, np.newaxis]
-    ends = np.log2(ranges_of_high(labels, median) + _PSEUDOCOUNT)
+    measured = log_expression(rpkm)[:, np.newaxis]
+    ends = log_expression(ranges_of_high(labels, median))
     below = expit((ends[np.newaxis] - measured[..., np.newaxis]) / width)
     target = (below[..., 1] - below[..., 0]).sum(axis=1)
     return np.where(np.isnan(target), label, target).astype(np.float32)
+
+
+def log_expression(rpkm: np.ndarray, median: float | None = None) -> np.ndarray:
+    """log2(rpkm + 0.1), float64; less that of the median, if one is given."""
+    log: np.ndarray = np.log2(np.asarray(rpkm, np.float64) + _PSEUDOCOUNT)
+    return log if median is None else log - np.log2(median + _PSEUDOCOUNT)
 
 
 def ranges_of_high(labels: str, median: float) -> np.ndarray:

@@ -73,7 +73,7 @@ class Bank:
         weights: Sequence[np.ndarray],
         *,
         train_signal: np.ndarray,
-        train_label: np.ndarray,
+        train_target: np.ndarray,
         valid_signal: np.ndarray,
     ) -> None:
         """Begin the training of a model.
@@ -82,7 +82,7 @@ class Bank:
             place: Place to put it in; what was there is gone.
             weights: The untrained model's, from its `get_weights`.
             train_signal: float32 `(genes, bins, marks)`, transformed.
-            train_label: `(genes,)`, 1 for high expression, 0 for low.
+            train_target: `(genes,)`, probability of high expression, such as the label.
             valid_signal: float32 `(genes, bins, marks)`, transformed.
         """
         part, place = self._part_of[place]
@@ -91,7 +91,7 @@ class Bank:
             variable[place].assign(tf.zeros(variable.shape[1:]))
         for variable, values in (
             (part.train_signal, train_signal),
-            (part.train_label, train_label.astype(np.float32)),
+            (part.train_target, train_target.astype(np.float32)),
             (part.valid_signal, valid_signal),
         ):
             variable[place].assign(_padded(values, variable.shape[1]))
@@ -170,19 +170,19 @@ class _Part:
         self.theta, self.moment_1, self.moment_2 = (variable(num_weights) for _ in range(3))
         self.steps = variable()
         self.train_signal = variable(num_train, bins, marks)
-        self.train_label = variable(num_train)
+        self.train_target = variable(num_train)
         self.valid_signal = variable(valid, bins, marks)
 
     @tf.function(jit_compile=True, autograph=False)
     def advance(self, rows: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         """Make `steps` steps on rows (steps, places, batch); sums of the losses (places,)."""
-        signal, label = self.train_signal.value(), self.train_label.value()
+        signal, target = self.train_signal.value(), self.train_target.value()
 
         def step(t: Any, loss: Any, theta: Any, moment_1: Any, moment_2: Any) -> tuple[Any, ...]:
             of_step, gradient = self._gradient(
                 theta,
                 tf.gather(signal, rows[t], batch_dims=1),
-                tf.gather(label, rows[t], batch_dims=1),
+                tf.gather(target, rows[t], batch_dims=1),
             )
             moment_1 += (gradient - moment_1) * (1 - _BETA_1)
             moment_2 += (gradient * gradient - moment_2) * (1 - _BETA_2)
@@ -201,13 +201,13 @@ class _Part:
         return loss
 
     def _gradient(
-        self, theta: tf.Tensor, signal: tf.Tensor, label: tf.Tensor
+        self, theta: tf.Tensor, signal: tf.Tensor, target: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Loss (places,) of a batch and its gradient, clipped; signal (places, batch, ...)."""
         with tf.GradientTape() as tape:
             tape.watch(theta)
             logit = self._logit(theta, signal)
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.transpose(label), logit)
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.transpose(target), logit)
             loss = tf.reduce_mean(losses, axis=0)
             total = tf.reduce_sum(loss)
         gradient = tape.gradient(total, theta)
