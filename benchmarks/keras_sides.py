@@ -111,9 +111,7 @@ def _bank_training(setting: Setting) -> Steps:
         num_bins=setting.bins,
         num_train=len(genes),
         num_valid=1,
-        batch_size=setting.batch,
-        learning_rate=LEARNING_RATE,
-        clip_norm=CLIP_NORM,
+        recipe=Recipe(batch_size=setting.batch, learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM),
         options={},
     )
     weights = _model(setting).get_weights()
@@ -124,6 +122,7 @@ def _bank_training(setting: Setting) -> Steps:
             train_signal=genes.signal,
             train_target=genes.label,
             valid_signal=genes.signal[:1],
+            num_steps=_BANK_STEPS,
         )
     shape = (_BANK_STEPS, setting.bank, setting.batch)
     rows = np.random.default_rng(0).integers(0, len(genes), shape)

@@ -69,6 +69,11 @@ class Recipe:
             if not 0 <= (value := getattr(self, name)) < 1:
                 raise InputError(f"Expected a number in [0, 1). Received: {name}={value}")
 
+    @property
+    def augments(self) -> bool:
+        """Whether training genes are altered."""
+        return bool(self.mixup or self.gain or self.shift or self.empty_bins)
+
 
 PLAIN = Recipe()
 

@@ -120,7 +120,7 @@ def compiled_trainer(
 ) -> ShardedTrainer:
     """A trainer of `trainee`'s weights, ready to `fit`; `steps` are those of an epoch."""
     augmentation = None
-    if recipe.mixup or recipe.gain or recipe.shift or recipe.empty_bins:
+    if recipe.augments:
         transform = trainee.get_layer("signal_transform").transform
         augmentation = Augmentation(recipe, transform, seed)
     trainer = ShardedTrainer(

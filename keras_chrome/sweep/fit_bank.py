@@ -56,8 +56,8 @@ def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str
     """
     if unfit := [name for name, config in runs.items() if not fits_bank(config)]:
         raise InputError(
-            "Expected runs of recurrent variants in float32, without dropout or shared weights. "
-            f"Received: {', '.join(unfit)}"
+            "Expected runs of recurrent variants in float32, without dropout, shared weights, a "
+            f"second loss, or altered genes. Received: {', '.join(unfit)}"
         )
     failures: dict[str, str] = {}
     groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
@@ -98,7 +98,8 @@ def _shape(config: FitConfig, dataset: Dataset) -> tuple[Any, ...]:
         config.model,
         len(dataset.find_marks(config.marks)),
         dataset.num_bins,
-        config.recipe(),
+        # How long each trains is its own affair.
+        dataclasses.replace(config.recipe(), epochs=1, patience=0),
     )
 
 
@@ -126,9 +127,7 @@ def _fit_alike(
                             num_bins=seat.training.dataset.num_bins,
                             num_train=num_train,
                             num_valid=num_valid,
-                            batch_size=seat.recipe.batch_size,
-                            learning_rate=seat.recipe.learning_rate,
-                            clip_norm=seat.recipe.clip_norm or None,
+                            recipe=seat.recipe,
                             options={},
                         )
                     seat.enter(bank, place)
@@ -204,6 +203,7 @@ class _Seat:
             train_signal=transform(genes["train"].signal).numpy(),
             train_target=self.training.targets.target,
             valid_signal=transform(genes["valid"].signal).numpy(),
+            num_steps=self.recipe.epochs * self.num_steps,
         )
         self._begin_epoch()
 
