@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -22,7 +23,8 @@ class ShardedTrainer(keras.Model):
 
     Gradients are averaged over the shards before the optimizer clips and applies them, so a step
     is the same as on the whole batch. Dropout draws its masks from one random state, which makes
-    the shards wait for each other.
+    the shards wait for each other. So does batch normalization: each shard is normalized by itself,
+    and the moving statistics are the mean of what each would have made of them.
 
     Args:
         trainee: Model from signal to logit `(batch, 1)`, whose last layer is `logit`.
@@ -67,15 +69,31 @@ class ShardedTrainer(keras.Model):
         """
         if self.augmentation is not None:
             data = self.augmentation(self.optimizer.iterations, *data)
-        shards = zip(*map(split_batch, data), strict=True)
-        losses, gradients = zip(*(self._gradients(*shard) for shard in shards), strict=True)
-        scale = 1.0 / len(losses)
+        shards = list(zip(*map(split_batch, data), strict=True))
+        scale = 1.0 / len(shards)
+        losses, gradients = zip(*self._of_shards(shards), strict=True)
         self.optimizer.apply(
             [scale * tf.add_n(parts) for parts in zip(*gradients, strict=True)],
             self.trainable_variables,
         )
         self.mean_loss.update_state(scale * tf.add_n(losses))
         return {"loss": self.mean_loss.result()}
+
+    def _of_shards(
+        self, shards: Sequence[tuple[tf.Tensor, ...]]
+    ) -> list[tuple[tf.Tensor, list[tf.Tensor]]]:
+        """The loss and gradients of each shard."""
+        statistics = self.non_trainable_weights
+        before = [tf.identity(variable.value) for variable in statistics]
+        answers, after = [], []
+        for shard in shards:
+            for variable, value in zip(statistics, before, strict=True):
+                variable.assign(value)
+            answers.append(self._gradients(*shard))
+            after.append([tf.identity(variable.value) for variable in statistics])
+        for variable, *values in zip(statistics, *after, strict=True):
+            variable.assign(tf.add_n(values) / len(shards))
+        return answers
 
     def compile_step(self, data: tuple[tf.Tensor, ...]) -> float:
         """Let XLA compile the gradients for batches of this shape; the seconds it takes."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -104,3 +105,54 @@ def test_a_plain_recipe_alters_nothing() -> None:
     assert trainer.augmentation is None
     assert not trainer.regression_weight
     assert [layer.name for layer in trainer.layers] == [layer.name for layer in trainee().layers]
+
+
+def test_every_part_of_a_recipe_makes_another_training() -> None:
+    parts: dict[str, Any] = {
+        "learning_rate": 0.02,
+        "clip_norm": 0.01,
+        "weight_decay": 0.5,
+        "schedule": "one_cycle",
+        "regression_weight": 0.5,
+        "mixup": 0.3,
+        "gain": 0.1,
+        "shift": 2,
+        "empty_bins": 0.1,
+    }
+    trained = []
+    for options in ({}, *({name: value} for name, value in parts.items())):
+        model = trainee()
+        recipe = dataclasses.replace(PLAIN, **options)
+        trainer = compiled_trainer(model, recipe, steps=2)
+        examples = tuple(tf.constant(part) for part in batch())
+        step = tf.function(trainer.train_step)
+        for _ in range(2):
+            step(examples if recipe.regression_weight else examples[:2])
+        trained.append(np.concatenate([weight.numpy().ravel() for weight in model.weights]))
+    distance = np.abs(np.stack(trained)[:, np.newaxis] - np.stack(trained)).max(axis=-1)
+    assert (distance + np.eye(len(trained)) > 1e-5).all()
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_moving_statistics_are_the_mean_of_the_shards(
+    monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    signal = keras.Input((6, 2))
+    normalized = keras.layers.BatchNormalization(momentum=0.9, name="norm")(signal)
+    flat = keras.layers.Flatten()(normalized)
+    logit = keras.layers.Dense(1, name="logit")(keras.layers.Dropout(0.5)(flat))
+    trainer = ShardedTrainer(keras.Model(signal, logit))
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    trainer.compile(keras.optimizers.SGD(0.0), loss, jit_compile=False)
+    genes, target, _ = batch()
+    trainer.compile_step((tf.constant(genes), tf.constant(target)))
+    step = tf.function(trainer.train_step)
+    for _ in range(2):
+        step((tf.constant(genes), tf.constant(target)))
+    shards = np.split(genes, cores)
+    mean = np.mean([shard.mean(axis=(0, 1)) for shard in shards], axis=0)
+    variance = np.mean([shard.var(axis=(0, 1)) for shard in shards], axis=0)
+    norm = trainer.get_layer("norm")
+    np.testing.assert_allclose(norm.moving_mean.numpy(), 0.19 * mean, rtol=1e-4)
+    np.testing.assert_allclose(norm.moving_variance.numpy(), 0.81 + 0.19 * variance, rtol=1e-4)
