@@ -6,6 +6,7 @@ As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E01
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -272,11 +273,14 @@ def _build(config: FitConfig, arguments: dict[str, Any]) -> keras.Model | Baseli
 def _train_baseline(training: Training) -> dict[str, Any]:
     """Fit a baseline; what was measured on the way."""
     started = time.perf_counter()
-    baseline, genes = training.model, training.genes["train"]
-    options: dict[str, Any] = {}
-    if training.config.targets != "hard":
-        options["target"] = training.targets.target
-    baseline.fit(genes.signal, genes.label, **options)
+    baseline, genes, valid = training.model, training.genes["train"], training.genes["valid"]
+    is_hard = training.config.targets == "hard"
+    further = {
+        "target": None if is_hard else training.targets.target,
+        "valid": (valid.signal, valid.label),
+    }
+    known = inspect.signature(baseline.fit).parameters
+    baseline.fit(genes.signal, genes.label, **{n: v for n, v in further.items() if n in known})
     genes_per_second = len(genes) / (time.perf_counter() - started)
     if text := baseline.describe():
         print(f"\n{text}")

@@ -18,6 +18,7 @@ LOCAL_OPTIONS = frozenset({"run_dir", "data_dir", "resume", "overwrite", "checkp
 EARLIER_TRAINING: Mapping[str, Any] = {
     "targets": "hard",
     "target_width": 1.0,
+    "distill": None,
     "weight_decay": 0.0,
     "schedule": "constant",
     "warmup": 0.15,

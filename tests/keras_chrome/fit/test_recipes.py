@@ -12,6 +12,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.fit import PRESETS, FitConfig, fit
 from keras_chrome.fit.recipes import PLAIN, RECIPES, Recipe
 from keras_chrome.models import VARIANTS
+from keras_chrome.models.head import answer
 from keras_chrome.runs.config import EARLIER_TRAINING
 
 RICH = {
@@ -45,10 +46,20 @@ def stop_after(epoch: int) -> keras.callbacks.Callback:
     return Break()
 
 
-@pytest.mark.parametrize("model", ["cnn_alpha_beta", "deep_chrome"])
+def normalized(signal: Any, *, dropout: float = 0.2) -> dict[str, Any]:
+    """A variant with all that has a state of its own: batch normalization, and dropout."""
+    hidden = keras.layers.Conv1D(4, 3, use_bias=False, name="convolution")(signal)
+    hidden = keras.layers.BatchNormalization(name="norm")(hidden)
+    pooled = keras.layers.GlobalAveragePooling1D(name="pooling")(keras.ops.relu(hidden))
+    return answer(keras.layers.Dropout(dropout, name="gene_dropout")(pooled))
+
+
+@pytest.mark.parametrize("model", ["cnn_alpha_beta", "lstm"])
 def test_a_resumed_rich_training_equals_an_unbroken_one_bit_for_bit(
-    data_dir: Path, tmp_path: Path, model: str
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path, tmp_path: Path, model: str
 ) -> None:
+    # It takes the place of a variant that has a name.
+    monkeypatch.setitem(VARIANTS, "lstm", f"{__name__}:normalized")
     whole = fit(small(data_dir, tmp_path / "whole", model=model, **RICH))
     broken = small(data_dir, tmp_path / "broken", model=model, **RICH)
     with pytest.raises(KeyboardInterrupt):
@@ -63,6 +74,8 @@ def test_a_resumed_rich_training_equals_an_unbroken_one_bit_for_bit(
         resumed.load_model().get_weights(), whole.load_model().get_weights(), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
+    if model == "lstm":
+        assert (whole.load_model().get_layer("norm").moving_mean.numpy() != 0).all()
     # Nothing of the second loss is left in what is saved.
     assert not [w.path for w in whole.load_model().weights if "expression" in w.path]
 
@@ -145,7 +158,7 @@ def test_presets_say_every_part_of_a_recipe() -> None:
     parts = {field.name for field in dataclasses.fields(Recipe)}
     for preset in PRESETS.values():
         assert preset.keys() >= {"targets", *parts}
-    off = dataclasses.asdict(PLAIN) | {"targets": "hard", "target_width": 1.0}
+    off = dataclasses.asdict(PLAIN) | {"targets": "hard", "target_width": 1.0, "distill": None}
     assert EARLIER_TRAINING.items() <= off.items()
     known = {"epochs", "batch_size", "learning_rate", "clip_norm", "patience"}
     assert parts - known <= EARLIER_TRAINING.keys()
