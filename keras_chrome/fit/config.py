@@ -219,13 +219,18 @@ class FitConfig:
             return self.targets
         if self.distill is not None:
             return "distilled"
-        is_known = median_rpkm is not None and self.labels == "median"
-        return "soft" if is_known and takes_soft_targets(self.model) else "hard"
+        is_threshold = self.labels == "median" and knows_expression(median_rpkm)
+        return "soft" if is_threshold and takes_soft_targets(self.model) else "hard"
 
     def variant_options(self) -> dict[str, Any]:
         """The options that not every model has, as far as they are given."""
         options = {"mark_weights": self.mark_weights, "dropout": self.dropout}
         return {name: value for name, value in options.items() if value is not None}
+
+
+def knows_expression(median_rpkm: float | None) -> bool:
+    """Whether a dataset has expression that a logarithm can be taken of, by its median."""
+    return median_rpkm is not None and median_rpkm >= 0
 
 
 def takes_soft_targets(model: str) -> bool:

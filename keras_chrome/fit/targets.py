@@ -10,7 +10,7 @@ import numpy as np
 from keras_chrome.baselines import BASELINES
 from keras_chrome.data.targets import log_expression, soft_targets
 from keras_chrome.errors import InputError
-from keras_chrome.fit.config import FitConfig, takes_soft_targets
+from keras_chrome.fit.config import FitConfig, knows_expression, takes_soft_targets
 from keras_chrome.runs import open_run
 
 if TYPE_CHECKING:
@@ -50,16 +50,16 @@ def make_targets(config: FitConfig, dataset: Dataset, genes: Genes) -> Targets:
             f"Expected --targets hard with {config.model}, which takes no others. Received: "
             f"targets={config.targets!r}"
         )
-    is_known = median is not None and bool(np.isfinite(genes.rpkm).any())
+    is_known = knows_expression(median) and bool((genes.rpkm >= 0).any())
     needs = {"targets": config.targets == "soft"}
     if config.model not in BASELINES:
         needs["regression_weight"] = bool(config.recipe().regression_weight)
     for name, is_needed in needs.items():
         if is_needed and not is_known:
             raise InputError(
-                f"Expected a dataset with expression for {name}={getattr(config, name)!r}. "
-                f"Received: {dataset.name}, without; take --targets hard and "
-                "--regression-weight 0"
+                f"Expected a dataset with expression, of 0 or more, for {name}="
+                f"{getattr(config, name)!r}. Received: {dataset.name}, without; take "
+                "--targets hard and --regression-weight 0"
             )
     log = log_expression(genes.rpkm, median if is_known else 1.0)
     measured = np.clip(log, -_FURTHEST, _FURTHEST).astype(np.float32)

@@ -86,21 +86,24 @@ def test_a_gene_without_expression_keeps_its_label(data_dir: Path, tmp_path: Pat
     config = small(data_dir, tmp_path / "run", targets="soft")
     dataset, genes = load(config)
     rpkm = genes["train"].rpkm.copy()
-    rpkm[:2] = np.nan
+    rpkm[:2] = np.nan, -3
     targets = make_targets(config, dataset, dataclasses.replace(genes["train"], rpkm=rpkm))
     assert targets.target[:2].tolist() == genes["train"].label[:2].tolist()
     assert np.isnan(targets.log_expression).tolist() == [True] * 2 + [False] * (len(rpkm) - 2)
 
 
-@pytest.mark.parametrize("options", [{"targets": "soft"}, {"regression_weight": 0.5}])
+@pytest.mark.parametrize(
+    ("options", "median"),
+    [({"targets": "soft"}, None), ({"regression_weight": 0.5}, None), ({"targets": "soft"}, -1.5)],
+)
 def test_without_expression_there_is_nothing_to_soften(
-    alter: Callable[..., Path], tmp_path: Path, options: dict[str, Any]
+    alter: Callable[..., Path], tmp_path: Path, options: dict[str, Any], median: float | None
 ) -> None:
-    data_dir = alter(lambda split, examples: None, median_rpkm=None)
+    data_dir = alter(lambda split, examples: None, median_rpkm=median)
     config = small(data_dir, tmp_path / "run", dataset="altered")
     assert prepare(config).config.targets == "hard"
     (name, value), *_ = options.items()
-    message = rf"with expression for {name}={value!r}.*remc/altered, without; .*--targets hard"
+    message = rf"expression, of 0 or more, for {name}={value!r}.*remc/altered, without; .* hard"
     with pytest.raises(InputError, match=message):
         prepare(dataclasses.replace(config, **options))
 
