@@ -52,12 +52,12 @@ class TensorFlowSide:
         import keras
         import tensorflow as tf
 
-        from keras_chrome.fit.loop import compiled_trainer
+        from keras_chrome.fit.recipes import Recipe
+        from keras_chrome.fit.trainer import compiled_trainer
 
         trainee = keras_trainee(arrays, setting)
-        trainer = compiled_trainer(
-            trainee, steps=1, learning_rate=setting.learning_rate, clip_norm=CLIP_NORM
-        )
+        recipe = Recipe(learning_rate=setting.learning_rate, clip_norm=CLIP_NORM)
+        trainer = compiled_trainer(trainee, recipe, steps=1)
         signal = tf.constant(arrays.train_signal)
         label = tf.constant(arrays.train_label[:, None], tf.float32)
         valid_signal = tf.constant(arrays.valid_signal)

@@ -9,7 +9,9 @@ import tensorflow as tf
 from random_genes import RandomGenes
 from sides import CLIP_NORM, LEARNING_RATE, NUM_GENES, Setting, Steps
 
-from keras_chrome.fit.loop import compiled_trainer, epoch_of_batches
+from keras_chrome.fit.loop import epoch_of_batches
+from keras_chrome.fit.recipes import Recipe
+from keras_chrome.fit.trainer import compiled_trainer
 from keras_chrome.layers.implementation import use_recurrence
 from keras_chrome.models import build_model, logit_model
 from keras_chrome.models.prediction import batch_predictor
@@ -29,8 +31,10 @@ class KerasChrome:
             return _bank_training(setting)
         trainer = self.trainer(logit_model(_model(setting)), NUM_GENES // setting.batch)
         epoch = tf.Variable(0, dtype=tf.int64)
-        genes: Any = RandomGenes(setting)
-        batches = iter(epoch_of_batches(genes, setting.batch, 0, epoch).repeat())
+        genes = RandomGenes(setting)
+        batches = iter(
+            epoch_of_batches((genes.signal, genes.label), setting.batch, 0, epoch).repeat()
+        )
         trainer.make_train_function()
 
         @use_recurrence(self.recurrence)
@@ -42,7 +46,7 @@ class KerasChrome:
     def trainer(self, trainee: keras.Model, steps: int) -> keras.Model:
         """A compiled model."""
         return compiled_trainer(
-            trainee, steps=steps, learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM
+            trainee, Recipe(learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM), steps=steps
         )
 
     def prediction(self, setting: Setting) -> Steps:
@@ -75,7 +79,7 @@ class StockKeras(KerasChrome):
     def trainer(self, trainee: keras.Model, steps: int) -> keras.Model:
         """A model compiled as any Keras model."""
         ours = compiled_trainer(
-            trainee, steps=steps, learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM
+            trainee, Recipe(learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM), steps=steps
         )
         trainee.compile(
             keras.optimizers.Adam(LEARNING_RATE, global_clipnorm=CLIP_NORM),
@@ -107,9 +111,7 @@ def _bank_training(setting: Setting) -> Steps:
         num_bins=setting.bins,
         num_train=len(genes),
         num_valid=1,
-        batch_size=setting.batch,
-        learning_rate=LEARNING_RATE,
-        clip_norm=CLIP_NORM,
+        recipe=Recipe(batch_size=setting.batch, learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM),
         options={},
     )
     weights = _model(setting).get_weights()
@@ -118,8 +120,9 @@ def _bank_training(setting: Setting) -> Steps:
             place,
             weights,
             train_signal=genes.signal,
-            train_label=genes.label,
+            train_target=genes.label,
             valid_signal=genes.signal[:1],
+            num_steps=_BANK_STEPS,
         )
     shape = (_BANK_STEPS, setting.bank, setting.batch)
     rows = np.random.default_rng(0).integers(0, len(genes), shape)

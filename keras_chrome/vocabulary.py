@@ -11,6 +11,8 @@ MARK_WEIGHTS = ("separate", "shared")
 LSTM_READS = ("own", "all")
 PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECURRENCES = ("fused", "stock")
+TARGETS = ("hard", "soft", "distilled")
+SCHEDULES = ("constant", "cosine", "one_cycle")
 
 _OTHER_NAMES = {"published": "dataset", "neighbors": "neighbours"}
 

@@ -24,8 +24,8 @@ def soft_targets(
     which compare numbers as text, have several ranges of high expression.
 
     Args:
-        rpkm: Expression `(genes,)`, in any unit; NaN where unknown.
-        label: `(genes,)`, 1 for high expression, 0 for low, which stays where `rpkm` is NaN.
+        rpkm: Expression `(genes,)`, in any unit; NaN or negative where unknown.
+        label: `(genes,)`, 1 for high expression, 0 for low, which stays where `rpkm` is unknown.
         labels: The rule of the labels, `median` or `published`.
         median: The epigenome's median, in the same unit.
         width: Scale of the noise, in doublings of the expression.
@@ -38,11 +38,21 @@ def soft_targets(
     """
     if not width > 0:
         raise InputError(f"Expected a positive number. Received: target_width={width}")
-    measured = np.log2(np.asarray(rpkm, np.float64) + _PSEUDOCOUNT)[:, np.newaxis]
-    ends = np.log2(ranges_of_high(labels, median) + _PSEUDOCOUNT)
+    measured = log_expression(rpkm)[:, np.newaxis]
+    ends = log_expression(ranges_of_high(labels, median))
     below = expit((ends[np.newaxis] - measured[..., np.newaxis]) / width)
     target = (below[..., 1] - below[..., 0]).sum(axis=1)
     return np.where(np.isnan(target), label, target).astype(np.float32)
+
+
+def log_expression(rpkm: np.ndarray, median: float | None = None) -> np.ndarray:
+    """log2(rpkm + 0.1), float64; less that of the median, if one is given.
+
+    It is NaN where expression is unknown, or is itself a logarithm, and negative.
+    """
+    measured = np.asarray(rpkm, np.float64)
+    log: np.ndarray = np.log2(np.where(measured >= 0, measured, np.nan) + _PSEUDOCOUNT)
+    return log if median is None else log - np.log2(median + _PSEUDOCOUNT)
 
 
 def ranges_of_high(labels: str, median: float) -> np.ndarray:

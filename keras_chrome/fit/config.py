@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_chrome.baselines import BASELINES
+from keras_chrome.baselines import BASELINES, build_baseline
 from keras_chrome.command_line import as_spelled, option
 from keras_chrome.data import check_each_once
 from keras_chrome.errors import InputError
+from keras_chrome.fit.recipes import PLAIN, RECIPES, Recipe
 from keras_chrome.models.registry import VARIANTS
 from keras_chrome.runs import RunConfig
 from keras_chrome.vocabulary import (
@@ -20,7 +21,9 @@ from keras_chrome.vocabulary import (
     MARK_WEIGHTS,
     PRECISIONS,
     RECURRENCES,
+    SCHEDULES,
     SPLIT_SCHEMES,
+    TARGETS,
     TRANSFORMS,
     split_scheme,
 )
@@ -28,12 +31,19 @@ from keras_chrome.vocabulary import (
 MODELS = (*VARIANTS, *BASELINES)
 
 
+def _of_recipe(name: str, help_text: str, **argument: Any) -> Any:
+    """An option that is the recipe's if left out."""
+    default = f"(default: {getattr(PLAIN, name)}, or the model's recipe)"
+    return option(f"{help_text} {default}", default=None, group="training", **argument)
+
+
 @dataclass(frozen=True)
 class FitConfig:
     """Every option of `fit`, with its default.
 
-    Words may be spelled as on the command line, see `as_spelled`. A run's `config.json` holds
-    `marks` as the dataset spells them, all that it has if they were left out.
+    Words may be spelled as on the command line, see `as_spelled`. What is left out of how to train
+    is the model's in `keras_chrome.fit.recipes`. A run's `config.json` holds all that was done:
+    `marks` as the dataset spells them, the `targets`, and the whole recipe.
 
     Raises:
         InputError: If a value is out of range.
@@ -63,10 +73,19 @@ class FitConfig:
     split_seed: int = option("seed of random thirds and neighbours", default=0)
     num_folds: int = option("folds of whole chromosomes", default=5)
     fold: int = option("fold to test on, from 0; the next one validates", default=0)
-    epochs: int = option("most epochs to train", default=30)
-    batch_size: int = option("genes a step", default=16)
-    learning_rate: float = option("Adam's learning rate", default=1e-3)
-    clip_norm: float = option("greatest norm of a step's gradient; 0 for no limit", default=1.0)
+    targets: str | None = option(
+        "what to train towards: hard, the label; soft, the probability of the label if expression "
+        "were measured again; distilled, see --distill (default: soft where expression is known "
+        "and labels are median, else hard)",
+        default=None,
+        choices=TARGETS,
+    )
+    target_width: float = option(
+        "noise of expression that soft targets allow for, in doublings", default=1.0
+    )
+    distill: Path | None = option(
+        "run whose probabilities for the training genes are the targets", default=None
+    )
     dropout: float | None = option(
         "dropout rate; 0.5 for deep_chrome and cnn_attn and 0 for other variants if left out",
         default=None,
@@ -99,32 +118,67 @@ class FitConfig:
         default=None,
         choices=MARK_WEIGHTS,
     )
-    patience: int = option("epochs without a better validation AUROC before stopping", default=5)
     resume: bool = option("go on with the run in --run-dir", default=False)
     overwrite: bool = option("put the new run in the place of the one in --run-dir", default=False)
+    epochs: int | None = _of_recipe("epochs", "most epochs to train")
+    batch_size: int | None = _of_recipe("batch_size", "genes a step")
+    learning_rate: float | None = _of_recipe("learning_rate", "Adam's learning rate, the greatest")
+    clip_norm: float | None = _of_recipe(
+        "clip_norm", "greatest norm of a step's gradient; 0 for no limit"
+    )
+    patience: int | None = _of_recipe(
+        "patience", "epochs without a better validation AUROC before stopping; 0 for never"
+    )
+    weight_decay: float | None = _of_recipe(
+        "weight_decay", "weight decay of matrices, which makes Adam AdamW"
+    )
+    schedule: str | None = _of_recipe(
+        "schedule",
+        "how the learning rate rises and falls from step to step",
+        choices=SCHEDULES,
+    )
+    warmup: float | None = _of_recipe("warmup", "share of a schedule's steps in which it rises")
+    ema: float | None = _of_recipe(
+        "ema", "momentum of the average of weights that is validated and kept; 0 for none"
+    )
+    regression_weight: float | None = _of_recipe(
+        "regression_weight", "weight of a second loss, on the logarithm of the expression"
+    )
+    mixup: float | None = _of_recipe(
+        "mixup", "mix training genes by twos, in shares of Beta(x, x); 0 for none"
+    )
+    gain: float | None = _of_recipe(
+        "gain", "multiply each mark of a training gene by a factor exp(x z), z normal"
+    )
+    shift: int | None = _of_recipe("shift", "shift training genes by so many bins at most")
+    empty_bins: float | None = _of_recipe(
+        "empty_bins", "empty so large a share of the bins of training genes"
+    )
 
     def __post_init__(self) -> None:
         if self.marks is not None:
             marks = (self.marks,) if isinstance(self.marks, str) else tuple(self.marks)
             object.__setattr__(self, "marks", marks)
-        for name in ("run_dir", "data_dir"):
+        for name in ("run_dir", "data_dir", "distill"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, Path(value).expanduser())
         object.__setattr__(self, "split", split_scheme(str(self.split)))
-        for name, known in self._words().items():
-            value = as_spelled(str(getattr(self, name)), known)
+        for name, known in _WORDS.items():
+            if (value := getattr(self, name)) is None:
+                continue
+            value = as_spelled(str(value), known)
             if value not in known:
                 raise InputError(f"Expected one of {known}. Received: {name}={value!r}")
             object.__setattr__(self, name, value)
-        for name in ("epochs", "batch_size", "patience"):
-            if (value := getattr(self, name)) < 1:
-                raise InputError(f"Expected at least 1. Received: {name}={value}")
-        if not self.learning_rate > 0:
+        self.recipe()  # `Recipe` checks what is in it.
+        if not self.target_width > 0:
             raise InputError(
-                f"Expected a positive number. Received: learning_rate={self.learning_rate}"
+                f"Expected a positive number. Received: target_width={self.target_width}"
             )
-        if not self.clip_norm >= 0:
-            raise InputError(f"Expected zero or more. Received: clip_norm={self.clip_norm}")
+        if self.distill is not None and self.targets not in (None, "distilled"):
+            raise InputError(f"Expected --distill or --targets {self.targets}. Received: both")
+        if self.targets == "distilled" and self.distill is None:
+            raise InputError("Expected --distill RUN with --targets distilled. Received: none")
         if not 0 <= (self.dropout or 0) < 1:
             raise InputError(f"Expected a rate in [0, 1). Received: dropout={self.dropout}")
         if self.num_folds < 3:
@@ -143,17 +197,30 @@ class FitConfig:
         if self.marks is not None:
             check_each_once(self.marks)
 
-    def _words(self) -> dict[str, Sequence[str]]:
-        """The options that are one of several words, and these."""
-        words: dict[str, Sequence[str]] = {
-            "model": MODELS,
-            "labels": LABELS,
-            "split": SPLIT_SCHEMES,
-            "precision": PRECISIONS,
-            "recurrence": RECURRENCES,
-            "transform": TRANSFORMS,
+    def recipe(self) -> Recipe:
+        """How to train: the model's recipe, and what is given beside it."""
+        given = {
+            field.name: value
+            for field in dataclasses.fields(Recipe)
+            if (value := getattr(self, field.name)) is not None
         }
-        return words if self.mark_weights is None else words | {"mark_weights": MARK_WEIGHTS}
+        return dataclasses.replace(RECIPES.get(self.model, PLAIN), **given)
+
+    def chosen_targets(self, median_rpkm: float | None) -> str:
+        """The targets, also where the options leave them out.
+
+        They are soft where expression is known and the labels are those of the median: the
+        published ones are no threshold on it.
+
+        Args:
+            median_rpkm: The dataset's, None where expression is unknown.
+        """
+        if self.targets is not None:
+            return self.targets
+        if self.distill is not None:
+            return "distilled"
+        is_threshold = self.labels == "median" and knows_expression(median_rpkm)
+        return "soft" if is_threshold and takes_soft_targets(self.model) else "hard"
 
     def variant_options(self) -> dict[str, Any]:
         """The options that not every model has, as far as they are given."""
@@ -161,10 +228,40 @@ class FitConfig:
         return {name: value for name, value in options.items() if value is not None}
 
 
+def knows_expression(median_rpkm: float | None) -> bool:
+    """Whether a dataset has expression that a logarithm can be taken of, by its median."""
+    return median_rpkm is not None and median_rpkm >= 0
+
+
+def takes_soft_targets(model: str) -> bool:
+    """Whether a model can be trained towards numbers between 0 and 1; every variant can."""
+    if model not in BASELINES:
+        return True
+    return bool(getattr(build_baseline(model, marks=("any",)), "takes_soft_targets", False))
+
+
+_WORDS: dict[str, Sequence[str]] = {
+    "model": MODELS,
+    "labels": LABELS,
+    "split": SPLIT_SCHEMES,
+    "targets": TARGETS,
+    "precision": PRECISIONS,
+    "recurrence": RECURRENCES,
+    "transform": TRANSFORMS,
+    "mark_weights": MARK_WEIGHTS,
+    "schedule": SCHEDULES,
+}
+"""The options that are one of several words, and these."""
+
+_PLAIN_TRAINING = {"targets": "hard", **dataclasses.asdict(PLAIN)}
+
 PRESETS: dict[str, dict[str, Any]] = {
+    # As every variant was trained before each had its recipe.
+    "plain": _PLAIN_TRAINING,
     # As published: Adam at 1e-4, batches of 16, gradients clipped to norm 1, counts as they are,
     # the authors' labels, the epoch with the best validation AUROC. It levels off before 30.
     "paper": {
+        **_PLAIN_TRAINING,
         "marks": CORE_MARKS,
         "labels": "published",
         "transform": "none",
@@ -182,8 +279,8 @@ class PresetOption:
     """The option that takes the defaults from `PRESETS`."""
 
     preset: str | None = option(
-        "take the defaults from here: paper is the published training; options given beside it "
-        "still count",
+        "take the defaults from here: paper is the published training, plain the same for every "
+        "variant, without what its recipe adds; options given beside it still count",
         default=None,
         choices=sorted(PRESETS),
     )
@@ -199,7 +296,9 @@ def changed_options(config: FitConfig, earlier: RunConfig, *, free: Collection[s
         earlier: The run's.
         free: Names of options that may change.
     """
-    now = dataclasses.asdict(config)
+    now = {**dataclasses.asdict(config), **dataclasses.asdict(config.recipe())}
+    if earlier.dataset is not None:
+        now["targets"] = config.chosen_targets(earlier.dataset.median_rpkm)
     if earlier.dataset is not None and earlier.dataset.marks is not None:
         held = earlier.dataset.marks
         now["marks"] = held if config.marks is None else [as_spelled(m, held) for m in config.marks]

@@ -6,6 +6,7 @@ As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E01
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from keras_chrome.data import check_classes, load_genes, open_dataset, split_tit
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate_genes
 from keras_chrome.fit.config import FitConfig, changed_options
+from keras_chrome.fit.targets import Targets, make_targets
 from keras_chrome.models import build_model, logit_model
 from keras_chrome.runs import new_run, open_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
@@ -84,7 +86,7 @@ def fit(
     with training_run(training) as run:
         started = time.perf_counter()
         if config.model in BASELINES:
-            measured = _train_baseline(training.model, training.genes["train"])
+            measured = _train_baseline(training)
         else:
             measured = _train_variant(training, run, _listed(callbacks))
         finish(training, run, measured, wall_s=time.perf_counter() - started)
@@ -97,6 +99,7 @@ class Training(NamedTuple):
     config: FitConfig  # spelled out
     dataset: Dataset
     genes: dict[str, Genes]
+    targets: Targets  # of the training genes
     arguments: dict[str, Any]  # of the model
     model: keras.Model | Baseline
 
@@ -116,8 +119,9 @@ def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = N
     check_run_directory(config, dataset)
     dataset, genes = data or load(config)
     config = spelled_out(config, dataset)
+    targets = make_targets(config, dataset, genes["train"])
     arguments = _model_arguments(config, dataset, genes["train"])
-    return Training(config, dataset, genes, arguments, _build(config, arguments))
+    return Training(config, dataset, genes, targets, arguments, _build(config, arguments))
 
 
 @contextmanager
@@ -149,7 +153,7 @@ def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]
         f"{dataset.epigenome}: {len(marks)} marks: {', '.join(marks)}\n"
         f"{train} training genes, {valid} validation, {test} test "
         f"({split_title(config.split, dataset)}), {config.labels} labels\n"
-        f"model {config.model}, {dataset.num_bins} bins of each mark"
+        f"model {config.model}, {dataset.num_bins} bins of each mark, {config.targets} targets"
     )
     others = [mark for mark in marks if mark != VALIDATION_MARK]
     if VALIDATION_MARK not in marks or len(others) < 2:
@@ -179,7 +183,10 @@ def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s:
 
 
 def spelled_out(config: FitConfig, dataset: Dataset) -> FitConfig:
-    """The options with the names that the dataset has, of itself and of its marks.
+    """The options with nothing left open.
+
+    The dataset and its marks have the names that the dataset gives them; what is left out of the
+    targets and the recipe is filled in.
 
     Raises:
         InputError: If the dataset lacks a mark.
@@ -189,6 +196,8 @@ def spelled_out(config: FitConfig, dataset: Dataset) -> FitConfig:
         config,
         dataset=config.dataset if is_folder else dataset.name,
         marks=dataset.find_marks(config.marks),
+        targets=config.chosen_targets(dataset.metadata.get("median_rpkm")),
+        **dataclasses.asdict(config.recipe()),
     )
 
 
@@ -224,8 +233,10 @@ def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
     if config.permute_labels:
         rng = np.random.default_rng(config.seed)
         for split in ("train", "valid"):
-            shuffled = rng.permutation(genes[split].label)
-            genes[split] = dataclasses.replace(genes[split], label=shuffled)
+            # Soft targets come from the expression, and belong to their labels.
+            order = rng.permutation(len(genes[split]))
+            shuffled = {name: getattr(genes[split], name)[order] for name in ("label", "rpkm")}
+            genes[split] = dataclasses.replace(genes[split], **shuffled)
     for of_split in genes.values():
         check_classes(of_split, dataset, config.labels)
     return dataset, genes
@@ -259,10 +270,17 @@ def _build(config: FitConfig, arguments: dict[str, Any]) -> keras.Model | Baseli
     return build_model(config.model, **arguments)
 
 
-def _train_baseline(baseline: Baseline, genes: Genes) -> dict[str, Any]:
-    """Fit a baseline, which needs no validation genes; what was measured on the way."""
+def _train_baseline(training: Training) -> dict[str, Any]:
+    """Fit a baseline; what was measured on the way."""
     started = time.perf_counter()
-    baseline.fit(genes.signal, genes.label)
+    baseline, genes, valid = training.model, training.genes["train"], training.genes["valid"]
+    is_hard = training.config.targets == "hard"
+    further = {
+        "target": None if is_hard else training.targets.target,
+        "valid": (valid.signal, valid.label),
+    }
+    known = inspect.signature(baseline.fit).parameters
+    baseline.fit(genes.signal, genes.label, **{n: v for n, v in further.items() if n in known})
     genes_per_second = len(genes) / (time.perf_counter() - started)
     if text := baseline.describe():
         print(f"\n{text}")
@@ -298,11 +316,8 @@ def _train_variant(
             genes["train"],
             genes["valid"],
             run=run,
-            epochs=config.epochs,
-            batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
-            clip_norm=config.clip_norm or None,
-            patience=config.patience,
+            recipe=config.recipe(),
+            targets=training.targets,
             seed=config.seed,
             resume=config.resume,
             callbacks=callbacks,
@@ -340,7 +355,10 @@ def check_run_directory(config: FitConfig, dataset: Dataset) -> None:
             f"Expected the dataset that {path} was begun on. Received: {dataset.path}, which has "
             "been built anew with other contents"
         )
-    free = LOCAL_OPTIONS | {"epochs", "patience"}
+    # A schedule is one of so many epochs.
+    free = LOCAL_OPTIONS | {"patience"}
+    if config.recipe().schedule == "constant":
+        free |= {"epochs"}
     if changed := changed_options(config, run.config, free=free):
         raise InputError(
             f"Expected the options of the run to resume in {path}. Received: {', '.join(changed)}"

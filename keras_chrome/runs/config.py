@@ -15,6 +15,22 @@ FORMAT_VERSION = 1
 LOCAL_OPTIONS = frozenset({"run_dir", "data_dir", "resume", "overwrite", "checkpoint"})
 """Options that say where a run and its files lie, and not what it is."""
 
+EARLIER_TRAINING: Mapping[str, Any] = {
+    "targets": "hard",
+    "target_width": 1.0,
+    "distill": None,
+    "weight_decay": 0.0,
+    "schedule": "constant",
+    "warmup": 0.15,
+    "ema": 0.0,
+    "regression_weight": 0.0,
+    "mixup": 0.0,
+    "gain": 0.0,
+    "shift": 0,
+    "empty_bins": 0.0,
+}
+"""Options that runs of earlier versions do not name, with what was done then."""
+
 _T = TypeVar("_T")
 
 
@@ -37,6 +53,7 @@ class DatasetSpec:
     genome: str | None = None
     oriented: bool | None = None
     label_rule: str | None = None
+    median_rpkm: float | None = None
 
     @property
     def epigenome(self) -> str:
@@ -115,6 +132,8 @@ class RunConfig:
         arguments = dict(parts["model"])
         split = split_scheme(_checked("split", parts["options"].get("split", "dataset"), str))
         options = {**parts["options"], "split": split}
+        if "name" in parts["dataset"]:
+            options = {**EARLIER_TRAINING, **options}
         kind: Any = next((k for k in ("baseline", "ensemble") if k in arguments), "variant")
         made_of = arguments.pop(kind)
         for name in ("dataset", "data_dir"):

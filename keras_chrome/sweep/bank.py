@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_chrome.fit.optimizer import is_matrix, share_of_rate
+from keras_chrome.fit.recipes import Recipe
 from keras_chrome.models.registry import build_bank
 from keras_chrome.models.sharding import num_programs
 
@@ -31,9 +33,7 @@ class Bank:
         num_bins: Number of bins of a gene region.
         num_train: Most training genes of a model.
         num_valid: Most validation genes of a model.
-        batch_size: Genes a step of each model.
-        learning_rate: Adam's.
-        clip_norm: Greatest norm of a step's gradient, of each model by itself; None for no limit.
+        recipe: How each is trained. A second loss and altered genes are not for a bank.
         options: The variant's own options.
     """
 
@@ -46,9 +46,7 @@ class Bank:
         num_bins: int,
         num_train: int,
         num_valid: int,
-        batch_size: int,
-        learning_rate: float,
-        clip_norm: float | None,
+        recipe: Recipe,
         options: Mapping[str, Any],
     ) -> None:
         num_parts = min(num_programs(), num_places)
@@ -60,12 +58,11 @@ class Bank:
                 len(places),
                 num_train=num_train,
                 num_valid=num_valid,
-                learning_rate=learning_rate,
-                clip_norm=clip_norm,
+                recipe=recipe,
             )
             self._parts.append(part)
             self._part_of += [(part, place) for place in range(len(places))]
-        self.batch_size = batch_size
+        self.batch_size = recipe.batch_size
 
     def put(
         self,
@@ -73,8 +70,9 @@ class Bank:
         weights: Sequence[np.ndarray],
         *,
         train_signal: np.ndarray,
-        train_label: np.ndarray,
+        train_target: np.ndarray,
         valid_signal: np.ndarray,
+        num_steps: int,
     ) -> None:
         """Begin the training of a model.
 
@@ -82,25 +80,32 @@ class Bank:
             place: Place to put it in; what was there is gone.
             weights: The untrained model's, from its `get_weights`.
             train_signal: float32 `(genes, bins, marks)`, transformed.
-            train_label: `(genes,)`, 1 for high expression, 0 for low.
+            train_target: `(genes,)`, probability of high expression, such as the label.
             valid_signal: float32 `(genes, bins, marks)`, transformed.
+            num_steps: Steps of the whole training, which a schedule shares out.
         """
         part, place = self._part_of[place]
-        part.theta[place].assign(np.concatenate([weight.ravel() for weight in weights]))
+        theta = np.concatenate([weight.ravel() for weight in weights])
+        for variable in (part.theta, part.kept):
+            variable[place].assign(theta)
         for variable in (part.moment_1, part.moment_2, part.steps):
             variable[place].assign(tf.zeros(variable.shape[1:]))
+        part.num_steps[place].assign(num_steps)
         for variable, values in (
             (part.train_signal, train_signal),
-            (part.train_label, train_label.astype(np.float32)),
+            (part.train_target, train_target.astype(np.float32)),
             (part.valid_signal, valid_signal),
         ):
             variable[place].assign(_padded(values, variable.shape[1]))
 
     def weights(self, place: int, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
-        """The weights of a model now, for its `set_weights`; `shapes` are theirs."""
+        """What is kept of a model now, for its `set_weights`; `shapes` are its weights'.
+
+        These are the weights, or where the recipe has an average of them, that.
+        """
         part, place = self._part_of[place]
         sizes = [int(np.prod(shape)) for shape in shapes]
-        split = np.split(part.theta[place].numpy(), np.cumsum(sizes)[:-1])
+        split = np.split(part.kept[place].numpy(), np.cumsum(sizes)[:-1])
         return [weight.reshape(shape) for weight, shape in zip(split, shapes, strict=True)]
 
     def train(self, rows: np.ndarray) -> np.ndarray:
@@ -152,13 +157,11 @@ class _Part:
         *,
         num_train: int,
         num_valid: int,
-        learning_rate: float,
-        clip_norm: float | None,
+        recipe: Recipe,
     ) -> None:
         self.model = model
         self.num_places = num_places
-        self.learning_rate = learning_rate
-        self.clip_norm = clip_norm
+        self.recipe = recipe
         bins, marks = model.input_shape[1], model.input_shape[2] // num_places
         valid = -(-num_valid // _PREDICTED_AT_ONCE) * _PREDICTED_AT_ONCE
 
@@ -168,52 +171,70 @@ class _Part:
         # All weights of a model side by side, (places, weights): the optimizer sees one array.
         num_weights = model.count_params() // num_places
         self.theta, self.moment_1, self.moment_2 = (variable(num_weights) for _ in range(3))
-        self.steps = variable()
+        # What is validated: the average of the weights, if there is one.
+        self.kept = variable(num_weights) if recipe.ema else self.theta
+        sizes = [v.shape.num_elements() // num_places for v in model.weights]
+        self.decay = np.repeat([is_matrix(v) for v in model.weights], sizes) * recipe.weight_decay
+        # Made so far, and of the whole training.
+        self.steps, self.num_steps = variable(), variable()
         self.train_signal = variable(num_train, bins, marks)
-        self.train_label = variable(num_train)
+        self.train_target = variable(num_train)
         self.valid_signal = variable(valid, bins, marks)
 
     @tf.function(jit_compile=True, autograph=False)
     def advance(self, rows: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
         """Make `steps` steps on rows (steps, places, batch); sums of the losses (places,)."""
-        signal, label = self.train_signal.value(), self.train_label.value()
+        signal, target = self.train_signal.value(), self.train_target.value()
 
-        def step(t: Any, loss: Any, theta: Any, moment_1: Any, moment_2: Any) -> tuple[Any, ...]:
+        recipe = self.recipe
+        variables = [self.theta, self.moment_1, self.moment_2, *([self.kept] * bool(recipe.ema))]
+
+        def step(t: Any, loss: Any, theta: Any, moment_1: Any, moment_2: Any, *kept: Any) -> Any:
             of_step, gradient = self._gradient(
                 theta,
                 tf.gather(signal, rows[t], batch_dims=1),
-                tf.gather(label, rows[t], batch_dims=1),
+                tf.gather(target, rows[t], batch_dims=1),
             )
+            before = self.steps + tf.cast(t, tf.float32)
+            made = before + 1
+            rate = recipe.learning_rate * share_of_rate(
+                recipe.schedule, before, self.num_steps.value(), recipe.warmup
+            )
+            if recipe.weight_decay:
+                theta -= theta * self.decay * rate[:, tf.newaxis]
             moment_1 += (gradient - moment_1) * (1 - _BETA_1)
             moment_2 += (gradient * gradient - moment_2) * (1 - _BETA_2)
-            made = self.steps + tf.cast(t + 1, tf.float32)
-            rate = self.learning_rate * tf.sqrt(1 - _BETA_2**made) / (1 - _BETA_1**made)
+            rate *= tf.sqrt(1 - _BETA_2**made) / (1 - _BETA_1**made)
             theta -= rate[:, tf.newaxis] * moment_1 / (tf.sqrt(moment_2) + _EPSILON)
-            return t + 1, loss + of_step, theta, moment_1, moment_2
+            # As Keras does it: the first step's weights begin the average.
+            share = tf.where(before == 0, 0.0, recipe.ema)[:, tf.newaxis]
+            kept = tuple(share * average + (1 - share) * theta for average in kept)
+            return t + 1, loss + of_step, theta, moment_1, moment_2, *kept
 
-        before = (self.theta.value(), self.moment_1.value(), self.moment_2.value())
         _, loss, *after = tf.while_loop(
-            lambda t, *_: t < steps, step, (0, tf.zeros(self.num_places), *before)
+            lambda t, *_: t < steps,
+            step,
+            (0, tf.zeros(self.num_places), *(variable.value() for variable in variables)),
         )
-        for variable, value in zip((self.theta, self.moment_1, self.moment_2), after, strict=True):
+        for variable, value in zip(variables, after, strict=True):
             variable.assign(value)
         self.steps.assign_add(tf.fill((self.num_places,), tf.cast(steps, tf.float32)))
         return loss
 
     def _gradient(
-        self, theta: tf.Tensor, signal: tf.Tensor, label: tf.Tensor
+        self, theta: tf.Tensor, signal: tf.Tensor, target: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Loss (places,) of a batch and its gradient, clipped; signal (places, batch, ...)."""
         with tf.GradientTape() as tape:
             tape.watch(theta)
             logit = self._logit(theta, signal)
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.transpose(label), logit)
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(tf.transpose(target), logit)
             loss = tf.reduce_mean(losses, axis=0)
             total = tf.reduce_sum(loss)
         gradient = tape.gradient(total, theta)
-        if self.clip_norm is not None:
+        if limit := self.recipe.clip_norm:
             norm = tf.norm(gradient, axis=1, keepdims=True)
-            gradient *= self.clip_norm / tf.maximum(norm, self.clip_norm)
+            gradient *= limit / tf.maximum(norm, limit)
         return loss, gradient
 
     @tf.function(jit_compile=True, autograph=False)
@@ -223,7 +244,7 @@ class _Part:
         genes = tf.slice(
             self.valid_signal, (0, start, 0, 0), (shape[0], _PREDICTED_AT_ONCE, *shape[2:])
         )
-        return self._logit(self.theta.value(), genes)
+        return self._logit(self.kept.value(), genes)
 
     def _logit(self, theta: tf.Tensor, signal: tf.Tensor) -> tf.Tensor:
         """Logits (batch, places) with weights `theta`; signal (places, batch, bins, marks)."""

@@ -56,8 +56,8 @@ def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str
     """
     if unfit := [name for name, config in runs.items() if not fits_bank(config)]:
         raise InputError(
-            "Expected runs of recurrent variants in float32, without dropout or shared weights. "
-            f"Received: {', '.join(unfit)}"
+            "Expected runs of recurrent variants in float32, without dropout, shared weights, a "
+            f"second loss, or altered genes. Received: {', '.join(unfit)}"
         )
     failures: dict[str, str] = {}
     groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)
@@ -66,10 +66,10 @@ def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str
         try:
             dataset, genes = _data(config)
             check_run_directory(config, dataset)
-            if len(genes["train"]) < config.batch_size:
+            if len(genes["train"]) < (batch_size := config.recipe().batch_size):
                 raise InputError(
                     f"Expected a batch of training genes at least. Received: "
-                    f"{len(genes['train'])} genes, batch_size={config.batch_size}"
+                    f"{len(genes['train'])} genes, {batch_size=}"
                 )
         except InputError as error:
             failures[name] = str(error)
@@ -98,9 +98,8 @@ def _shape(config: FitConfig, dataset: Dataset) -> tuple[Any, ...]:
         config.model,
         len(dataset.find_marks(config.marks)),
         dataset.num_bins,
-        config.batch_size,
-        config.learning_rate,
-        config.clip_norm,
+        # How long each trains is its own affair.
+        dataclasses.replace(config.recipe(), epochs=1, patience=0),
     )
 
 
@@ -128,9 +127,7 @@ def _fit_alike(
                             num_bins=seat.training.dataset.num_bins,
                             num_train=num_train,
                             num_valid=num_valid,
-                            batch_size=config.batch_size,
-                            learning_rate=config.learning_rate,
-                            clip_norm=config.clip_norm or None,
+                            recipe=seat.recipe,
                             options={},
                         )
                     seat.enter(bank, place)
@@ -175,7 +172,7 @@ class _Seat:
     """A run that has a place in a bank."""
 
     def __init__(self, name: str, config: FitConfig, runs: ExitStack) -> None:
-        from keras_chrome.fit.loop import Course
+        from keras_chrome.fit.course import Course
 
         self.name = name
         self.config = config
@@ -184,13 +181,14 @@ class _Seat:
         self.context = runs.enter_context(ExitStack())
         self.run = self.context.enter_context(training_run(self.training))
         genes = self.training.genes
-        self.num_steps = len(genes["train"]) // config.batch_size
+        self.recipe = config.recipe()
+        self.num_steps = len(genes["train"]) // self.recipe.batch_size
         self.course = Course(
             self.run,
             genes["valid"].label,
-            config.epochs,
-            config.patience,
-            self.num_steps * config.batch_size,
+            self.recipe.epochs,
+            self.recipe.patience,
+            self.num_steps * self.recipe.batch_size,
             name=f"{name}: ",
         )
         self.started = time.perf_counter()
@@ -203,8 +201,9 @@ class _Seat:
             place,
             self.model.get_weights(),
             train_signal=transform(genes["train"].signal).numpy(),
-            train_label=genes["train"].label,
+            train_target=self.training.targets.target,
             valid_signal=transform(genes["valid"].signal).numpy(),
+            num_steps=self.recipe.epochs * self.num_steps,
         )
         self._begin_epoch()
 
@@ -213,7 +212,7 @@ class _Seat:
 
         num_genes = len(self.training.genes["train"])
         order = order_of_genes(num_genes, self.config.seed, self.course.num_epochs).numpy()
-        batch_size = self.config.batch_size
+        batch_size = self.recipe.batch_size
         self.batches: np.ndarray = order[: self.num_steps * batch_size].reshape(-1, batch_size)
         self.loss = self.wall_s = 0.0
 

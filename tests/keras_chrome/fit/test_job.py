@@ -315,7 +315,7 @@ def test_all_marks_of_the_dataset_are_the_default_and_told(
     assert first == "small: 6 marks: H3K27me3, H3K36me3, H3K4me1, H3K4me3, H3K9me3, H3K27ac"
     assert others == [
         "50 training genes, 50 validation, 50 test (the dataset's split), median labels",
-        "model logistic_regression_max, 20 bins of each mark",
+        "model logistic_regression_max, 20 bins of each mark, hard targets",
         "H3K27ac is trained on, so that importance cannot be held against it later:",
         f"to leave it out, --marks {' '.join(CORE_MARKS)}",
     ]

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from keras_chrome.data import Genes
-from keras_chrome.fit.loop import ShardedTrainer, epoch_of_batches
+from keras_chrome.fit.loop import epoch_of_batches
+from keras_chrome.fit.trainer import ShardedTrainer
 from keras_chrome.models import build_model, logit_model
 
 MARKS = ("H3K4me3", "H3K27me3")
@@ -43,10 +44,10 @@ def test_a_step_is_that_of_the_whole_batch(monkeypatch: pytest.MonkeyPatch, core
     gradients = tape.gradient(expected_loss, trainee.trainable_variables)
     expected = [v.numpy() - 0.5 * g for v, g in zip(trainee.weights, gradients, strict=True)]
 
-    trainer = ShardedTrainer(trainee.input, trainee.output)
+    trainer = ShardedTrainer(trainee)
     # Plain gradient descent: Adam would hide a gradient that is too large.
     trainer.compile(keras.optimizers.SGD(0.5), loss, jit_compile=False)
-    batches = epoch_of_batches(genes, 32, 0, tf.Variable(0, dtype=tf.int64))
+    batches = epoch_of_batches((genes.signal, genes.label), 32, 0, tf.Variable(0, dtype=tf.int64))
     history = trainer.fit(batches, verbose=0, shuffle=False).history
 
     assert history["loss"][0] == pytest.approx(float(expected_loss), rel=1e-5)
@@ -57,7 +58,7 @@ def test_a_step_is_that_of_the_whole_batch(monkeypatch: pytest.MonkeyPatch, core
 def test_every_epoch_has_its_own_order_and_each_gene_at_most_once() -> None:
     genes = random_genes(37)
     epoch = tf.Variable(0, dtype=tf.int64)
-    batches = epoch_of_batches(genes, 8, 5, epoch)
+    batches = epoch_of_batches((genes.signal, genes.label), 8, 5, epoch)
 
     def order() -> list[bytes]:
         return [gene.tobytes() for signal, _ in batches for gene in signal.numpy()]
@@ -77,6 +78,8 @@ def test_every_epoch_has_its_own_order_and_each_gene_at_most_once() -> None:
 def test_labels_stay_with_their_genes() -> None:
     genes = random_genes(24)
     label_of = {s.tobytes(): y for s, y in zip(genes.signal, genes.label, strict=True)}
-    for signal, label in epoch_of_batches(genes, 8, 0, tf.Variable(3, dtype=tf.int64)):
+    for signal, label in epoch_of_batches(
+        (genes.signal, genes.label), 8, 0, tf.Variable(3, dtype=tf.int64)
+    ):
         for gene, value in zip(signal.numpy(), label.numpy(), strict=True):
             assert value == [label_of[gene.tobytes()]]

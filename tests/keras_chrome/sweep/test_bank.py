@@ -1,18 +1,25 @@
 """Models trained in a bank against the same models trained alone."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.special import expit
 
 from keras_chrome.errors import InputError
-from keras_chrome.fit.loop import compiled_trainer
+from keras_chrome.fit.recipes import Recipe
+from keras_chrome.fit.trainer import compiled_trainer
 from keras_chrome.models import build_model, logit_model
 from keras_chrome.models.registry import BANKS, build_bank
 from keras_chrome.sweep.bank import Bank
 
 MARKS, BINS, BATCH, STEPS = 3, 8, 4, 90
-LEARNING_RATE, CLIP_NORM = 2e-3, 0.05
+PLAIN = Recipe(epochs=1, batch_size=BATCH, learning_rate=2e-3, clip_norm=0.05)
+RICH = dataclasses.replace(
+    PLAIN, weight_decay=0.5, schedule="one_cycle", warmup=0.3, ema=0.9, learning_rate=5e-3
+)
 
 
 def untrained(variant: str, seed: int) -> keras.Model:
@@ -24,29 +31,25 @@ def untrained(variant: str, seed: int) -> keras.Model:
 def genes(seed: int, num_genes: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     signal = rng.normal(size=(num_genes, BINS, MARKS)).astype(np.float32)
-    return signal, (signal[:, :, 0].mean(axis=1) > 0).astype(np.int8)
+    return signal, expit(10 * signal[:, :, 0].mean(axis=1)).astype(np.float32)
 
 
 class TrainedAlone:
     """Trains one model after the other as `fit` does, compiled once for all of them."""
 
-    def __init__(self, variant: str) -> None:
+    def __init__(self, variant: str, recipe: Recipe) -> None:
         self.model = untrained(variant, seed=0)
-        self.trainer = compiled_trainer(
-            logit_model(self.model), steps=STEPS, learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM
-        )
+        self.trainer = compiled_trainer(logit_model(self.model), recipe, steps=STEPS)
 
     def loss(
-        self, weights: list[np.ndarray], signal: np.ndarray, label: np.ndarray, rows: np.ndarray
+        self, weights: list[np.ndarray], signal: np.ndarray, target: np.ndarray, rows: np.ndarray
     ) -> float:
         """Train from these weights; the mean loss."""
         self.model.set_weights(weights)
         for variable in self.trainer.optimizer.variables:
             if variable.path.rsplit("/")[-1] != "learning_rate":
                 variable.assign(np.zeros(variable.shape, variable.dtype))
-        batches = tf.data.Dataset.from_tensor_slices(
-            (signal[rows], label[rows][..., np.newaxis].astype(np.float32))
-        )
+        batches = tf.data.Dataset.from_tensor_slices((signal[rows], target[rows][..., np.newaxis]))
         return self.trainer.fit(batches, verbose=0, shuffle=False).history["loss"][0]
 
 
@@ -65,9 +68,15 @@ def test_a_bank_answers_as_its_models(variant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "variant", ["lstm_attn", pytest.param("attentive_chrome", marks=pytest.mark.slow)]
+    ("variant", "recipe"),
+    [
+        ("lstm_attn", PLAIN),
+        ("lstm_attn", RICH),
+        pytest.param("attentive_chrome", RICH, marks=pytest.mark.slow),
+    ],
+    ids=["plain", "rich", "attentive_chrome"],
 )
-def test_each_model_trains_as_if_alone(variant: str) -> None:
+def test_each_model_trains_as_if_alone(variant: str, recipe: Recipe) -> None:
     sizes = (12, 30, 21)  # training genes of each model
     rng = np.random.default_rng(0)
     bank = Bank(
@@ -77,25 +86,30 @@ def test_each_model_trains_as_if_alone(variant: str) -> None:
         num_bins=BINS,
         num_train=max(sizes),
         num_valid=9,
-        batch_size=BATCH,
-        learning_rate=LEARNING_RATE,
-        clip_norm=CLIP_NORM,
+        recipe=recipe,
         options={"bin_units": 4},
     )
     rows = np.stack([rng.integers(0, size, (STEPS, BATCH)) for size in sizes], axis=1)
     valid_signal, _ = genes(9, 9)
-    alone = TrainedAlone(variant)
+    alone = TrainedAlone(variant, recipe)
     models = []
     for place, size in enumerate(sizes):
         before = untrained(variant, seed=place).get_weights()
-        signal, label = genes(place, size)
-        bank.put(place, before, train_signal=signal, train_label=label, valid_signal=valid_signal)
-        models.append((before, signal, label))
+        signal, target = genes(place, size)
+        bank.put(
+            place,
+            before,
+            train_signal=signal,
+            train_target=target,
+            valid_signal=valid_signal,
+            num_steps=STEPS,
+        )
+        models.append((before, signal, target))
     # In two goes, the second longer than one call's steps.
     losses = [bank.train(part) for part in (rows[:5], rows[5:])]
     predicted = bank.predict_valid()
-    for place, (before, signal, label) in enumerate(models):
-        loss = alone.loss(before, signal, label, rows[:, place])
+    for place, (before, signal, target) in enumerate(models):
+        loss = alone.loss(before, signal, target, rows[:, place])
         in_bank = bank.weights(place, [w.shape for w in before])
         for ours, theirs, was in zip(in_bank, alone.model.get_weights(), before, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -108,7 +122,7 @@ def test_each_model_trains_as_if_alone(variant: str) -> None:
 
 
 def test_a_place_taken_anew_forgets_the_model_before() -> None:
-    signal, label = genes(0, 12)
+    signal, target = genes(0, 12)
     rows = np.random.default_rng(0).integers(0, 12, (8, 1, BATCH))
     bank = Bank(
         "lstm",
@@ -117,16 +131,21 @@ def test_a_place_taken_anew_forgets_the_model_before() -> None:
         num_bins=BINS,
         num_train=20,
         num_valid=12,
-        batch_size=BATCH,
-        learning_rate=LEARNING_RATE,
-        clip_norm=None,
+        recipe=dataclasses.replace(RICH, clip_norm=0),
         options={"bin_units": 4},
     )
     weights = untrained("lstm", seed=0).get_weights()
     shapes = [w.shape for w in weights]
     trained = []
     for _ in range(2):
-        bank.put(0, weights, train_signal=signal, train_label=label, valid_signal=signal)
+        bank.put(
+            0,
+            weights,
+            train_signal=signal,
+            train_target=target,
+            valid_signal=signal,
+            num_steps=8,
+        )
         for ours, before in zip(bank.weights(0, shapes), weights, strict=True):
             np.testing.assert_array_equal(ours, before)
         bank.train(rows)

@@ -24,6 +24,9 @@ def config(data_dir: Path, run_path: Path, **options: Any) -> FitConfig:
             "model": "lstm",
             "epochs": 3,
             "learning_rate": 0.01,
+            "schedule": "one_cycle",
+            "weight_decay": 0.1,
+            "ema": 0.5,
             **options,
         }
     )
@@ -79,10 +82,15 @@ def test_what_a_bank_cannot_train(data_dir: Path, tmp_path: Path) -> None:
         {"mark_weights": "shared"},
         {"precision": "mixed_float16"},
         {"recurrence": "stock"},
+        {"regression_weight": 0.5},
+        {"mixup": 0.3},
+        {"gain": 0.1},
+        {"shift": 1},
+        {"empty_bins": 0.1},
     ):
         assert not fits_bank(config(data_dir, tmp_path, **options))
     unfit = {"a": config(data_dir, tmp_path, dropout=0.1)}
-    with pytest.raises(InputError, match=r"without dropout .* Received: a$"):
+    with pytest.raises(InputError, match=r"without dropout, .* altered genes\. Received: a$"):
         fit_bank(unfit, num_places=2)
 
 
