@@ -22,9 +22,10 @@ class ShardedTrainer(keras.Model):
     """Trains on shards of each batch side by side, one XLA program a shard.
 
     Gradients are averaged over the shards before the optimizer clips and applies them, so a step
-    is the same as on the whole batch. Dropout draws its masks from one random state, which makes
-    the shards wait for each other. So does batch normalization: each shard is normalized by itself,
-    and the moving statistics are the mean of what each would have made of them.
+    is the same as on the whole batch. What training changes beside weights goes into each shard and
+    comes out of it, so that none waits for another: a shard draws its dropout from the random state
+    that follows the one before, and batch normalization, which normalizes each shard by itself,
+    takes the mean of what the shards have made of its moving statistics.
 
     Args:
         trainee: Model from signal to logit `(batch, 1)`, whose last layer is `logit`.
@@ -43,7 +44,7 @@ class ShardedTrainer(keras.Model):
         outputs = [trainee.output]
         if regression_weight:
             head = keras.layers.Dense(1, dtype="float32", name="expression")
-            outputs.append(head(trainee.get_layer("logit").input))
+            outputs.append(head(tf.nest.flatten(trainee.get_layer("logit").input)[0]))
         super().__init__(trainee.input, outputs)
         self.trainee = trainee
         self.augmentation = augmentation
@@ -83,25 +84,23 @@ class ShardedTrainer(keras.Model):
         self, shards: Sequence[tuple[tf.Tensor, ...]]
     ) -> list[tuple[tf.Tensor, list[tf.Tensor]]]:
         """The loss and gradients of each shard."""
-        statistics = self.non_trainable_weights
-        before = [tf.identity(variable.value) for variable in statistics]
-        answers, after = [], []
-        for shard in shards:
-            for variable, value in zip(statistics, before, strict=True):
-                variable.assign(value)
-            answers.append(self._gradients(*shard))
-            after.append([tf.identity(variable.value) for variable in statistics])
-        for variable, *values in zip(statistics, *after, strict=True):
-            variable.assign(tf.add_n(values) / len(shards))
+        variables = self.non_trainable_variables
+        answers, states = [], []
+        for i, shard in enumerate(shards):
+            state = [_of_shard(variable, i) for variable in variables]
+            loss, gradients, state = self._gradients(state, *shard)
+            answers.append((loss, gradients))
+            states.append(state)
+        for variable, *values in zip(variables, *states, strict=True):
+            is_random = not variable.dtype.startswith("float")
+            variable.assign(values[-1] if is_random else tf.add_n(values) / len(values))
         return answers
 
     def compile_step(self, data: tuple[tf.Tensor, ...]) -> float:
         """Let XLA compile the gradients for batches of this shape; the seconds it takes."""
         started = time.perf_counter()
-        state = [variable.numpy() for variable in self.non_trainable_variables]
-        self._gradients(*(split_batch(part)[0] for part in data))
-        for variable, value in zip(self.non_trainable_variables, state, strict=True):
-            variable.assign(value)  # Dropout's random state has moved on.
+        state = [variable.value for variable in self.non_trainable_variables]
+        self._gradients(state, *(split_batch(part)[0] for part in data))
         return time.perf_counter() - started
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -109,16 +108,31 @@ class ShardedTrainer(keras.Model):
         keras.Model(self.trainee.input, self.trainee.output).save(*args, **kwargs)
 
     def _loss_and_gradients(
-        self, signal: tf.Tensor, target: tf.Tensor, log_expression: tf.Tensor | None = None
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        self,
+        state: list[tf.Tensor],
+        signal: tf.Tensor,
+        target: tf.Tensor,
+        log_expression: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+        weights = [variable.value for variable in self.trainable_variables]
         with tf.GradientTape() as tape:
-            logit, *expression = tf.nest.flatten(self(signal, training=True))
+            tape.watch(weights)
+            outputs, state = self.stateless_call(weights, state, signal, training=True)
+            logit, *expression = tf.nest.flatten(outputs)
             loss = self.compute_loss(y=target, y_pred=logit)
             if expression:
                 loss += self.regression_weight * regression_loss(log_expression, expression[0])
             # Float16 gradients underflow unless the loss is scaled; `apply` scales them back.
             scaled = self.optimizer.scale_loss(loss)
-        return loss, tape.gradient(scaled, self.trainable_variables)
+        return loss, tape.gradient(scaled, weights), state
+
+
+def _of_shard(variable: keras.Variable, shard: int) -> tf.Tensor:
+    """What training changes beside weights, as a shard finds it."""
+    if variable.dtype.startswith("float"):
+        return variable.value
+    # The state of a `keras.random.SeedGenerator`, whose second number counts what was drawn.
+    return variable + tf.constant([0, shard], variable.dtype)
 
 
 def regression_loss(measured: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
