@@ -55,12 +55,13 @@ class FitConfig:
     )
     split: str = option(
         "dataset: the dataset's own splits; random: thirds; neighbours: thirds in which genes "
-        "whose regions overlap by half or more stay together; chromosome: whole chromosomes",
+        "whose regions overlap by half or more stay together; disjoint: thirds in which genes "
+        "whose regions overlap at all do; chromosome: whole chromosomes",
         default="dataset",
         choices=SPLIT_SCHEMES,
         type=split_scheme,
     )
-    split_seed: int = option("seed of random thirds and neighbours", default=0)
+    split_seed: int = option("seed of thirds", default=0)
     num_folds: int = option("folds of whole chromosomes", default=5)
     fold: int = option("fold to test on, from 0; the next one validates", default=0)
     epochs: int = option("most epochs to train", default=30)

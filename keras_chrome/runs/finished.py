@@ -151,7 +151,7 @@ def _finished_run(run: Run, dataset: DatasetSpec) -> FinishedRun:
 def _split_scheme(config: RunConfig) -> tuple[str, int]:
     """What the test genes depend on, and the fold."""
     match config.split:
-        case "random" | "neighbours":
+        case "random" | "neighbours" | "disjoint":
             return f"{config.split} (seed {config.options['split_seed']})", 0
         case "chromosome":
             return f"chromosome ({config.options['num_folds']} folds)", config.options["fold"]
