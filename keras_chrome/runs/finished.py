@@ -57,10 +57,12 @@ class PredictedGenes(NamedTuple):
     """The test genes of one epigenome and fold, as several runs predicted them.
 
     Attributes:
+        gene_id: Text `(genes,)`.
         label: Integers `(genes,)`, 0 or 1.
         probability: Floats `(runs, genes)`.
     """
 
+    gene_id: np.ndarray
     label: np.ndarray
     probability: np.ndarray
 
@@ -218,7 +220,9 @@ def read_test_genes(runs: Sequence[FinishedRun]) -> PredictedGenes:
                 f"{runs[0].path} and {run.path}, which differ in predictions.csv"
             )
     return PredictedGenes(
-        tables[0]["label"].to_numpy(), np.stack([t["probability"].to_numpy() for t in tables])
+        tables[0]["gene_id"].to_numpy(),
+        tables[0]["label"].to_numpy(),
+        np.stack([t["probability"].to_numpy() for t in tables]),
     )
 
 

@@ -395,6 +395,7 @@ def test_writes_tables_that_read_back_and_figures(runs: Path, tmp_path: Path) ->
     board = leaderboard([runs])
     write_leaderboard(board, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "ceilings.csv",
         "epigenomes.csv",
         "leaderboard.csv",
         "leaderboard.md",
