@@ -15,6 +15,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.models.registry import VARIANTS
 from keras_chrome.runs import RunConfig
 from keras_chrome.vocabulary import (
+    CALIBRATIONS,
     CORE_MARKS,
     LABELS,
     MARK_WEIGHTS,
@@ -94,6 +95,12 @@ class FitConfig:
         default="log1p",
         choices=TRANSFORMS,
     )
+    calibrate: str = option(
+        "temperature: divide the trained model's log-odds by the number that makes validation "
+        "genes likeliest; none: leave them",
+        default="temperature",
+        choices=CALIBRATIONS,
+    )
     mark_weights: str | None = option(
         "separate: one LSTM a mark; shared: one for all; of variants with an LSTM a mark, "
         "separate if left out",
@@ -153,6 +160,7 @@ class FitConfig:
             "precision": PRECISIONS,
             "recurrence": RECURRENCES,
             "transform": TRANSFORMS,
+            "calibrate": CALIBRATIONS,
         }
         return words if self.mark_weights is None else words | {"mark_weights": MARK_WEIGHTS}
 
@@ -174,6 +182,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "clip_norm": 1.0,
         "epochs": 30,
         "patience": 30,
+        "calibrate": "none",
     },
 }
 

@@ -162,7 +162,7 @@ def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]
 
 
 def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s: float) -> None:
-    """Save a trained model and write its metrics: then the run is whole.
+    """Calibrate and save a trained model and write its metrics: then the run is whole.
 
     Args:
         training: Whose model is trained now.
@@ -171,6 +171,12 @@ def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s:
         wall_s: What the training took.
     """
     started = time.perf_counter()
+    if training.config.calibrate == "temperature":
+        from keras_chrome.models.temperature import calibrate
+
+        valid = training.genes["valid"]
+        temperature = calibrate(training.model, valid.signal, valid.label)
+        measured = {**measured, "temperature": temperature}
     run.save_model(training.model)
     genes = [training.genes["valid"], training.genes["test"]]
     metrics = evaluate_genes(run, genes, labels=training.config.labels)
