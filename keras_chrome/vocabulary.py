@@ -2,10 +2,11 @@
 
 CORE_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 SPLITS = ("train", "valid", "test")
-SPLIT_SCHEMES = ("dataset", "random", "neighbours", "chromosome")
+SPLIT_SCHEMES = ("dataset", "random", "neighbours", "disjoint", "chromosome")
 LABELS = ("median", "published")
 ON_RULES = ("balanced", "rate")
 TRANSFORMS = ("log1p", "none")
+CALIBRATIONS = ("temperature", "none")
 WRT = ("signal", "transformed")
 MARK_WEIGHTS = ("separate", "shared")
 LSTM_READS = ("own", "all")

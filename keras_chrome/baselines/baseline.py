@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,7 +52,16 @@ class Baseline:
         describe: What a fitted pipeline has learnt, as text; None if nobody could read it.
         min_class_genes: Genes of each class that the fit needs: as many as it has folds of
             cross-validation.
+        takes_soft_targets: Whether the pipeline's classifier is fitted with the arguments `target`
+            and `valid`, see `fit`.
+
+    Attributes:
+        temperature: What the log-odds of its answers are divided by.
     """
+
+    # Of the class, for baselines that were saved before these were.
+    takes_soft_targets = False
+    temperature = 1.0
 
     def __init__(
         self,
@@ -61,24 +70,38 @@ class Baseline:
         *,
         describe: Callable[[Pipeline], str] | None = None,
         min_class_genes: int = 1,
+        takes_soft_targets: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self.spec = spec
         self.min_class_genes = min_class_genes
+        self.takes_soft_targets = takes_soft_targets
         self._describe = describe
 
-    def fit(self, signal: np.ndarray, label: np.ndarray) -> Baseline:
+    def fit(
+        self,
+        signal: np.ndarray,
+        label: np.ndarray,
+        *,
+        target: np.ndarray | None = None,
+        valid: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> Baseline:
         """Fit to training genes, on all cores.
 
         Args:
             signal: Float `(genes, bins, marks)`, as measured.
             label: Integers `(genes,)`, 1 for high expression, 0 for low.
+            target: Floats `(genes,)` in [0, 1], probability of a high label, to fit in its place;
+                for a baseline that takes soft targets.
+            valid: Signal and label of validation genes, for a baseline that chooses something by
+                them; others do without.
 
         Returns:
             The baseline itself.
 
         Raises:
-            InputError: If the signal has other bins or marks, or a class has too few genes.
+            InputError: If the signal has other bins or marks, a class has too few genes, or there
+                are soft targets that the baseline does not take.
         """
         from joblib import parallel_config
         from threadpoolctl import threadpool_limits
@@ -89,10 +112,19 @@ class Baseline:
                 f"Expected at least {self.min_class_genes} training genes of each class. "
                 f"Received: {low} low, {high} high"
             )
+        if target is not None and not self.takes_soft_targets:
+            raise InputError("Expected no soft targets for this baseline. Received: target")
+        options: dict[str, Any] = {}
+        if self.takes_soft_targets:
+            options["classifier__target"] = target
+            if valid is not None:
+                features = self.pipeline[:-1].fit(self._checked(signal))
+                of_valid = features.transform(self._checked(valid[0]))
+                options["classifier__valid"] = (of_valid, valid[1])
         # Trees and folds take the cores: a BLAS with threads of its own would only get in their
         # way. They compute outside the interpreter's lock, so threads will do.
         with threadpool_limits(1, "blas"), parallel_config("threading", n_jobs=-1):
-            self.pipeline.fit(self._checked(signal), label)
+            self.pipeline.fit(self._checked(signal), label, **options)
         return self
 
     def __call__(self, signal: np.ndarray) -> dict[str, np.ndarray]:
@@ -108,6 +140,10 @@ class Baseline:
             InputError: If the signal has other bins or marks than the baseline.
         """
         probability = self.pipeline.predict_proba(self._checked(signal))[:, 1]
+        if self.temperature != 1:
+            from keras_chrome.statistics.temperature import at_temperature
+
+            probability = at_temperature(probability, self.temperature)
         return {"probability": probability.astype(np.float32)}
 
     def describe(self) -> str | None:
@@ -115,7 +151,12 @@ class Baseline:
 
         None where nobody could read it: forests, boosted trees, weights of hundreds of bins.
         """
-        return self._describe(self.pipeline) if self._describe else None
+        if self._describe is None:
+            return None
+        text = self._describe(self.pipeline)
+        if self.temperature != 1:
+            text += f"\nThe log-odds are divided by a temperature of {self.temperature:.3f}."
+        return text
 
     def save(self, path: str | Path) -> None:
         """Write the baseline with joblib."""

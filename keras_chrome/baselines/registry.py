@@ -16,10 +16,11 @@ BASELINES = {
     "random_forest_best_bin": "keras_chrome.baselines.random_forest:random_forest_best_bin",
     "rules": "keras_chrome.baselines.rules:rules",
     "gradient_boosting": "keras_chrome.baselines.gradient_boosting:gradient_boosting",
+    "gradient_boosting_bins": "keras_chrome.baselines.gradient_boosting:gradient_boosting_bins",
 }
 
 DETERMINISTIC = frozenset(
-    {"logistic_regression", "logistic_regression_max", "svm", "gradient_boosting"}
+    {"logistic_regression", "logistic_regression_max", "svm", "gradient_boosting_bins"}
 )
 """Baselines whose fit does not depend on the seed."""
 

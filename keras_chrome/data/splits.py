@@ -26,13 +26,15 @@ def assign_splits(
     Args:
         scheme: `random`, thirds of the genes, drawn by `seed`; `neighbours`, likewise, but genes
             whose regions overlap by half or more, and those that others link in this way, stay
-            together: no test gene is half seen in training; `chromosome`, whole chromosomes,
-            shared out over `num_folds` folds of about equal numbers of genes, of which `fold` is
-            tested on, the one after it validated on and the others trained on. Genes further
-            apart share their chromatin, too: only whole chromosomes held out keep them apart.
+            together: no test gene is half seen in training; `disjoint`, likewise, but genes whose
+            regions overlap at all: no bp of a test gene's region is seen in training, nor in
+            validation; `chromosome`, whole chromosomes, shared out over `num_folds` folds of about
+            equal numbers of genes, of which `fold` is tested on, the one after it validated on and
+            the others trained on. Genes further apart share their chromatin, too: only whole
+            chromosomes held out keep them apart.
         gene_id: Text `(genes,)`.
         chrom: Text `(genes,)`, a chromosome for every gene unless the scheme is `random`.
-        tss: Integers `(genes,)`, -1 where unknown, which only `neighbours` minds.
+        tss: Integers `(genes,)`, -1 where unknown, which only `neighbours` and `disjoint` mind.
         flank_bp: Distance from the TSS to either end of a gene region.
         seed: Of the thirds.
         num_folds: Folds of whole chromosomes, at least 3.
@@ -47,36 +49,39 @@ def assign_splits(
     """
     if scheme == "random":
         return _random_thirds(gene_id, seed)
-    is_neighbours = scheme == "neighbours"
-    is_unplaced = (chrom == "") | (is_neighbours & (tss < 0))
+    # Regions of 2 flank_bp share half up to a distance of flank_bp, and a bp short of 2 flank_bp.
+    most_apart_bp = {"neighbours": flank_bp, "disjoint": 2 * flank_bp - 1}.get(scheme)
+    is_unplaced = (chrom == "") | ((most_apart_bp is not None) & (tss < 0))
     if num_unplaced := len(np.unique(gene_id[is_unplaced])):
         raise InputError(
-            f"Expected a {'place' if is_neighbours else 'chromosome'} for every gene to split by "
+            f"Expected a {'place' if most_apart_bp else 'chromosome'} for every gene to split by "
             f"{scheme}. Received: {num_unplaced} of {len(np.unique(gene_id))} genes without one"
         )
-    if is_neighbours:
-        groups = groups_of_neighbours(gene_id=gene_id, chrom=chrom, tss=tss, flank_bp=flank_bp)
+    if most_apart_bp:
+        groups = groups_of_neighbours(
+            gene_id=gene_id, chrom=chrom, tss=tss, most_apart_bp=most_apart_bp
+        )
         return _thirds_of_groups(groups, seed)
     return _folds_of_chromosomes(gene_id, chrom, num_folds, fold)
 
 
 def groups_of_neighbours(
-    *, gene_id: np.ndarray, chrom: np.ndarray, tss: np.ndarray, flank_bp: int
+    *, gene_id: np.ndarray, chrom: np.ndarray, tss: np.ndarray, most_apart_bp: int
 ) -> np.ndarray:
-    """Groups of genes whose regions overlap by half or more, directly or by others in between.
+    """Groups of genes that are close to each other, directly or by others in between.
 
     Args:
         gene_id: As in `assign_splits`, like all that follow. Places of one gene are one group.
         chrom: See there.
         tss: See there.
-        flank_bp: See there: regions overlap by half if their TSSs are no further apart.
+        most_apart_bp: Distance up to which two TSSs are close.
 
     Returns:
         Integers `(genes,)`, a number a group, from 0.
     """
     num_genes = len(gene_id)
     order = np.lexsort((tss, chrom))
-    is_linked = (chrom[order][1:] == chrom[order][:-1]) & (np.diff(tss[order]) <= flank_bp)
+    is_linked = (chrom[order][1:] == chrom[order][:-1]) & (np.diff(tss[order]) <= most_apart_bp)
     same_id = np.unique(gene_id, return_inverse=True)[1]
     first_of_id = np.unique(gene_id, return_index=True)[1]
     start = np.concatenate([order[:-1][is_linked], np.arange(num_genes)])

@@ -16,6 +16,7 @@ from keras_chrome.fit.recipes import PLAIN, RECIPES, Recipe
 from keras_chrome.models.registry import VARIANTS
 from keras_chrome.runs import RunConfig
 from keras_chrome.vocabulary import (
+    CALIBRATIONS,
     CORE_MARKS,
     LABELS,
     MARK_WEIGHTS,
@@ -65,12 +66,13 @@ class FitConfig:
     )
     split: str = option(
         "dataset: the dataset's own splits; random: thirds; neighbours: thirds in which genes "
-        "whose regions overlap by half or more stay together; chromosome: whole chromosomes",
+        "whose regions overlap by half or more stay together; disjoint: thirds in which genes "
+        "whose regions overlap at all do; chromosome: whole chromosomes",
         default="dataset",
         choices=SPLIT_SCHEMES,
         type=split_scheme,
     )
-    split_seed: int = option("seed of random thirds and neighbours", default=0)
+    split_seed: int = option("seed of thirds", default=0)
     num_folds: int = option("folds of whole chromosomes", default=5)
     fold: int = option("fold to test on, from 0; the next one validates", default=0)
     targets: str | None = option(
@@ -111,6 +113,12 @@ class FitConfig:
         "log1p: log(1 + signal), standardised; none: the signal as it is",
         default="log1p",
         choices=TRANSFORMS,
+    )
+    calibrate: str = option(
+        "temperature: divide the trained model's log-odds by the number that makes validation "
+        "genes likeliest; none: leave them",
+        default="temperature",
+        choices=CALIBRATIONS,
     )
     mark_weights: str | None = option(
         "separate: one LSTM a mark; shared: one for all; of variants with an LSTM a mark, "
@@ -237,7 +245,7 @@ def takes_soft_targets(model: str) -> bool:
     """Whether a model can be trained towards numbers between 0 and 1; every variant can."""
     if model not in BASELINES:
         return True
-    return bool(getattr(build_baseline(model, marks=("any",)), "takes_soft_targets", False))
+    return build_baseline(model, marks=("any",)).takes_soft_targets
 
 
 _WORDS: dict[str, Sequence[str]] = {
@@ -250,10 +258,11 @@ _WORDS: dict[str, Sequence[str]] = {
     "transform": TRANSFORMS,
     "mark_weights": MARK_WEIGHTS,
     "schedule": SCHEDULES,
+    "calibrate": CALIBRATIONS,
 }
 """The options that are one of several words, and these."""
 
-_PLAIN_TRAINING = {"targets": "hard", **dataclasses.asdict(PLAIN)}
+_PLAIN_TRAINING = {"targets": "hard", "calibrate": "none", **dataclasses.asdict(PLAIN)}
 
 PRESETS: dict[str, dict[str, Any]] = {
     # As every variant was trained before each had its recipe.

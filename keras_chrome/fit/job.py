@@ -6,7 +6,6 @@ As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E01
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -166,7 +165,7 @@ def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]
 
 
 def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s: float) -> None:
-    """Save a trained model and write its metrics: then the run is whole.
+    """Calibrate and save a trained model and write its metrics: then the run is whole.
 
     Args:
         training: Whose model is trained now.
@@ -175,6 +174,12 @@ def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s:
         wall_s: What the training took.
     """
     started = time.perf_counter()
+    if training.config.calibrate == "temperature":
+        from keras_chrome.models.temperature import calibrate
+
+        valid = training.genes["valid"]
+        temperature = calibrate(training.model, valid.signal, valid.label)
+        measured = {**measured, "temperature": temperature}
     run.save_model(training.model)
     genes = [training.genes["valid"], training.genes["test"]]
     metrics = evaluate_genes(run, genes, labels=training.config.labels)
@@ -275,12 +280,12 @@ def _train_baseline(training: Training) -> dict[str, Any]:
     started = time.perf_counter()
     baseline, genes, valid = training.model, training.genes["train"], training.genes["valid"]
     is_hard = training.config.targets == "hard"
-    further = {
-        "target": None if is_hard else training.targets.target,
-        "valid": (valid.signal, valid.label),
-    }
-    known = inspect.signature(baseline.fit).parameters
-    baseline.fit(genes.signal, genes.label, **{n: v for n, v in further.items() if n in known})
+    baseline.fit(
+        genes.signal,
+        genes.label,
+        target=None if is_hard else training.targets.target,
+        valid=(valid.signal, valid.label),
+    )
     genes_per_second = len(genes) / (time.perf_counter() - started)
     if text := baseline.describe():
         print(f"\n{text}")

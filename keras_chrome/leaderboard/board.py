@@ -15,6 +15,7 @@ import numpy as np
 from keras_chrome.baselines import DETERMINISTIC
 from keras_chrome.runs.finished import (
     FinishedRun,
+    PredictedGenes,
     check_belong_together,
     find_finished_runs,
     read_test_genes,
@@ -64,12 +65,17 @@ class Leaderboard:
             `models`. `p_holm` is `p_value` corrected for the number of pairs, of each test in each
             epigenome. Where there is no p-value, `note` says why.
         left_out: Runs that are not counted, and why.
+        ceilings: A row an epigenome whose dataset knows its genes in others: `auroc` of
+            `expression_elsewhere`, their mean logarithm there, which uses no mark; its 95 %
+            interval over genes; `num_genes` with and `num_unknown` without a value elsewhere. It
+            is in no rank and no test.
     """
 
     models: pd.DataFrame
     epigenomes: pd.DataFrame
     paired_tests: pd.DataFrame
     left_out: Mapping[Path, str]
+    ceilings: pd.DataFrame
 
 
 def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> Leaderboard:
@@ -92,6 +98,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
     """
     import pandas as pd
 
+    from keras_chrome.leaderboard.ceiling import CeilingRow, ceiling_row
     from keras_chrome.leaderboard.models import (
         EpigenomeRow,
         ModelRow,
@@ -103,12 +110,16 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
 
     runs, left_out = find_finished_runs(paths)
     check_belong_together(runs)
-    models, epigenomes, tests = [], [], []
+    models, epigenomes, tests, ceilings = [], [], [], []
     for group, of_group in _grouped(runs, _group).items():
-        measurements = {
-            epigenome: _measure(of_epigenome)
-            for epigenome, of_epigenome in _grouped(of_group, lambda run: run.epigenome).items()
-        }
+        measurements = {}
+        for epigenome, of_epigenome in _grouped(of_group, lambda run: run.epigenome).items():
+            by_fold = sorted(_grouped(of_epigenome, lambda run: run.fold).items())
+            folds = {fold: (of_fold, read_test_genes(of_fold)) for fold, of_fold in by_fold}
+            measurements[epigenome] = _measure(folds)
+            genes = [genes for _, genes in folds.values()]
+            if ceiling := ceiling_row(of_epigenome, genes):
+                ceilings.append((*group, *ceiling))
         of_epigenomes = epigenome_rows(measurements)
         of_models = model_rows(of_epigenomes, reference)
         of_tests = paired_test_rows(measurements, [row.model for row in of_models])
@@ -125,6 +136,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
         table(EpigenomeRow, epigenomes),
         table(PairedTestRow, tests, num_genes="Int64"),
         left_out,
+        table(CeilingRow, ceilings),
     )
 
 
@@ -154,18 +166,20 @@ def _group(run: FinishedRun) -> tuple[str, str, str]:
     return run.labels, run.split, " ".join(run.marks)
 
 
-def _measure(runs: Sequence[FinishedRun]) -> dict[str, Measurement]:
-    """Each model on the test genes of one epigenome."""
+def _measure(
+    folds: Mapping[int, tuple[Sequence[FinishedRun], PredictedGenes]],
+) -> dict[str, Measurement]:
+    """Each model on the test genes of one epigenome, by fold."""
     from keras_chrome.leaderboard.models import Measurement
     from keras_chrome.statistics.calibration import calibration
     from keras_chrome.statistics.paired_tests import Placements, auroc_samples, placements
 
     measured = {
         run.model: Measurement({}, {}, {}, is_deterministic=run.model in DETERMINISTIC)
+        for runs, _ in folds.values()
         for run in runs
     }
-    for fold, of_fold in sorted(_grouped(runs, lambda run: run.fold).items()):
-        genes = read_test_genes(of_fold)
+    for fold, (of_fold, genes) in folds.items():
         placed = placements(genes.label, genes.probability)
         samples = auroc_samples(placed, seed=fold)
         calibrations = np.array([calibration(genes.label, p) for p in genes.probability])

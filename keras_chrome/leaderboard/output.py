@@ -74,14 +74,13 @@ class _Group(NamedTuple):
     models: pd.DataFrame
     epigenomes: pd.DataFrame
     tests: pd.DataFrame
+    ceilings: pd.DataFrame
 
 
 def _groups(board: Leaderboard) -> Iterator[_Group]:
     for group, title in group_titles(board.models).items():
-        models, epigenomes, tests = (
-            rows_of(group, table) for table in (board.models, board.epigenomes, board.paired_tests)
-        )
-        yield _Group(f"Test AUROC, {title}", models, epigenomes, tests)
+        tables = (board.models, board.epigenomes, board.paired_tests, board.ceilings)
+        yield _Group(f"Test AUROC, {title}", *(rows_of(group, table) for table in tables))
 
 
 def _blocks(
@@ -91,6 +90,7 @@ def _blocks(
     shared = group.epigenomes[group.epigenomes["is_shared"]]
     of_one = shared.set_index("model") if shared["epigenome"].nunique() == 1 else None
     yield table([_model_cells(row, of_one) for row in group.models.itertuples()])
+    yield from map(_ceiling_sentence, group.ceilings.itertuples())
     yield "Calibration on the same genes:"
     yield table([_calibration_cells(row) for row in group.models.itertuples()])
     yield _shared_sentence(group.epigenomes)
@@ -102,6 +102,17 @@ def _blocks(
     ]
     if cells:
         yield table(cells)
+
+
+def _ceiling_sentence(row: Any) -> str:
+    genes = f"{row.num_genes:,} genes"
+    if row.num_unknown:
+        genes += f", {row.num_unknown:,} more without"
+    return (
+        f"A ceiling, not a competitor, on {row.epigenome}: expression_elsewhere, the mean "
+        f"logarithm of the\nsame gene's expression in other epigenomes, which uses no mark: "
+        f"{_number(row.auroc)} ({interval(row)}; {genes})."
+    )
 
 
 def _left_out(board: Leaderboard) -> list[str]:
@@ -186,7 +197,7 @@ def _tests_of_epigenomes(rows: Sequence[Any], sign: int) -> str:
 
 
 def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
-    """Write `leaderboard.csv`, `.md`, `.png` and `.svg`, `epigenomes.csv`, `paired_tests.csv`."""
+    """Write `leaderboard.csv`, `.md`, `.png` and `.svg`, and a table of each other attribute."""
     from keras_chrome.leaderboard.figure import draw_leaderboard
 
     write_outputs(
@@ -196,6 +207,7 @@ def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
             "leaderboard": board.models,
             "epigenomes": board.epigenomes,
             "paired_tests": board.paired_tests,
+            "ceilings": board.ceilings,
         },
         texts={"leaderboard.md": markdown(board)},
     )

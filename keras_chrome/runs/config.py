@@ -19,6 +19,7 @@ EARLIER_TRAINING: Mapping[str, Any] = {
     "targets": "hard",
     "target_width": 1.0,
     "distill": None,
+    "calibrate": "none",
     "weight_decay": 0.0,
     "schedule": "constant",
     "warmup": 0.15,

@@ -57,10 +57,12 @@ class PredictedGenes(NamedTuple):
     """The test genes of one epigenome and fold, as several runs predicted them.
 
     Attributes:
+        gene_id: Text `(genes,)`.
         label: Integers `(genes,)`, 0 or 1.
         probability: Floats `(runs, genes)`.
     """
 
+    gene_id: np.ndarray
     label: np.ndarray
     probability: np.ndarray
 
@@ -162,7 +164,7 @@ def _all_options(config: RunConfig) -> dict[str, Any]:
 def _split_scheme(config: RunConfig) -> tuple[str, int]:
     """What the test genes depend on, and the fold."""
     match config.split:
-        case "random" | "neighbours":
+        case "random" | "neighbours" | "disjoint":
             return f"{config.split} (seed {config.options['split_seed']})", 0
         case "chromosome":
             return f"chromosome ({config.options['num_folds']} folds)", config.options["fold"]
@@ -229,7 +231,9 @@ def read_test_genes(runs: Sequence[FinishedRun]) -> PredictedGenes:
                 f"{runs[0].path} and {run.path}, which differ in predictions.csv"
             )
     return PredictedGenes(
-        tables[0]["label"].to_numpy(), np.stack([t["probability"].to_numpy() for t in tables])
+        tables[0]["gene_id"].to_numpy(),
+        tables[0]["label"].to_numpy(),
+        np.stack([t["probability"].to_numpy() for t in tables]),
     )
 
 

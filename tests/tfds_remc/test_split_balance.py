@@ -66,7 +66,7 @@ def test_words() -> None:
     ]
     assert list(balance.warnings()) == [
         f"{shares} < 1e-9): the splits, sorted by gene id, hold genes of different kinds. "
-        "keras_chrome.fit --split random, neighbours or chromosome parts them anew"
+        "keras_chrome.fit --split random, neighbours, disjoint or chromosome parts them anew"
     ]
     assert list(measure((27, 24), (20, 30), (31, 25)).lines()) == [
         "high genes: 52.9 % of train, 40.0 % of valid, 55.4 % of test (chi-squared test, p = 0.24)"

@@ -69,6 +69,24 @@ class MatchedExpression(NamedTuple):
     median_of_genes: float = math.nan
 
 
+class GeneLine(NamedTuple):
+    """A line of an expression table.
+
+    Attributes:
+        number: Of the line, from 1.
+        gene_id: Without version.
+        header: Names of the columns.
+        fields: Text by column; there may be an empty one more than names.
+        column: Which of them is the epigenome's.
+    """
+
+    number: int
+    gene_id: str
+    header: Sequence[str]
+    fields: Sequence[str]
+    column: int
+
+
 @dataclasses.dataclass(frozen=True)
 class Expression:
     """Expression of all genes of the table in one epigenome.
@@ -198,7 +216,8 @@ def read_expression(
     first_of: dict[str, tuple[int, str]] = {}
     no_genes = []
     num_repeated = 0
-    for line, gene_id, text in _column(path, epigenome, unit if is_only else None):
+    for line, gene_id, _, fields, column in gene_lines(path, epigenome, unit if is_only else None):
+        text = fields[column]
         if _NO_GENE.fullmatch(gene_id) or not known_symbol(gene_id):
             no_genes.append(gene_id)
             continue
@@ -237,8 +256,17 @@ def _is_same(first: float, second: float) -> bool:
     return first == second or (math.isnan(first) and math.isnan(second))
 
 
-def _column(path: Path, epigenome: str, unit: str | None) -> Iterator[tuple[int, str, str]]:
-    """Yields line number, gene id and text of each line of one column."""
+def gene_lines(path: Path, epigenome: str, unit: str | None) -> Iterator[GeneLine]:
+    """Yields the lines of an expression table, below its header.
+
+    Args:
+        path: The table.
+        epigenome: Name of the column.
+        unit: Name that the column may have in its place; None if it may not.
+
+    Raises:
+        ExpressionTableError: If it is no such table.
+    """
     with open_text(path, ExpressionTableError) as file:
         lines = content_lines(_gct_as_table(file), path.name, ExpressionTableError)
         rows = read_rows(lines, ExpressionTableError)
@@ -263,7 +291,8 @@ def _column(path: Path, epigenome: str, unit: str | None) -> Iterator[tuple[int,
                 )
             if not fields[gene_column]:
                 raise ExpressionTableError(f"Expected a gene id in {line.where}. Received: none.")
-            yield line.number, without_version(fields[gene_column]), fields[column]
+            gene_id = without_version(fields[gene_column])
+            yield GeneLine(line.number, gene_id, header, fields, column)
 
 
 def _gct_as_table(lines: Iterable[str]) -> Iterator[str]:

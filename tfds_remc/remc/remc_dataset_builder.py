@@ -20,6 +20,7 @@ from .chromosomes import GENOMES, canonical_name
 from .epigenomes import EPIGENOMES
 from .errors import InputError, require_known
 from .expression import LABEL_RULES, label_warnings
+from .expression_elsewhere import ExpressionElsewhere, write_expression_elsewhere
 from .find_files import ARCHIVE, GENES_TSV, RPKM_TABLE, URLS
 from .overlap import measure_overlap
 from .own_data import FileReader
@@ -85,6 +86,8 @@ class Builder(  # type: ignore[call-arg]
         self.warnings: list[str] = []
         """A line on each thing that a user should know about what has been built."""
         self._read_files: FileReader | None = None
+        self._elsewhere: Mapping[str, ExpressionElsewhere] = {}
+        self._gene_ids: set[str] = set()
         super().__init__(config=config, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -146,6 +149,8 @@ class Builder(  # type: ignore[call-arg]
 
             write_quality(self.quality, Path(self.data_path), title=self.info.full_name)
             self.warnings += self.quality.warnings()
+        if self._elsewhere:
+            write_expression_elsewhere(self._elsewhere, self._gene_ids, Path(self.data_path))
         for warning in self.warnings:
             logging.warning("%s", warning)
 
@@ -192,6 +197,9 @@ class Builder(  # type: ignore[call-arg]
         config = self.builder_config
         examples = config.examples(Inputs(dl_manager, self._read_files))
         self.info.metadata.update(examples.metadata)
+        self._elsewhere = examples.elsewhere
+        for columns in examples.columns_of.values():
+            self._gene_ids.update(columns["gene_id"].tolist())
         self.warnings += [*config.warnings, *examples.warnings, *self._split_warnings(examples)]
         if self.quality and self.quality.agreement:
             self.info.metadata["overlap_agreement"] = self.quality.agreement.as_metadata()

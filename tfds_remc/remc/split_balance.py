@@ -67,7 +67,7 @@ class SplitBalance:
             which = "the splits, sorted by gene id," if self.is_sorted else "the splits"
             yield (
                 f"{self._labels()}: {which} hold genes of different kinds. keras_chrome.fit "
-                "--split random, neighbours or chromosome parts them anew"
+                "--split random, neighbours, disjoint or chromosome parts them anew"
             )
 
     def _labels(self) -> str:

@@ -92,7 +92,7 @@ def test_best_bins_by_position() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["logistic_regression", "svm", "random_forest", "gradient_boosting"]
+    "name", ["logistic_regression", "svm", "random_forest", "gradient_boosting_bins"]
 )
 def test_the_unreadable_says_nothing(name: str) -> None:
     assert build_baseline(name, marks=MARKS).describe() is None

@@ -1,5 +1,6 @@
 """What every baseline must do."""
 
+import copy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -98,6 +99,36 @@ def test_counts_as_they_are(name: str) -> None:
     signal, label = planted()
     baseline = build_baseline(name, marks=MARKS, num_bins=8, transform="none").fit(signal, label)
     assert roc_auc_score(label, baseline(signal)["probability"]) > 0.9
+
+
+def test_soft_targets_are_refused_where_nobody_takes_them(name: str) -> None:
+    signal, label = planted()
+    baseline = build_baseline(name, marks=MARKS, num_bins=8)
+    assert baseline.takes_soft_targets == (name == "gradient_boosting")
+    if not baseline.takes_soft_targets:
+        with pytest.raises(InputError, match=r"no soft targets .*Received: target$"):
+            baseline.fit(signal, label, target=label.astype(np.float32))
+
+
+def test_validation_genes_may_always_be_given(name: str, fitted: Baseline) -> None:
+    signal = planted(30, seed=1)[0]
+    baseline = build_baseline(name, marks=MARKS, num_bins=8)
+    baseline.fit(*planted(), valid=planted(80, seed=2))
+    answer, before = (b(signal)["probability"] for b in (baseline, fitted))
+    assert (answer == before).all() or name == "gradient_boosting"
+
+
+def test_baselines_that_were_saved_before_they_had_a_temperature(
+    fitted: Baseline, tmp_path: Path
+) -> None:
+    signal = planted(30, seed=1)[0]
+    earlier = copy.copy(fitted)
+    del earlier.takes_soft_targets
+    assert "temperature" not in vars(earlier)
+    earlier.save(tmp_path / "model.joblib")
+    loaded = Baseline.load(tmp_path / "model.joblib")
+    assert (loaded.temperature, loaded.takes_soft_targets) == (1, False)
+    np.testing.assert_array_equal(loaded(signal)["probability"], fitted(signal)["probability"])
 
 
 def test_signal_of_another_shape_is_refused(fitted: Baseline) -> None:

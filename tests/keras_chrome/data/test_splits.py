@@ -29,9 +29,20 @@ def assign_splits(scheme: str, *, gene_id: np.ndarray, **arguments: Any) -> np.n
 
 def num_half_seen(split: np.ndarray, chrom: np.ndarray = CHROM, tss: np.ndarray = TSS) -> int:
     """Test genes that share half of their region, or more, with a training gene."""
+    return num_near_training(split, chrom, tss, most_apart_bp=FLANK_BP)
+
+
+def num_seen(split: np.ndarray, chrom: np.ndarray = CHROM, tss: np.ndarray = TSS) -> int:
+    """Test genes whose region overlaps that of a training gene."""
+    return num_near_training(split, chrom, tss, most_apart_bp=2 * FLANK_BP - 1)
+
+
+def num_near_training(
+    split: np.ndarray, chrom: np.ndarray, tss: np.ndarray, *, most_apart_bp: int
+) -> int:
     is_train = split == "train"
     return sum(
-        bool(((chrom[is_train] == chrom[i]) & (abs(tss[is_train] - tss[i]) <= FLANK_BP)).any())
+        bool(((chrom[is_train] == chrom[i]) & (abs(tss[is_train] - tss[i]) <= most_apart_bp)).any())
         for i in np.flatnonzero(split == "test")
     )
 
@@ -108,9 +119,37 @@ def test_neighbours_keeps_genes_that_share_half_their_region_together() -> None:
     assert all(abs(size - 100) <= 5 for size in sizes)
 
 
-def test_neighbours_depends_on_the_seed_alone() -> None:
+def test_disjoint_keeps_genes_whose_regions_overlap_together() -> None:
+    neighbours, disjoint = (
+        assign_splits(scheme, gene_id=GENE_ID, chrom=CHROM, seed=1)
+        for scheme in ("neighbours", "disjoint")
+    )
+    assert num_seen(neighbours) == 4
+    assert num_seen(disjoint) == 0
+    sizes = [int((disjoint == split).sum()) for split in ("train", "valid", "test")]
+    assert sum(sizes) == NUM_GENES
+    assert all(abs(size - 100) <= 5 for size in sizes)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "most_apart_bp"), [("neighbours", FLANK_BP), ("disjoint", 2 * FLANK_BP - 1)]
+)
+def test_regions_that_share_one_bp_less_may_be_parted(scheme: str, most_apart_bp: int) -> None:
+    num_pairs, ids = 30, np.array([f"ENSG{i:011}" for i in range(60)])
+    # Pairs, each far from the next.
+    first = 100_000 * np.arange(1, num_pairs + 1)
+    is_parted = {}
+    for apart_bp in (most_apart_bp, most_apart_bp + 1):
+        tss = np.ravel([first, first + apart_bp], order="F")
+        split = assign_splits(scheme, gene_id=ids, chrom=np.full(60, "chr1"), tss=tss)
+        is_parted[apart_bp] = bool((split[::2] != split[1::2]).any())
+    assert is_parted == {most_apart_bp: False, most_apart_bp + 1: True}
+
+
+@pytest.mark.parametrize("scheme", ["neighbours", "disjoint"])
+def test_groups_of_neighbours_depend_on_the_seed_alone(scheme: str) -> None:
     first, again, other = (
-        assign_splits("neighbours", gene_id=GENE_ID, chrom=CHROM, seed=seed) for seed in (1, 1, 2)
+        assign_splits(scheme, gene_id=GENE_ID, chrom=CHROM, seed=seed) for seed in (1, 1, 2)
     )
     assert (first == again).all()
     assert (first != other).any()
@@ -127,7 +166,7 @@ def test_neighbours_are_linked_by_others_in_between_on_one_chromosome() -> None:
     }
     chrom, tss = (np.array(column) for column in zip(*places.values(), strict=True))
     group = groups_of_neighbours(
-        gene_id=np.array(list(places)), chrom=chrom, tss=tss, flank_bp=FLANK_BP
+        gene_id=np.array(list(places)), chrom=chrom, tss=tss, most_apart_bp=FLANK_BP
     )
     by_name = dict(zip(places, group.tolist(), strict=True))
     assert by_name["a"] == by_name["b"] == by_name["between"]
@@ -139,7 +178,7 @@ def test_places_of_one_gene_link_their_neighbours() -> None:
         gene_id=np.array(["on both", "of X", "on both", "of Y"]),
         chrom=np.array(["chrX", "chrX", "chrY", "chrY"]),
         tss=np.array([100, 200, 100, 300]),
-        flank_bp=FLANK_BP,
+        most_apart_bp=FLANK_BP,
     )
     assert len(set(group.tolist())) == 1
 
@@ -149,16 +188,17 @@ def test_too_few_groups_of_neighbours_are_an_error() -> None:
         assign_splits("neighbours", gene_id=GENE_ID, chrom=np.full(NUM_GENES, "chr1"), tss=TSS // 9)
 
 
-def test_neighbours_needs_places() -> None:
+@pytest.mark.parametrize("scheme", ["neighbours", "disjoint"])
+def test_neighbours_need_places(scheme: str) -> None:
     with pytest.raises(InputError, match=r"a place for every gene .*Received: 2 of 300 genes with"):
-        assign_splits("neighbours", gene_id=GENE_ID, chrom=CHROM, tss=np.append(TSS[2:], [-1, -1]))
-    with pytest.raises(InputError, match=r"split by neighbours\. Received: 3 of 300 genes without"):
-        assign_splits("neighbours", gene_id=GENE_ID, chrom=np.append(CHROM[3:], [""] * 3))
+        assign_splits(scheme, gene_id=GENE_ID, chrom=CHROM, tss=np.append(TSS[2:], [-1, -1]))
+    with pytest.raises(InputError, match=rf"by {scheme}\. Received: 3 of 300 genes without"):
+        assign_splits(scheme, gene_id=GENE_ID, chrom=np.append(CHROM[3:], [""] * 3))
 
 
 @pytest.mark.real_data
 @pytest.mark.slow
-def test_test_genes_of_e012_that_share_half_their_region_with_training(
+def test_test_genes_of_e012_that_share_their_region_with_training(
     real_data: Path, tmp_path: Path
 ) -> None:
     RemcBuilder(config="E012", data_dir=tmp_path).download_and_prepare(
@@ -176,5 +216,14 @@ def test_test_genes_of_e012_that_share_half_their_region_with_training(
                 [of_split.tss for of_split in genes],
             )
         )
-        counts[scheme] = num_half_seen(split, chrom, tss)
-    assert counts == {"dataset": 338, "random": 444, "neighbours": 0, "chromosome": 0}
+        counts[scheme] = num_half_seen(split, chrom, tss), num_seen(split, chrom, tss)
+        if scheme in ("neighbours", "disjoint"):
+            # Thirds: the largest group has 12 genes.
+            assert sorted(map(len, genes)) == [6140, 6140, 6141]
+    assert counts == {
+        "dataset": (338, 481),
+        "random": (444, 659),
+        "neighbours": (0, 209),
+        "disjoint": (0, 0),
+        "chromosome": (0, 0),
+    }

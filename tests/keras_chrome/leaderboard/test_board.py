@@ -218,9 +218,10 @@ def test_marks_are_named_only_where_they_differ(runs: Path) -> None:
     assert "marks" not in summary(leaderboard([runs]))
 
 
-def test_the_neighbours_scheme_has_a_seed(tmp_path: Path) -> None:
-    make_run(tmp_path / "a", split="neighbours", split_seed=3)
-    assert leaderboard([tmp_path]).models["split"].tolist() == ["neighbours (seed 3)"]
+@pytest.mark.parametrize("scheme", ["neighbours", "disjoint"])
+def test_thirds_have_a_seed(tmp_path: Path, scheme: str) -> None:
+    make_run(tmp_path / "a", split=scheme, split_seed=3)
+    assert leaderboard([tmp_path]).models["split"].tolist() == [f"{scheme} (seed 3)"]
 
 
 def test_reference_is_a_choice(runs: Path) -> None:
@@ -394,6 +395,7 @@ def test_writes_tables_that_read_back_and_figures(runs: Path, tmp_path: Path) ->
     board = leaderboard([runs])
     write_leaderboard(board, tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "ceilings.csv",
         "epigenomes.csv",
         "leaderboard.csv",
         "leaderboard.md",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow_datasets as tfds
 
+from ..expression_elsewhere import ExpressionElsewhere
 from ..own_data import FileReader
 from ..published import SPLITS
 from ..quality import Quality
@@ -53,12 +54,14 @@ class Examples:
         metadata: What the dataset's metadata hold beside its options.
         quality: What the signal looks like; None if it is simulated.
         warnings: A line on each thing that a user should know.
+        elsewhere: Expression in other epigenomes by gene id; empty if nothing is known of it.
     """
 
     columns_of: Mapping[str, Columns]
     metadata: Mapping[str, Any]
     quality: Quality | None = None
     warnings: tuple[str, ...] = ()
+    elsewhere: Mapping[str, ExpressionElsewhere] = dataclasses.field(default_factory=dict)
 
 
 def by_split(split_of_gene: np.ndarray, **columns: np.ndarray) -> dict[str, Columns]:

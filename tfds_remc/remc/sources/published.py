@@ -10,6 +10,7 @@ from absl import logging
 from ..epigenomes import EPIGENOMES, MARKS
 from ..errors import require_known
 from ..expression import label_high, read_expression
+from ..expression_elsewhere import read_expression_elsewhere
 from ..find_files import RPKM_TABLE, find_published_files, fingerprint
 from ..gene_table import read_gene_table
 from ..orientation import Orientation, measure_orientation
@@ -110,7 +111,9 @@ class PublishedConfig(RemcConfig, sources=("published",)):
                 files.gene_table.name: fingerprint(files.gene_table),
             },
         }
-        return Examples(columns_of, metadata, quality, (*table.warnings, *expression.warnings))
+        warnings = (*table.warnings, *expression.warnings)
+        elsewhere = read_expression_elsewhere(files.rpkm_table, self.epigenome)
+        return Examples(columns_of, metadata, quality, warnings, elsewhere)
 
     def _orientation(self, signal: np.ndarray, strand: np.ndarray) -> Orientation:
         measured = measure_orientation(signal, strand, self.marks)

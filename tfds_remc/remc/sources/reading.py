@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.utils import tqdm_utils
 
 from ..expression import ExpressionUnit, MedianOver, read_expression
+from ..expression_elsewhere import read_expression_elsewhere
 from ..file_types import SignalFile
 from ..find_files import fingerprint
 from ..gene_table import TssLevel, read_gene_table
@@ -165,7 +166,16 @@ def read_examples(
         **columns,
     )
     sizes = {"chromosome_sizes": regions.chromosome_sizes}
-    return dataclasses.replace(examples, metadata={**examples.metadata, **sizes})
+    elsewhere = read_expression_elsewhere(
+        expression_table,
+        config.epigenome,
+        others={sample.epigenome for sample in others},
+        unit=config.unit,
+        is_only=is_only_epigenome,
+    )
+    return dataclasses.replace(
+        examples, metadata={**examples.metadata, **sizes}, elsewhere=elsewhere
+    )
 
 
 def _files(samples: Sequence[Sample]) -> list[SignalFile]:

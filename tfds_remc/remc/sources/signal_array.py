@@ -10,6 +10,7 @@ import numpy as np
 from ..annotations import date_warnings
 from ..epigenomes import spelling_warnings
 from ..expression import ExpressionUnit, MatchedExpression, MedianOver, read_expression
+from ..expression_elsewhere import read_expression_elsewhere
 from ..genome_names import known_genome
 from ..signal_array import SignalArray, SignalArrayError, read_signal_array
 from .config import RemcConfig
@@ -63,7 +64,11 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
             )
         warnings = [*spelling_warnings(array.written_marks, self.signal_array.name)]
         warnings += date_warnings(array.genes.gene_id.tolist(), self.signal_array.name)
+        elsewhere = {}
         if self.expression:
+            elsewhere = read_expression_elsewhere(
+                self.expression, self.epigenome, unit=self.unit, is_only=True
+            )
             expression = read_expression(
                 self.expression, self.epigenome, unit=self.unit, is_only=True
             )
@@ -85,7 +90,7 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
             of_genes = set(zip(gene_ids, known, strict=True))
             median_rpkm = float(np.median([rpkm for _, rpkm in of_genes]))
             matched = MatchedExpression(array.rpkm, 0, num_unknown, 0, median_rpkm)
-        return own_examples(
+        examples = own_examples(
             self,
             seed=self.seed,
             signal=array.signal[..., [array.marks.index(mark) for mark in self.marks]],
@@ -96,3 +101,4 @@ class SignalArrayConfig(RemcConfig, sources=("signal_array",)):
             split=array.split,
             warnings=warnings,
         )
+        return dataclasses.replace(examples, elsewhere=elsewhere)

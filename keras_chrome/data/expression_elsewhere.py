@@ -1,0 +1,28 @@
+"""Expression of a dataset's genes in other epigenomes, which needs no mark of its own."""
+
+import csv
+
+import numpy as np
+
+from keras_chrome.data.dataset import Dataset
+
+_FILE_NAME = "expression_elsewhere.csv"
+
+
+def read_expression_elsewhere(dataset: Dataset, gene_id: np.ndarray) -> np.ndarray:
+    """The mean of log2(expression + 0.1) of genes in the other epigenomes of the dataset's table.
+
+    Args:
+        dataset: From `open_dataset`.
+        gene_id: Text `(genes,)`.
+
+    Returns:
+        float64 `(genes,)`, NaN where unknown: of every gene, if the dataset was built by an
+        earlier version or from expression of its own epigenome alone.
+    """
+    path = dataset.path / _FILE_NAME
+    if not path.is_file():
+        return np.full(len(gene_id), np.nan)
+    with path.open(encoding="utf-8", newline="") as file:
+        mean_of = {row["gene_id"]: float(row["log2_mean"]) for row in csv.DictReader(file)}
+    return np.array([mean_of.get(gene, np.nan) for gene in gene_id.tolist()])
