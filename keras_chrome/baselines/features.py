@@ -61,6 +61,9 @@ class BinsAndSummaries(TransformerMixin, BaseEstimator):
         """Nothing is learnt."""
         return self
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
     def transform(self, signal: np.ndarray) -> np.ndarray:
         """Lay the bins out in a row, and the summaries after them."""
         return np.concatenate([values for _, values in self._features(signal)], axis=1)
