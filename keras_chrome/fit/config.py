@@ -19,6 +19,7 @@ from keras_chrome.vocabulary import (
     CALIBRATIONS,
     CORE_MARKS,
     LABELS,
+    LSTM_READS,
     MARK_WEIGHTS,
     PRECISIONS,
     RECURRENCES,
@@ -126,6 +127,12 @@ class FitConfig:
         default=None,
         choices=MARK_WEIGHTS,
     )
+    lstm_reads: str | None = option(
+        "what the LSTM of a mark reads of each bin: own, its mark, or all marks; of "
+        "attentive_chrome, own if left out",
+        default=None,
+        choices=LSTM_READS,
+    )
     resume: bool = option("go on with the run in --run-dir", default=False)
     overwrite: bool = option("put the new run in the place of the one in --run-dir", default=False)
     epochs: int | None = _of_recipe("epochs", "most epochs to train")
@@ -232,7 +239,8 @@ class FitConfig:
 
     def variant_options(self) -> dict[str, Any]:
         """The options that not every model has, as far as they are given."""
-        options = {"mark_weights": self.mark_weights, "dropout": self.dropout}
+        names = ("mark_weights", "lstm_reads", "dropout")
+        options = {name: getattr(self, name) for name in names}
         return {name: value for name, value in options.items() if value is not None}
 
 
@@ -257,6 +265,7 @@ _WORDS: dict[str, Sequence[str]] = {
     "recurrence": RECURRENCES,
     "transform": TRANSFORMS,
     "mark_weights": MARK_WEIGHTS,
+    "lstm_reads": LSTM_READS,
     "schedule": SCHEDULES,
     "calibrate": CALIBRATIONS,
 }

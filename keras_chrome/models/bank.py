@@ -18,17 +18,9 @@ from keras_chrome.layers import (
 
 
 def attentive_chrome(
-    signal: Any,
-    num_models: int,
-    *,
-    bin_units: int = 32,
-    mark_units: int = 16,
-    lstm_reads: str = "own",
+    signal: Any, num_models: int, *, bin_units: int = 32, mark_units: int = 16
 ) -> Any:
     """Models of `models.attentive_chrome`."""
-    if lstm_reads == "all":
-        by_model = _channels(signal, num_models)
-        signal = ops.repeat(by_model, signal.shape[-1] // num_models, axis=2)
     embeddings, _ = AttentiveBidirectionalLSTM(bin_units, name="bin_encoder")(signal)
     embeddings = ops.transpose(_by_model(embeddings, num_models), (0, 2, 1, 3))
     hidden = MarkwiseBidirectionalLSTM(mark_units, name="mark_lstm")(embeddings)

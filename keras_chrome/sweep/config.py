@@ -103,13 +103,14 @@ class SweepConfig:
 def fits_bank(config: FitConfig) -> bool:
     """Whether a run can be trained in a bank.
 
-    It can in float32, with one LSTM a mark, and without dropout, a second loss, or altered genes.
+    It can in float32, with one LSTM a mark that reads its mark, and without dropout, a second loss, or altered genes.
     """
     recipe = config.recipe()
     return (
         config.model in BANKS
         and not config.dropout
         and config.mark_weights != "shared"
+        and config.lstm_reads != "all"
         and config.precision in ("auto", "float32")
         and config.recurrence == "fused"
         and not recipe.regression_weight

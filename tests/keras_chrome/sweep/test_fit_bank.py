@@ -80,6 +80,7 @@ def test_what_a_bank_cannot_train(data_dir: Path, tmp_path: Path) -> None:
         {"model": "svm"},
         {"dropout": 0.1},
         {"mark_weights": "shared"},
+        {"lstm_reads": "all"},
         {"precision": "mixed_float16"},
         {"recurrence": "stock"},
         {"regression_weight": 0.5},
