@@ -77,5 +77,19 @@ class Recipe:
 
 PLAIN = Recipe()
 
-RECIPES: dict[str, Recipe] = {}
+RECIPES: dict[str, Recipe] = {
+    "additive_chrome": Recipe(
+        epochs=22,
+        batch_size=128,
+        learning_rate=3e-3,
+        patience=0,
+        weight_decay=0.05,
+        schedule="one_cycle",
+        ema=0.99,
+        regression_weight=0.5,
+        mixup=0.3,
+        gain=0.1,
+        shift=2,
+    ),
+}
 """The recipes of variants by their names, chosen on validation genes; `PLAIN` of all others."""

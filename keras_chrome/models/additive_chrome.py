@@ -32,7 +32,7 @@ def additive_chrome(
     bins_a_position: int = 2,
     dilations: Sequence[int] = (1, 2, 4),
     heads: int = 4,
-    dropout: float = 0.3,
+    dropout: float = 0.1,
 ) -> dict[str, Any]:
     """Predict with attention over bins and over marks, by a sum over both.
 

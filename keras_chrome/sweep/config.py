@@ -103,7 +103,8 @@ class SweepConfig:
 def fits_bank(config: FitConfig) -> bool:
     """Whether a run can be trained in a bank.
 
-    It can in float32, with one LSTM a mark that reads its mark, and without dropout, a second loss, or altered genes.
+    It can in float32, with one LSTM a mark that reads its mark, and without dropout, a second loss,
+    or altered genes.
     """
     recipe = config.recipe()
     return (
