@@ -80,15 +80,17 @@ def check_parity(
             `FreshProcess.answers` gives it.
 
     Returns:
-        The largest absolute difference of each output, by `signature.output`; of the gradient,
-        relative to its largest value.
+        The largest absolute difference of each output, by `signature.output`; of the gradient, and
+        of contributions above one, relative to the largest value.
 
     Raises:
         ExportError: If a difference is larger than 1e-5, or an output is missing or not finite.
     """
     differences: dict[str, float] = {}
     for name, expected in _expected(models, signal).items():
-        scale = max(1e-30, np.abs(expected).max()) if name == "saliency.gradient" else 1.0
+        # Attention and probabilities are at most one; gradients and contributions may be anything.
+        least = 1e-30 if name == "saliency.gradient" else 1.0
+        scale = max(least, np.abs(expected).max())
         for num_genes in (len(signal), 1):
             # A missing output or one of another shape fails here as a difference would.
             got = answers.get(f"{name}.{num_genes}", np.array(np.nan))

@@ -90,7 +90,8 @@ class FitConfig:
         "run whose probabilities for the training genes are the targets", default=None
     )
     dropout: float | None = option(
-        "dropout rate; 0.5 for deep_chrome and cnn_attn and 0 for other variants if left out",
+        "dropout rate; 0.5 for deep_chrome and cnn_attn, 0.1 for additive_chrome and 0 for other "
+        "variants if left out",
         default=None,
     )
     seed: int = option("seed of weights and shuffling", default=0)

@@ -236,7 +236,7 @@ def test_keras_own_early_stopping_knows_the_validation_auroc(
 def test_what_keras_saves_on_the_way_any_process_loads(data_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "last.keras"
     checkpoint = keras.callbacks.ModelCheckpoint(file)
-    run = fit(small(data_dir, tmp_path / "run", epochs=1), callbacks=[checkpoint])
+    run = fit(small(data_dir, tmp_path / "run", epochs=1, calibrate="none"), callbacks=[checkpoint])
     loaded = keras.models.load_model(file)
     signal = run.load_genes("test").signal
     logit = loaded.predict(signal, verbose=0)[:, 0]
@@ -406,8 +406,10 @@ def test_help_tells_the_dropout_that_variants_have() -> None:
         variant = getattr(importlib.import_module(module), function)
         rates.setdefault(inspect.signature(variant).parameters["dropout"].default, []).append(name)
     (told,) = (f.metadata["help"] for f in dataclasses.fields(FitConfig) if f.name == "dropout")
-    assert set(rates) == {0.0, 0.5}
-    assert f"0.5 for {' and '.join(rates[0.5])} and 0 for other variants" in told
+    assert set(rates) == {0.0, 0.1, 0.5}
+    (of_ours,) = rates[0.1]
+    words = f"0.5 for {' and '.join(rates[0.5])}, 0.1 for {of_ours} and 0 for other variants"
+    assert words in told
 
 
 def test_one_mark_is_one_mark() -> None:

@@ -94,7 +94,8 @@ def test_the_average_of_the_weights_is_kept_and_training_goes_on_from_the_weight
     for momentum in (0.0, 0.75):
         seen[momentum] = []
         run = fit(
-            small(data_dir, tmp_path / str(momentum), ema=momentum, **options), callbacks=Keep()
+            small(data_dir, tmp_path / str(momentum), ema=momentum, calibrate="none", **options),
+            callbacks=Keep(),
         )
     for plain, averaged in zip(*seen.values(), strict=True):
         for ours, theirs in zip(plain, averaged, strict=True):
@@ -157,8 +158,9 @@ def test_a_models_recipe_is_taken_and_options_win_over_it(
 def test_presets_say_every_part_of_a_recipe() -> None:
     parts = {field.name for field in dataclasses.fields(Recipe)}
     for preset in PRESETS.values():
-        assert preset.keys() >= {"targets", *parts}
-    off = dataclasses.asdict(PLAIN) | {"targets": "hard", "target_width": 1.0, "distill": None}
+        assert preset.keys() >= {"targets", "calibrate", *parts}
+    further = {"targets": "hard", "target_width": 1.0, "distill": None, "calibrate": "none"}
+    off = dataclasses.asdict(PLAIN) | further
     assert EARLIER_TRAINING.items() <= off.items()
     known = {"epochs", "batch_size", "learning_rate", "clip_norm", "patience"}
     assert parts - known <= EARLIER_TRAINING.keys()
