@@ -27,7 +27,7 @@ def additive_chrome(
     signal: Any,
     *,
     units: int = 32,
-    narrow_units: int = 16,
+    context_units: int = 64,
     filter_bins: int = 10,
     bins_a_position: int = 2,
     dilations: Sequence[int] = (1, 2, 4),
@@ -36,11 +36,12 @@ def additive_chrome(
 ) -> dict[str, Any]:
     """Predict with attention over bins and over marks, by a sum over both.
 
-    Each mark is a stream of its own, of one state for every two bins: a convolution over its own
-    signal, and one over the signal of all marks, so that a stream knows what lies beside it.
-    Residual blocks, which the streams share, widen its view to 3.3 kb on either side. As in
-    AttentiveChrome, alpha sums the states of a stream, and beta, which sees all streams, sums the
-    streams. What is summed goes through nothing more than a linear layer:
+    A convolution reads all marks together, and residual blocks widen its view to 3.3 kb on either
+    side: this is the context, of one state for every two bins. Beside it each mark is a stream of
+    its own: a convolution over its own signal, to which the context is added, and one residual
+    block, which the streams share. As in AttentiveChrome, alpha sums the states of a stream, and
+    beta, which sees all streams, sums the streams. What is summed goes through nothing more than a
+    linear layer:
 
         logit = sum over marks and bins of beta x alpha x value,  value = w . state + b
 
@@ -48,11 +49,11 @@ def additive_chrome(
 
     Args:
         signal: Symbolic tensor `(batch, bins, marks)`, transformed.
-        units: Size of a state.
-        narrow_units: Size of a state within a residual block.
+        units: Size of a stream's state.
+        context_units: Size of the context's.
         filter_bins: Width of the first convolutions' filters in bins.
         bins_a_position: Bins to a state.
-        dilations: Of the residual blocks' convolutions of five positions, one a block.
+        dilations: Of the convolutions, five positions wide, of the context's residual blocks.
         heads: Of the attention by which marks see each other before beta is chosen.
         dropout: Rate of dropout on the gene embedding.
 
@@ -64,13 +65,14 @@ def additive_chrome(
     """
     num_bins = signal.shape[1]
     # === Layers ===
+    joint_convolution = Conv1D(
+        context_units, filter_bins, bins_a_position, padding="same", name="joint_convolution"
+    )
+    context_norm = _norm("context_norm")
+    to_streams = Dense(units, name="to_streams")
     own_convolution = MarkwiseConvolution(
         units, filter_bins, bins_a_position, name="own_convolution"
     )
-    joint_convolution = Conv1D(
-        units, filter_bins, bins_a_position, padding="same", name="joint_convolution"
-    )
-    context = Dense(units, name="context")
     places = PlaceEmbedding(name="places")
     state_norm = _norm("state_norm")
     bin_attention = AttentionPooling(name="bin_attention")
@@ -81,11 +83,11 @@ def additive_chrome(
     gene_dropout = Dropout(dropout, name="gene_dropout")
 
     # === Functional Model ===
-    of_all_marks = context(_gelu(joint_convolution(signal)))
-    states = places(own_convolution(signal) + of_all_marks[:, :, None])
+    context = joint_convolution(signal)[:, :, None]  # as of one mark
     for i, dilation in enumerate(dilations, start=1):
-        states += _residual(states, narrow_units, dilation, f"block_{i}")
-    states = state_norm(states)
+        context += _residual(context, dilation, f"context_{i}")
+    states = places(own_convolution(signal) + to_streams(_gelu(context_norm(context))))
+    states = state_norm(states + _residual(states, 1, "stream"))
     mark_embeddings, alpha = bin_attention(states)
     normed = mark_norm(mark_embeddings)
     _, beta = mark_attention(mark_embeddings + among_marks(normed, normed))
@@ -95,12 +97,13 @@ def additive_chrome(
     return outputs | of_bins
 
 
-def _residual(states: Any, narrow_units: int, dilation: int, name: str) -> Any:
-    """What a block adds to states `(batch, positions, marks, units)`; streams share its weights."""
+def _residual(states: Any, dilation: int, name: str) -> Any:
+    """What a block adds to states `(batch, positions, marks, units)`; marks share its weights."""
+    units = states.shape[-1]
     narrow = Conv2D(
-        narrow_units, (5, 1), dilation_rate=(dilation, 1), padding="same", name=f"{name}_narrow"
+        units // 2, (5, 1), dilation_rate=(dilation, 1), padding="same", name=f"{name}_narrow"
     )
-    widen = Dense(states.shape[-1], name=f"{name}_widen")
+    widen = Dense(units, name=f"{name}_widen")
     seen = narrow(_gelu(_norm(f"{name}_norm_1")(states)))
     return widen(_gelu(_norm(f"{name}_norm_2")(seen)))
 

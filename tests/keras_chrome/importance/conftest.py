@@ -25,7 +25,7 @@ def model() -> keras.Model:
 @pytest.fixture(scope="package")
 def additive_model() -> keras.Model:
     """AdditiveChrome, which has every output that a method reads, on log(1 + signal)."""
-    return tiny("additive_chrome", units=8, narrow_units=4, filter_bins=3, dilations=(1,), heads=2)
+    return tiny("additive_chrome", units=8, context_units=6, filter_bins=3, dilations=(1,), heads=2)
 
 
 @pytest.fixture(scope="package")
