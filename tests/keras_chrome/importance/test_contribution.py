@@ -40,7 +40,7 @@ def test_it_is_alpha_times_beta_times_the_value_of_each_bin(
     np.testing.assert_allclose(
         importance_method("contribution")(additive_model, signal),
         by_bin[:-1] - by_bin[-1],
-        rtol=1e-6,
+        rtol=1e-5,
         atol=1e-5,
     )
 
