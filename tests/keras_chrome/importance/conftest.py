@@ -44,8 +44,10 @@ def tiny(variant: str, **options: object) -> keras.Model:
         signal_variance=(0.3, 0.2),
         **options,
     )
-    # Untrained weights are so small that every gene has the same logit.
-    model.set_weights([2 * w for w in model.get_weights()])
+    # Untrained weights are so small that every gene has the same logit; those of many layers are
+    # soon too large.
+    scale = 1.2 if variant == "additive_chrome" else 2
+    model.set_weights([scale * w for w in model.get_weights()])
     return model
 
 
