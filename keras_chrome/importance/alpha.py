@@ -1,11 +1,9 @@
 """Attention as importance: over bins, or over bins times over marks."""
 
-import keras
 import numpy as np
 
-from keras_chrome.errors import InputError
-from keras_chrome.importance.batches import answers_in_batches
 from keras_chrome.importance.network import Model
+from keras_chrome.importance.outputs import read_outputs
 
 
 def alpha(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np.ndarray:
@@ -26,7 +24,7 @@ def alpha(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np.ndar
 
     Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
-    (weights,) = _attention(model, signal, batch_size, "alpha")
+    (weights,) = read_outputs(model, signal, "alpha", batch_size=batch_size)
     return np.swapaxes(weights, 1, 2)
 
 
@@ -48,21 +46,5 @@ def alpha_beta(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np
 
     Reference: Singh et al., Attend and Predict, NeurIPS 2017, section 3.
     """
-    of_bins, of_marks = _attention(model, signal, batch_size, "alpha", "beta")
+    of_bins, of_marks = read_outputs(model, signal, "alpha", "beta", batch_size=batch_size)
     return np.swapaxes(of_bins * of_marks[:, :, np.newaxis], 1, 2)
-
-
-def _attention(model: Model, signal: np.ndarray, batch_size: int, *names: str) -> list[np.ndarray]:
-    """The attention of those names, `alpha` `(genes, marks, bins)` or `beta` `(genes, marks)`.
-
-    Raises:
-        InputError: If the model has no attention of such a name.
-    """
-    for name in names:
-        if not isinstance(model, keras.Model) or name not in model.output:
-            given = model.name if isinstance(model, keras.Model) else type(model).__name__
-            raise InputError(
-                f"Expected a model with attention {name}. Received: model={given!r}, which has none"
-            )
-    (answers,) = answers_in_batches(model, [signal], batch_size=batch_size, title="attention")
-    return [answers[name] for name in names]

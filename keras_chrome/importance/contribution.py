@@ -1,11 +1,9 @@
 """What each bin adds to the answer of a model whose answer is a sum over bins."""
 
-import keras
 import numpy as np
 
-from keras_chrome.errors import InputError
-from keras_chrome.importance.batches import answers_in_batches
 from keras_chrome.importance.network import Model
+from keras_chrome.importance.outputs import read_outputs
 
 
 def contribution(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np.ndarray:
@@ -25,15 +23,8 @@ def contribution(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> 
     Raises:
         InputError: If the model is not additive.
     """
-    if not isinstance(model, keras.Model) or "contribution" not in model.output:
-        given = model.name if isinstance(model, keras.Model) else type(model).__name__
-        raise InputError(
-            "Expected a model whose logit is a sum over bins, such as additive_chrome. "
-            f"Received: model={given!r}"
-        )
-    additive = keras.Model(model.input, {"contribution": model.output["contribution"]})
     both = np.concatenate([np.zeros((1, *signal.shape[1:]), np.float32), signal])
-    (answers,) = answers_in_batches(additive, [both], batch_size=batch_size, title="contribution")
-    of_both = np.swapaxes(answers["contribution"], 1, 2)
+    (contributions,) = read_outputs(model, both, "contribution", batch_size=batch_size)
+    of_both = np.swapaxes(contributions, 1, 2)
     beyond_empty: np.ndarray = of_both[1:] - of_both[:1]
     return beyond_empty

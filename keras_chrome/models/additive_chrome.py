@@ -109,8 +109,7 @@ def _residual(states: Any, dilation: int, name: str) -> Any:
 
 
 def _norm(name: str) -> BatchNormalization:
-    # The noise of a batch's statistics is worth 0.001 of AUROC beside a normalisation of layers. A
-    # training is some thousand steps: Keras's momentum of 0.99 would lag behind.
+    # A training is some thousand steps: Keras's momentum of 0.99 would lag behind.
     return BatchNormalization(momentum=0.9, name=name)
 
 

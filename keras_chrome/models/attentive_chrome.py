@@ -49,7 +49,8 @@ def attentive_chrome(
                 "Expected an LSTM a mark where each reads all marks. Received: "
                 "mark_weights='shared', lstm_reads='all'"
             )
-        signal = for_each_mark(signal)
+        # All marks are the channels of each: (batch, bins, marks, marks).
+        signal = ops.repeat(signal[:, :, None], signal.shape[-1], axis=2)
 
     # === Layers ===
     bin_encoder = AttentiveBidirectionalLSTM(bin_units, mark_weights, name="bin_encoder")
@@ -62,8 +63,3 @@ def attentive_chrome(
     mark_embeddings, alpha = bin_encoder(signal)
     gene_embedding, beta = mark_attention(mark_lstm(mark_dropout(mark_embeddings)))
     return answer(gene_dropout(gene_embedding), alpha=alpha, beta=beta)
-
-
-def for_each_mark(signal: Any) -> Any:
-    """The signal of all marks as channels of each, `(batch, bins, marks, marks)`."""
-    return ops.repeat(signal[:, :, None], signal.shape[-1], axis=2)
