@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.data import check_classes, label_rule
+from keras_chrome.data.expression_elsewhere import mean_elsewhere
 from keras_chrome.errors import InputError
 from keras_chrome.runs import open_run
 from keras_chrome.runs.files import checked_directory, write_csv, write_json
@@ -22,10 +23,11 @@ from keras_chrome.runs.study import DataArguments
 from keras_chrome.tables import format_table
 
 if TYPE_CHECKING:
-    from keras_chrome.data import Genes
+    from keras_chrome.data import Dataset, Genes
     from keras_chrome.runs import Run
 
 _EVALUATED_SPLITS = ("valid", "test")
+_ELSEWHERE = {"mean_label": "the mean label", "mean_log_expression": "the mean log2 expression"}
 
 
 def evaluate(
@@ -46,7 +48,10 @@ def evaluate(
         out: Directory for `metrics.json` and `predictions.csv`; the run directory if None.
 
     Returns:
-        For `valid` and `test` what `classification_metrics` returns, and `label_rule`.
+        For `valid` and `test` what `classification_metrics` returns, and `label_rule`. Of a run on
+        several epigenomes also `epigenomes`, the same of each, and `mean_auroc`. On an epigenome
+        that the run was not trained on also `expression_elsewhere`, see `evaluate_unseen`; genes
+        that it was trained on in another one are left out.
 
     Raises:
         InputError: If the run or the dataset is missing, or they do not fit each other; if
@@ -63,24 +68,88 @@ def evaluate(
         )
 
     genes = [run.load_genes(split, dataset=opened, labels=labels) for split in _EVALUATED_SPLITS]
+    is_unseen = own is not None and not {part.epigenome for part in own.parts}.intersection(
+        genes[0].by_epigenome()
+    )
+    if is_unseen:
+        genes = [_without_trained(run, of_split, opened) for of_split in genes]
     for of_split in genes:
         check_classes(of_split, opened, labels)
     directory = Path(out).expanduser() if out else run.path
-    metrics = evaluate_genes(run, genes, labels=labels, directory=directory)
+    if is_unseen:
+        metrics = evaluate_unseen(run, genes, _own_genes(run), labels=labels, directory=directory)
+    else:
+        metrics = evaluate_genes(run, genes, labels=labels, directory=directory)
     # What training wrote about itself (epochs, time) stays.
     path = directory / "metrics.json"
     write_json(path, {**read_metrics(path), **metrics})
     return metrics
 
 
+def _without_trained(run: Run, genes: Genes, dataset: Dataset) -> Genes:
+    """The genes on which the run was not trained in any other epigenome; it says how many."""
+    splits = run.splits
+    is_trained = np.isin(genes.gene_id, splits["gene_id"][splits["split"] == "train"])
+    print(
+        f"{dataset.name}, which {run.path} was not trained on: {(~is_trained).sum():,} "
+        f"{genes.split} genes; {is_trained.sum():,} left out, trained on in other epigenomes"
+    )
+    return genes.subset(genes.split, ~is_trained)
+
+
+def _own_genes(run: Run) -> list[Genes]:
+    """The genes that a run validated and tested on; none where its dataset is gone."""
+    try:
+        dataset = run.open_dataset()
+    except InputError:
+        print(f"no row of expression elsewhere: the dataset of {run.path} is not to be found")
+        return []
+    return [run.load_genes(split, dataset=dataset) for split in _EVALUATED_SPLITS]
+
+
+def evaluate_unseen(
+    run: Run, splits: Sequence[Genes], own: Sequence[Genes], *, labels: str, directory: Path
+) -> dict[str, Any]:
+    """Measure a run's saved model on genes of an epigenome that it was not trained on.
+
+    Beside it stands what needs no model and no mark: the same genes' expression in the epigenomes
+    that were trained on, which the model has not seen.
+
+    Args:
+        run: The run.
+        splits: The genes, by split.
+        own: Genes that the run validated and tested on.
+        labels: Label rule.
+        directory: Where `predictions.csv` is written.
+
+    Returns:
+        As `evaluate_genes`, and for each split `expression_elsewhere`, where it is known: for `mean_label` and `mean_log_expression`, over the epigenomes that
+        were trained on, the `auroc` and `num_genes` that it is of.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    metrics = evaluate_genes(run, splits, labels=labels, directory=directory)
+    for genes in splits:
+        rows = metrics[genes.split]["expression_elsewhere"] = {}
+        for name, values in mean_elsewhere(genes.gene_id, own).items():
+            is_known = np.isfinite(values)
+            label = genes.label[is_known]
+            if len(np.unique(label)) == 2:
+                auroc = float(roc_auc_score(label, values[is_known]))
+                rows[name] = {"auroc": auroc, "num_genes": len(label)}
+    return metrics
+
+
 def evaluate_genes(
     run: Run, splits: Sequence[Genes], *, labels: str, directory: Path | None = None
 ) -> dict[str, Any]:
-    """Measure a run's saved model on genes, and write `predictions.csv`."""
+    """Measure a run's saved model on genes, and write `predictions.csv`.
+
+    Of several epigenomes it has a column `epigenome`.
+    """
     import pandas as pd
 
     from keras_chrome.models.prediction import predict
-    from keras_chrome.statistics.metrics import classification_metrics
 
     # All splits at once: each call of `predict` compiles.
     together = predict(run.load_model(), np.concatenate([g.signal for g in splits]))
@@ -88,15 +157,17 @@ def evaluate_genes(
     ends = np.cumsum([len(genes) for genes in splits])
     metrics: dict[str, Any] = {"label_rule": labels}
     tables = []
+    has_epigenomes = any(len(genes.by_epigenome()) > 1 for genes in splits)
     has_transcripts = any((genes.transcript_id != "").any() for genes in splits)
     for genes, end in zip(splits, ends, strict=True):
         own = slice(end - len(genes), end)
         of_genes = {name: v[own] for name, v in answers.items() if v is not None}
-        metrics[genes.split] = classification_metrics(genes.label, of_genes["probability"])
+        metrics[genes.split] = _measured(genes, of_genes["probability"])
         tables.append(
             pd.DataFrame(
                 {
                     "gene_id": genes.gene_id,
+                    **({"epigenome": genes.epigenome} if has_epigenomes else {}),
                     # One gene may have several TSSs.
                     **({"transcript_id": genes.transcript_id} if has_transcripts else {}),
                     "split": genes.split,
@@ -109,8 +180,29 @@ def evaluate_genes(
     return metrics
 
 
+def _measured(genes: Genes, probability: np.ndarray) -> dict[str, Any]:
+    """The metrics of a split; of several epigenomes also those of each, and their mean AUROC."""
+    from keras_chrome.statistics.metrics import classification_metrics
+
+    rows = genes.by_epigenome()
+    if len(rows) == 1:
+        return classification_metrics(genes.label, probability)
+    each = {
+        name: classification_metrics(genes.label[r], probability[r]) for name, r in rows.items()
+    }
+    return {
+        **classification_metrics(genes.label, probability, gene_id=genes.gene_id),
+        "mean_auroc": float(np.mean([of_one["auroc"] for of_one in each.values()])),
+        "epigenomes": each,
+    }
+
+
 def summary(metrics: Mapping[str, Any]) -> str:
-    """Metrics in words for the screen: a table, one line a split."""
+    """Metrics in words for the screen: a table, one line a split.
+
+    Of several epigenomes a line each, and the mean of their AUROCs; of one that was not trained on
+    also what expression in the others says of its labels.
+    """
     columns = (
         "num_genes",
         "positive_rate",
@@ -121,12 +213,22 @@ def summary(metrics: Mapping[str, Any]) -> str:
         "brier",
         "ece",
     )
-    return format_table(
-        [
-            {"split": split, **{name: metrics[split][name] for name in columns}}
-            for split in _EVALUATED_SPLITS
-        ]
-    )
+    splits = {name: metrics[name] for name in (*_EVALUATED_SPLITS, "left_out") if name in metrics}
+    rows, notes = [], []
+    for split, of_split in splits.items():
+        each = of_split.get("epigenomes")
+        named = {f"{split} {name}": m for name, m in each.items()} if each else {split: of_split}
+        rows += [{"split": title, **{n: m[n] for n in columns}} for title, m in named.items()]
+        if each:
+            notes.append(
+                f"{split}: mean AUROC of {len(each)} epigenomes {of_split['mean_auroc']:.4f}"
+            )
+        for name, of_row in of_split.get("expression_elsewhere", {}).items():
+            notes.append(
+                f"{split}: AUROC {of_row['auroc']:.4f} of {_ELSEWHERE[name]} in the epigenomes "
+                f"trained on, without any mark ({of_row['num_genes']:,} genes)"
+            )
+    return "\n".join([format_table(rows), *notes])
 
 
 @dataclass(frozen=True, kw_only=True)

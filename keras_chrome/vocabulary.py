@@ -14,6 +14,7 @@ PRECISIONS = ("auto", "float32", "mixed_float16", "mixed_bfloat16")
 RECURRENCES = ("fused", "stock")
 TARGETS = ("hard", "soft", "distilled")
 SCHEDULES = ("constant", "cosine", "one_cycle")
+FREEZES = ("none", "encoder")
 
 _OTHER_NAMES = {"published": "dataset", "neighbors": "neighbours"}
 

@@ -42,7 +42,10 @@ class Dataset:
         num_bins: Number of bins of a gene region.
         bin_bp: Width of a bin in bp.
         flank_bp: Distance from the TSS to either end of the gene region in bp.
-        metadata: All that the builder recorded: genome, label rule, median, provenance.
+        metadata: All that the builder recorded: genome, label rule, median, provenance. Of several
+            epigenomes what is the same of all.
+        parts: The datasets of one epigenome each that it joins; none if it is of one itself.
+        missing: Marks that it lacks, and that are read as zero in every bin.
     """
 
     name: str
@@ -52,11 +55,18 @@ class Dataset:
     bin_bp: int
     flank_bp: int
     metadata: dict[str, Any]
+    parts: tuple["Dataset", ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def epigenome(self) -> str:
         """`E012` of `remc/E012`."""
         return epigenome_of(self.name)
+
+    @property
+    def medians(self) -> list[float | None]:
+        """The median expression of each epigenome, None where expression is unknown."""
+        return [part.metadata.get("median_rpkm") for part in self.parts or (self,)]
 
     def __repr__(self) -> str:
         return f"Dataset({self.name!r}, {len(self.marks)} marks x {self.num_bins} bins)"
@@ -69,14 +79,22 @@ class Dataset:
         """
         if names is None:
             return self.marks
-        found = tuple(as_spelled(name, self.marks) for name in names)
-        if missing := [mark for mark in found if mark not in self.marks]:
+        found = tuple(as_spelled(name, (*self.marks, *self.missing)) for name in names)
+        if missing := [mark for mark in found if mark not in (*self.marks, *self.missing)]:
             raise InputError(
                 f"Expected marks that {self.name} holds ({', '.join(self.marks)}). "
                 f"Received: marks={', '.join(missing)}"
             )
         check_each_once(found)
         return found
+
+    def reading(self, marks: Sequence[str]) -> "Dataset":
+        """The same dataset, in which those of the marks that it lacks are zero in every bin.
+
+        That is what training with mark dropout makes of a mark, too: to such a model it is unknown.
+        """
+        missing = tuple(mark for mark in marks if mark not in self.marks)
+        return replace(self, parts=tuple(p.reading(marks) for p in self.parts), missing=missing)
 
     @property
     def unit(self) -> str:
@@ -114,7 +132,7 @@ class Dataset:
         """What a run keeps of its dataset, as JSON."""
         return {
             "name": self.name,
-            "version": self.path.name,
+            "version": "+".join(part.path.name for part in self.parts or (self,)),
             "fingerprint": self.fingerprint(),
             "marks": list(self.marks),
             "num_bins": self.num_bins,
@@ -123,10 +141,14 @@ class Dataset:
             **{
                 k: self.metadata.get(k) for k in ("genome", "oriented", "label_rule", "median_rpkm")
             },
+            **({"epigenomes": [p.description() for p in self.parts]} if self.parts else {}),
         }
 
     def fingerprint(self) -> str:
-        """SHA-256 of the record files, in the order of their names."""
+        """SHA-256 of the record files, in the order of their names; or of such of the parts."""
+        if self.parts:
+            of_parts = "".join(part.fingerprint() for part in self.parts)
+            return hashlib.sha256(of_parts.encode()).hexdigest()
         digest = hashlib.sha256()
         for path in sorted(self.path.iterdir()):
             if ".tfrecord" in path.name or ".array_record" in path.name:
@@ -151,6 +173,7 @@ class Genes:
         strand: '+', '-' or '' where unknown.
         rpkm: float32, in the dataset's `unit`, NaN where unknown.
         oriented: bool, true where the bins run in the direction of transcription.
+        epigenome: Of the datasets that the genes are of, `E012` of `remc/E012`.
         num_unlabelled: Number of genes left out because the label rule says nothing of them.
     """
 
@@ -165,6 +188,7 @@ class Genes:
     strand: np.ndarray
     rpkm: np.ndarray
     oriented: np.ndarray
+    epigenome: np.ndarray
     num_unlabelled: int
 
     def __len__(self) -> int:
@@ -184,9 +208,19 @@ class Genes:
         columns = {name: getattr(self, name)[selected] for name in _columns()}
         return replace(self, split=split, num_unlabelled=0, **columns)
 
+    def by_epigenome(self) -> dict[str, np.ndarray]:
+        """The positions of the genes of each epigenome, in the order in which these come."""
+        names, first = np.unique(self.epigenome, return_index=True)
+        return {n: np.flatnonzero(self.epigenome == n) for n in names[np.argsort(first)].tolist()}
+
 
 def _columns() -> list[str]:
     return [f.name for f in fields(Genes) if f.name not in ("split", "num_unlabelled")]
+
+
+def _together(split: str, parts: Sequence[Genes]) -> Genes:
+    columns = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _columns()}
+    return Genes(split, num_unlabelled=sum(p.num_unlabelled for p in parts), **columns)
 
 
 def epigenome_of(dataset: str) -> str:
@@ -254,7 +288,7 @@ def _built_folder(name: str, root: Path) -> Path:
     for place in (root / name, root / _BUILDER / name, folder):
         if versions := _versions(place):
             return versions[-1]
-    built = {f"{p.parts[-4]}/{p.parts[-3]}" for p in root.absolute().glob(f"*/*/*/{_INFO_FILE}")}
+    built = built_datasets(root)
     full_name = name if "/" in name else f"{_BUILDER}/{name}"
     if (spelled := as_spelled(full_name, built)) in built:
         return _versions(root / spelled)[-1]
@@ -263,6 +297,11 @@ def _built_folder(name: str, root: Path) -> Path:
         f"data_dir={str(root)!r}. Build it with `python -m tfds_remc --config {folder.name} "
         f"--data-dir {root}`, or name another --data-dir"
     )
+
+
+def built_datasets(root: Path) -> set[str]:
+    """The names of the datasets that are built in a folder."""
+    return {f"{p.parts[-4]}/{p.parts[-3]}" for p in root.absolute().glob(f"*/*/*/{_INFO_FILE}")}
 
 
 def _versions(folder: Path) -> list[Path]:
@@ -293,10 +332,16 @@ def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
         is ''. `transcript_id` is '' in a dataset whose genes have one TSS each.
 
     Raises:
-        InputError: If the split is not in the dataset, or is empty.
+        InputError: If the split is not in the dataset, or is empty, or the dataset is of several
+            epigenomes.
     """
     import tensorflow_datasets as tfds
 
+    if dataset.parts:
+        raise InputError(
+            f"Expected a dataset of one epigenome. Received: {dataset.name}; name one of "
+            + ", ".join(part.name for part in dataset.parts)
+        )
     builder = tfds.builder_from_directory(dataset.path)
     if split not in builder.info.splits:
         raise InputError(
@@ -323,7 +368,7 @@ def load_genes(
     marks: Sequence[str] | None = None,
     labels: str = "median",
 ) -> Genes:
-    """Read the labelled genes of a split of the dataset.
+    """Read the labelled genes of a split of the dataset; of several epigenomes one after the other.
 
     Args:
         dataset: From `open_dataset`.
@@ -337,22 +382,25 @@ def load_genes(
             rule is unknown, or signal is negative or no finite number.
     """
     marks, rule = dataset.find_marks(marks), label_rule(labels)
-    if split == "all":
-        parts = [load_genes(dataset, name, marks=marks, labels=labels) for name in SPLITS]
-        columns = {n: np.concatenate([getattr(p, n) for p in parts]) for n in _columns()}
-        return Genes("all", num_unlabelled=sum(p.num_unlabelled for p in parts), **columns)
+    if dataset.parts or split == "all":
+        each = [(p, split) for p in dataset.parts] or [(dataset, name) for name in SPLITS]
+        return _together(split, [load_genes(*p, marks=marks, labels=rule) for p in each])
 
     columns = read_columns(dataset, split)
     label = columns[LABEL_FEATURES[rule]]
     labelled = label >= 0
-    order = [dataset.marks.index(m) for m in marks]
+    order = [(*dataset.marks, *dataset.missing).index(m) for m in marks]
     columns = {name: columns[name][labelled] for name in ("signal", *_GENE_FEATURES)}
-    signal = np.ascontiguousarray(columns.pop("signal")[..., order], np.float32)
+    signal = columns.pop("signal")
+    if dataset.missing:
+        signal = np.pad(signal, ((0, 0), (0, 0), (0, len(dataset.missing))))
+    signal = np.ascontiguousarray(signal[..., order], np.float32)
     check_signal(signal, dataset, columns["gene_id"], marks)
     return Genes(
         split=split,
         signal=signal,
         label=label[labelled].astype(np.int8),
+        epigenome=np.full(len(signal), dataset.epigenome),
         num_unlabelled=int((~labelled).sum()),
         **columns,
     )

@@ -1,10 +1,12 @@
 """Expression of a dataset's genes in other epigenomes, which needs no mark of its own."""
 
 import csv
+from collections.abc import Sequence
 
 import numpy as np
 
-from keras_chrome.data.dataset import Dataset
+from keras_chrome.data.dataset import Dataset, Genes
+from keras_chrome.data.targets import log_expression
 
 _FILE_NAME = "expression_elsewhere.csv"
 
@@ -26,3 +28,32 @@ def read_expression_elsewhere(dataset: Dataset, gene_id: np.ndarray) -> np.ndarr
     with path.open(encoding="utf-8", newline="") as file:
         mean_of = {row["gene_id"]: float(row["log2_mean"]) for row in csv.DictReader(file)}
     return np.array([mean_of.get(gene, np.nan) for gene in gene_id.tolist()])
+
+
+def mean_elsewhere(gene_id: np.ndarray, others: Sequence[Genes]) -> dict[str, np.ndarray]:
+    """What genes do in other epigenomes, which needs no mark of their own.
+
+    Args:
+        gene_id: Text `(genes,)`.
+        others: Genes of other epigenomes.
+
+    Returns:
+        float64 `(genes,)`, NaN where unknown: `mean_label`, and `mean_log_expression`, that of
+        log2(expression + 0.1).
+    """
+    import pandas as pd
+
+    tables = [
+        pd.DataFrame(
+            {
+                "gene_id": genes.gene_id,
+                "mean_label": genes.label,
+                "mean_log_expression": log_expression(genes.rpkm),
+            }
+        )
+        for genes in others
+    ]
+    if not tables:
+        return {}
+    means = pd.concat(tables).groupby("gene_id").mean().reindex(gene_id)
+    return {str(name): means[name].to_numpy(np.float64) for name in means}

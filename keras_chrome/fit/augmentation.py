@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras_chrome.fit.recipes import Recipe
 
 # What a random number is for: each is drawn from the seed, the step and this.
-_SHIFT, _EMPTY, _GAIN, _MIXUP_1, _MIXUP_2 = range(5)
+_SHIFT, _EMPTY, _GAIN, _MIXUP_1, _MIXUP_2, _MARKS = range(6)
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,9 @@ class Augmentation:
     """Alters a batch; what it draws depends on the seed and the step alone.
 
     In this order: a gene region is shifted by whole bins, and its end repeated; bins of a mark are
-    emptied; each mark of a gene is multiplied by a factor, as if it had been sequenced to another
-    depth; genes are mixed by twos, after the model's transform, and so are their targets.
+    emptied, and marks as a whole; each mark of a gene is multiplied by a factor, as if it had been
+    sequenced to another depth; genes are mixed by twos, after the model's transform, and so are
+    their targets.
 
     Attributes:
         recipe: How much of each.
@@ -58,6 +59,9 @@ class Augmentation:
         if recipe.empty_bins:
             drawn = self._draw(tf.random.stateless_uniform, step, _EMPTY, signal.shape)
             signal = tf.where(drawn < recipe.empty_bins, 0.0, signal)
+        if recipe.mark_dropout:
+            drawn = self._draw(tf.random.stateless_uniform, step, _MARKS, (batch, 1, marks))
+            signal = tf.where(drawn < recipe.mark_dropout, 0.0, signal)
         if recipe.gain:
             drawn = self._draw(tf.random.stateless_normal, step, _GAIN, (batch, 1, marks))
             signal *= tf.exp(recipe.gain * drawn)

@@ -18,6 +18,7 @@ from keras_chrome.runs import RunConfig
 from keras_chrome.vocabulary import (
     CALIBRATIONS,
     CORE_MARKS,
+    FREEZES,
     LABELS,
     LSTM_READS,
     MARK_WEIGHTS,
@@ -51,14 +52,19 @@ class FitConfig:
         InputError: If a value is out of range.
     """
 
-    dataset: str = option("built dataset: remc/E012, E012 for short, or its folder")
+    dataset: str = option(
+        "built dataset: remc/E012, E012 for short, or its folder; remc/E012+E123 for one model of "
+        "several epigenomes, all for one of every dataset in --data-dir"
+    )
     run_dir: str | Path = option("run directory to write")
     data_dir: str | Path | None = option(
         "where datasets were built; TFDS's default if left out", default=None
     )
     model: str = option("variant or baseline", default="attentive_chrome", choices=MODELS)
     marks: tuple[str, ...] | None = option(
-        "marks to use, in this order (default: all of the dataset)", default=None
+        "marks to use, in this order (default: all of the dataset; of several epigenomes those "
+        "that all have, or with --mark-dropout any)",
+        default=None,
     )
     labels: str = option(
         "median: high if rpkm > the epigenome's median; published: the authors' labels",
@@ -82,6 +88,11 @@ class FitConfig:
         "and labels are median, else hard)",
         default=None,
         choices=TARGETS,
+    )
+    leave_out: str | None = option(
+        "dataset of an epigenome that is not trained on, though it be among those of --dataset, "
+        "but tested on: on the genes that are test genes of the others",
+        default=None,
     )
     target_width: float = option(
         "noise of expression that soft targets allow for, in doublings", default=1.0
@@ -134,6 +145,21 @@ class FitConfig:
         default=None,
         choices=LSTM_READS,
     )
+    init_from: Path | None = option(
+        "finished run of the same variant, marks and bins whose weights, and scale of the signal, "
+        "are the start",
+        default=None,
+    )
+    freeze: str = option(
+        "encoder: train the last layer alone, `logit`, and keep what --init-from gives of all "
+        "before it; none: train all",
+        default="none",
+        choices=FREEZES,
+    )
+    epigenome_bias: bool = option(
+        "let each epigenome have a bias of its own in training, which the model does without",
+        default=False,
+    )
     resume: bool = option("go on with the run in --run-dir", default=False)
     overwrite: bool = option("put the new run in the place of the one in --run-dir", default=False)
     epochs: int | None = _of_recipe("epochs", "most epochs to train")
@@ -170,12 +196,16 @@ class FitConfig:
     empty_bins: float | None = _of_recipe(
         "empty_bins", "empty so large a share of the bins of training genes"
     )
+    mark_dropout: float | None = _of_recipe(
+        "mark_dropout",
+        "empty so large a share of the marks of training genes; epigenomes may then lack marks",
+    )
 
     def __post_init__(self) -> None:
         if self.marks is not None:
             marks = (self.marks,) if isinstance(self.marks, str) else tuple(self.marks)
             object.__setattr__(self, "marks", marks)
-        for name in ("run_dir", "data_dir", "distill"):
+        for name in ("run_dir", "data_dir", "distill", "init_from"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, Path(value).expanduser())
         object.__setattr__(self, "split", split_scheme(str(self.split)))
@@ -205,13 +235,19 @@ class FitConfig:
             )
         if self.resume and self.overwrite:
             raise InputError("Expected --resume or --overwrite. Received: both")
-        if self.model in BASELINES and self.variant_options():
+        alone = ("mark_dropout", "init_from", "epigenome_bias")
+        of_variants = {n: v for n in alone if (v := getattr(self, n))} | self.variant_options()
+        if self.model in BASELINES and of_variants:
             raise InputError(
                 f"Expected no options of variants with a baseline. Received: model={self.model!r}, "
-                + ", ".join(f"{k}={v!r}" for k, v in self.variant_options().items())
+                + ", ".join(f"{k}={v!r}" for k, v in of_variants.items())
             )
         if self.marks is not None:
             check_each_once(self.marks)
+        if self.freeze != "none" and self.init_from is None:
+            raise InputError(
+                f"Expected --init-from RUN with --freeze {self.freeze}. Received: none"
+            )
 
     def recipe(self) -> Recipe:
         """How to train: the model's recipe, and what is given beside it."""
@@ -222,20 +258,20 @@ class FitConfig:
         }
         return dataclasses.replace(RECIPES.get(self.model, PLAIN), **given)
 
-    def chosen_targets(self, median_rpkm: float | None) -> str:
+    def chosen_targets(self, *median_rpkm: float | None) -> str:
         """The targets, also where the options leave them out.
 
         They are soft where expression is known and the labels are those of the median: the
         published ones are no threshold on it.
 
         Args:
-            median_rpkm: The dataset's, None where expression is unknown.
+            *median_rpkm: Each epigenome's, None where expression is unknown.
         """
         if self.targets is not None:
             return self.targets
         if self.distill is not None:
             return "distilled"
-        is_threshold = self.labels == "median" and knows_expression(median_rpkm)
+        is_threshold = self.labels == "median" and all(map(knows_expression, median_rpkm))
         return "soft" if is_threshold and takes_soft_targets(self.model) else "hard"
 
     def variant_options(self) -> dict[str, Any]:
@@ -268,6 +304,7 @@ _WORDS: dict[str, Sequence[str]] = {
     "mark_weights": MARK_WEIGHTS,
     "lstm_reads": LSTM_READS,
     "schedule": SCHEDULES,
+    "freeze": FREEZES,
     "calibrate": CALIBRATIONS,
 }
 """The options that are one of several words, and these."""
@@ -317,7 +354,7 @@ def changed_options(config: FitConfig, earlier: RunConfig, *, free: Collection[s
     """
     now = {**dataclasses.asdict(config), **dataclasses.asdict(config.recipe())}
     if earlier.dataset is not None:
-        now["targets"] = config.chosen_targets(earlier.dataset.median_rpkm)
+        now["targets"] = config.chosen_targets(*earlier.dataset.medians)
     if earlier.dataset is not None and earlier.dataset.marks is not None:
         held = earlier.dataset.marks
         now["marks"] = held if config.marks is None else [as_spelled(m, held) for m in config.marks]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 
+from keras_chrome.data import Genes
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run
 from keras_chrome.runs.files import write_csv
@@ -18,7 +19,8 @@ class Course:
 
     Args:
         run: The run, where `history.csv` is written.
-        label: Labels of the validation genes.
+        genes: The validation genes. Of several epigenomes each has its AUROC, and their mean is
+            what counts: answers are not to be compared from one to another.
         epochs: Most epochs to train.
         patience: Epochs without a better validation AUROC after which training stops; 0 for never.
         genes_an_epoch: Genes that an epoch trains on.
@@ -28,14 +30,15 @@ class Course:
     def __init__(
         self,
         run: Run,
-        label: np.ndarray,
+        genes: Genes,
         epochs: int,
         patience: int,
         genes_an_epoch: int,
         name: str = "",
     ) -> None:
         self.run = run
-        self.label = label
+        self.label = genes.label
+        self.rows = list(genes.by_epigenome().values())
         self.epochs = epochs
         self.patience = patience
         self.genes_an_epoch = genes_an_epoch
@@ -119,7 +122,9 @@ class Course:
             "epoch": self.num_epochs + 1,
             "loss": loss,
             "val_loss": float(log_loss(self.label, probability, labels=[0, 1])),
-            "val_auroc": float(roc_auc_score(self.label, probability)),
+            "val_auroc": float(
+                np.mean([roc_auc_score(self.label[r], probability[r]) for r in self.rows])
+            ),
             "genes_per_second": self.genes_an_epoch / wall_s,
             "wall_s": wall_s,
         }

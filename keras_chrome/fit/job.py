@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_chrome.baselines import BASELINES, build_baseline
-from keras_chrome.data import check_classes, load_genes, open_dataset, split_title
+from keras_chrome.data import check_classes, load_genes, split_title
+from keras_chrome.data.epigenomes import check_held_out, open_datasets
 from keras_chrome.errors import InputError
-from keras_chrome.evaluate import evaluate_genes
+from keras_chrome.evaluate import evaluate_genes, evaluate_unseen
 from keras_chrome.fit.config import FitConfig, changed_options
+from keras_chrome.fit.left_out import load_left_out
+from keras_chrome.fit.start import frozen, open_start, take_weights
 from keras_chrome.fit.targets import Targets, make_targets
 from keras_chrome.models import build_model, logit_model
 from keras_chrome.runs import new_run, open_run
@@ -101,6 +104,7 @@ class Training(NamedTuple):
     targets: Targets  # of the training genes
     arguments: dict[str, Any]  # of the model
     model: keras.Model | Baseline
+    left_out: Genes | None = None  # test genes of an epigenome that is not trained on
 
 
 def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = None) -> Training:
@@ -114,13 +118,23 @@ def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = N
         InputError: As `fit` raises it before it trains.
     """
     # Before the seconds that TensorFlow and the records take.
-    dataset = data[0] if data else open_dataset(config.dataset, config.data_dir)
+    dataset = data[0] if data else _open(config)
     check_run_directory(config, dataset)
     dataset, genes = data or load(config)
     config = spelled_out(config, dataset)
     targets = make_targets(config, dataset, genes["train"])
-    arguments = _model_arguments(config, dataset, genes["train"])
-    return Training(config, dataset, genes, targets, arguments, _build(config, arguments))
+    left_out = load_left_out(config, dataset, genes)
+    start = open_start(config, dataset, genes)
+    arguments = _model_arguments(config, dataset, genes["train"], start)
+    model = _build(config, arguments, start)
+    return Training(config, dataset, genes, targets, arguments, model, left_out)
+
+
+def _open(config: FitConfig) -> Dataset:
+    any_mark = bool(config.recipe().mark_dropout)
+    return open_datasets(
+        config.dataset, config.data_dir, any_mark=any_mark, leave_out=config.leave_out
+    )
 
 
 @contextmanager
@@ -140,7 +154,9 @@ def training_run(training: Training) -> Iterator[Run]:
     ) as run:
         print(_first_lines(config, dataset, genes), flush=True)
         splits = [{"gene_id": g.gene_id, "split": g.split} for g in genes.values()]
-        write_csv(run.path / "splits.csv", pd.concat(map(pd.DataFrame, splits)))
+        table = pd.concat(map(pd.DataFrame, splits))
+        # A gene is in one split of all epigenomes.
+        write_csv(run.path / "splits.csv", table.drop_duplicates() if dataset.parts else table)
         yield run
 
 
@@ -154,6 +170,15 @@ def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]
         f"({split_title(config.split, dataset)}), {config.labels} labels\n"
         f"model {config.model}, {dataset.num_bins} bins of each mark, {config.targets} targets"
     )
+    for part in dataset.parts:
+        if part.missing:
+            line += f"\n{part.epigenome} lacks {', '.join(part.missing)}: zero in every bin"
+    if config.leave_out is not None:
+        line += f"\nleft out, to be tested on the same genes: {config.leave_out}"
+    if config.init_from is not None:
+        line += f"\nstarts from {config.init_from}" + (
+            ", all but the layer logit frozen" if config.freeze == "encoder" else ""
+        )
     others = [mark for mark in marks if mark != VALIDATION_MARK]
     if VALIDATION_MARK not in marks or len(others) < 2:
         return line
@@ -183,6 +208,13 @@ def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s:
     run.save_model(training.model)
     genes = [training.genes["valid"], training.genes["test"]]
     metrics = evaluate_genes(run, genes, labels=training.config.labels)
+    if training.left_out is not None:
+        left_out = training.left_out
+        directory = run.path / "left_out"
+        unseen = evaluate_unseen(
+            run, [left_out], genes, labels=training.config.labels, directory=directory
+        )
+        metrics["left_out"] = {"epigenome": str(left_out.epigenome[0]), **unseen["test"]}
     wall_s += time.perf_counter() - started
     write_json(run.path / "metrics.json", {**metrics, **measured, "wall_s": wall_s})
 
@@ -196,25 +228,33 @@ def spelled_out(config: FitConfig, dataset: Dataset) -> FitConfig:
     Raises:
         InputError: If the dataset lacks a mark.
     """
-    is_folder = Path(config.dataset).expanduser().is_dir()
     return dataclasses.replace(
         config,
-        dataset=config.dataset if is_folder else dataset.name,
+        dataset=_spelled_dataset(config.dataset, dataset),
         marks=dataset.find_marks(config.marks),
-        targets=config.chosen_targets(dataset.metadata.get("median_rpkm")),
+        targets=config.chosen_targets(*dataset.medians),
         **dataclasses.asdict(config.recipe()),
     )
+
+
+def _spelled_dataset(given: str, dataset: Dataset) -> str:
+    """What the run opens its dataset by: folders stay folders."""
+    is_folder = any(Path(name).expanduser().is_dir() for name in (given, *given.split("+")))
+    if not is_folder:
+        return dataset.name
+    return "+".join(str(part.path) for part in dataset.parts) or given
 
 
 def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
     """The dataset and its three splits, each checked to have both classes.
 
     Raises:
-        InputError: If the dataset is missing or lacks a mark, or a split has not both classes.
+        InputError: If the dataset is missing or lacks a mark, a split has not both classes, or a
+            gene is in different splits of several epigenomes.
     """
     from keras_chrome.data.splits import assign_splits
 
-    dataset = open_dataset(config.dataset, config.data_dir)
+    dataset = _open(config)
     options: Any = {"marks": config.marks, "labels": config.labels}
     if config.split == "dataset":
         genes = {split: load_genes(dataset, split, **options) for split in SPLITS}
@@ -233,13 +273,16 @@ def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
             fold=config.fold,
         )
         genes = {split: every_gene.subset(split, split_of_gene == split) for split in SPLITS}
+    if dataset.parts:
+        check_held_out(genes)
     if num_unlabelled:
         print(f"{num_unlabelled} genes left out, without {config.labels} label")
     if config.permute_labels:
         rng = np.random.default_rng(config.seed)
         for split in ("train", "valid"):
             # Soft targets come from the expression, and belong to their labels.
-            order = rng.permutation(len(genes[split]))
+            rows = genes[split].by_epigenome().values()
+            order = np.concatenate([of_one[rng.permutation(len(of_one))] for of_one in rows])
             shuffled = {name: getattr(genes[split], name)[order] for name in ("label", "rpkm")}
             genes[split] = dataclasses.replace(genes[split], **shuffled)
     for of_split in genes.values():
@@ -247,7 +290,9 @@ def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
     return dataset, genes
 
 
-def _model_arguments(config: FitConfig, dataset: Dataset, train_genes: Genes) -> dict[str, Any]:
+def _model_arguments(
+    config: FitConfig, dataset: Dataset, train_genes: Genes, start: Run | None
+) -> dict[str, Any]:
     """The arguments that build the model, which the run keeps."""
     arguments = {
         "marks": list(dataset.find_marks(config.marks)),
@@ -256,6 +301,12 @@ def _model_arguments(config: FitConfig, dataset: Dataset, train_genes: Genes) ->
     }
     if config.model in BASELINES:
         return {**arguments, "bin_bp": dataset.bin_bp}
+    if start is not None:
+        # What its first layer learned to read is signal on this scale.
+        scale = {
+            name: start.config.arguments.get(name) for name in ("signal_mean", "signal_variance")
+        }
+        return {**arguments, **scale, **config.variant_options()}
     log_signal = np.log1p(train_genes.signal.astype(np.float64))
     return {
         **arguments,
@@ -265,14 +316,19 @@ def _model_arguments(config: FitConfig, dataset: Dataset, train_genes: Genes) ->
     }
 
 
-def _build(config: FitConfig, arguments: dict[str, Any]) -> keras.Model | Baseline:
+def _build(
+    config: FitConfig, arguments: dict[str, Any], start: Run | None
+) -> keras.Model | Baseline:
     if config.model in BASELINES:
         return build_baseline(config.model, seed=config.seed, **arguments)
 
     import keras
 
     keras.utils.set_random_seed(config.seed)
-    return build_model(config.model, **arguments)
+    model = build_model(config.model, **arguments)
+    if start is not None:
+        take_weights(model, start)
+    return model
 
 
 def _train_baseline(training: Training) -> dict[str, Any]:
@@ -314,7 +370,9 @@ def _train_variant(
         print(f"training in {precision}")
         with _dtype_policy(precision):
             trainee = build_model(config.model, **training.arguments)
-    with use_recurrence(config.recurrence):
+        if config.init_from is not None:
+            trainee.set_weights(model.get_weights())  # type: ignore[union-attr]
+    with use_recurrence(config.recurrence), frozen(trainee, config.freeze):
         history = train(
             logit_model(trainee),
             model,
@@ -324,6 +382,7 @@ def _train_variant(
             recipe=config.recipe(),
             targets=training.targets,
             seed=config.seed,
+            epigenome_bias=config.epigenome_bias,
             resume=config.resume,
             callbacks=callbacks,
         )

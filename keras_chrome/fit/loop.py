@@ -35,6 +35,7 @@ def train(
     recipe: Recipe,
     targets: Targets,
     seed: int,
+    epigenome_bias: bool = False,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> pd.DataFrame:
@@ -53,6 +54,7 @@ def train(
         recipe: How to train.
         targets: What the training genes are trained towards.
         seed: Seeds the order of the genes, and what is altered in them.
+        epigenome_bias: Whether each epigenome has a bias of its own in training.
         resume: Go on from the checkpoint of the run, if there is one.
         callbacks: Called after our own, as `fit` says.
 
@@ -64,9 +66,12 @@ def train(
     """
     batch_size = min(recipe.batch_size, len(train_genes))
     steps = len(train_genes) // batch_size
-    trainer = compiled_trainer(trainee, recipe, steps=steps, seed=seed)
+    epigenomes = train_genes.by_epigenome() if epigenome_bias else {}
+    trainer = compiled_trainer(
+        trainee, recipe, steps=steps, seed=seed, num_epigenomes=len(epigenomes)
+    )
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    course = Course(run, valid_genes.label, recipe.epochs, recipe.patience, steps * batch_size)
+    course = Course(run, valid_genes, recipe.epochs, recipe.patience, steps * batch_size)
     between_epochs = _BetweenEpochs(course, model, valid_genes.signal, epoch_variable)
     between_epochs.set_model(trainer)
     if resume:
@@ -75,6 +80,8 @@ def train(
         examples = [train_genes.signal, targets.target]
         if recipe.regression_weight:
             examples.append(targets.log_expression)
+        if epigenomes:
+            examples.append(centred_one_hot(train_genes.epigenome))
         batches = epoch_of_batches(examples, batch_size, seed, epoch_variable)
         compile_s = trainer.compile_step(next(iter(batches)))
         print(f"compiled in {compile_s:.1f} s", flush=True)
@@ -97,7 +104,8 @@ def epoch_of_batches(
     """Batches of one epoch, shuffled anew whenever `epoch` has changed.
 
     Args:
-        examples: The genes' signal `(genes, bins, marks)`, and any numbers `(genes,)`.
+        examples: The genes' signal `(genes, bins, marks)`, and any numbers `(genes,)` or
+            `(genes, numbers)`.
         batch_size: Genes a batch.
         seed: Of the order.
         epoch: Counted from 0.
@@ -108,7 +116,7 @@ def epoch_of_batches(
     signal, *numbers = examples
     num_genes = len(signal)
     tensors = [tf.constant(signal)]
-    tensors += [tf.constant(values[:, np.newaxis], tf.float32) for values in numbers]
+    tensors += [tf.constant(values.reshape(num_genes, -1), tf.float32) for values in numbers]
 
     def shuffled(_: tf.Tensor) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensor_slices(order_of_genes(num_genes, seed, epoch))
@@ -126,6 +134,24 @@ def epoch_of_batches(
         .prefetch(2)
         .with_options(options)
     )
+
+
+def centred_one_hot(epigenome: np.ndarray) -> np.ndarray:
+    """Which epigenome each gene is of, in numbers of mean 0 over the epigenomes.
+
+    What a linear layer makes of them are biases that sum to 0, however it is trained: without the
+    layer a model answers as for the mean of the epigenomes.
+
+    Args:
+        epigenome: Text `(genes,)`.
+
+    Returns:
+        float32 `(genes, epigenomes)`.
+    """
+    names, position = np.unique(epigenome, return_inverse=True)
+    one_hot = np.eye(len(names), dtype=np.float32)
+    centred: np.ndarray = (one_hot - one_hot.mean(axis=1))[position]
+    return centred
 
 
 def order_of_genes(num_genes: int, seed: int, epoch: int | tf.Variable) -> tf.Tensor:

@@ -29,6 +29,8 @@ class Recipe:
         gain: Standard deviation of the logarithm of a factor on each mark of a gene.
         shift: Most bins that a gene region is shifted by.
         empty_bins: Share of the bins of each mark that are emptied.
+        mark_dropout: Share of the marks of genes that are emptied, each in all its bins, as those
+            are that an epigenome lacks.
 
     Raises:
         InputError: If a value is out of range.
@@ -48,6 +50,7 @@ class Recipe:
     gain: float = 0.0
     shift: int = 0
     empty_bins: float = 0.0
+    mark_dropout: float = 0.0
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -65,14 +68,15 @@ class Recipe:
         ):
             if not (value := getattr(self, name)) >= 0:
                 raise InputError(f"Expected zero or more. Received: {name}={value}")
-        for name in ("warmup", "ema", "empty_bins"):
+        for name in ("warmup", "ema", "empty_bins", "mark_dropout"):
             if not 0 <= (value := getattr(self, name)) < 1:
                 raise InputError(f"Expected a number in [0, 1). Received: {name}={value}")
 
     @property
     def augments(self) -> bool:
         """Whether training genes are altered."""
-        return bool(self.mixup or self.gain or self.shift or self.empty_bins)
+        drops = self.empty_bins or self.mark_dropout
+        return bool(self.mixup or self.gain or self.shift or drops)
 
 
 PLAIN = Recipe()

@@ -44,13 +44,19 @@ def make_targets(config: FitConfig, dataset: Dataset, genes: Genes) -> Targets:
         InputError: If the model takes no such targets, expression is unknown that they are made
             of, or the run to distill is of other genes.
     """
-    median = dataset.metadata.get("median_rpkm")
     if config.targets != "hard" and not takes_soft_targets(config.model):
         raise InputError(
             f"Expected --targets hard with {config.model}, which takes no others. Received: "
             f"targets={config.targets!r}"
         )
-    is_known = knows_expression(median) and bool((genes.rpkm >= 0).any())
+    rows = genes.by_epigenome()
+    median_of = {
+        part.epigenome: part.metadata.get("median_rpkm") for part in dataset.parts or (dataset,)
+    }
+    is_known = all(
+        knows_expression(median_of[name]) and bool((genes.rpkm[of_epigenome] >= 0).any())
+        for name, of_epigenome in rows.items()
+    )
     needs = {"targets": config.targets == "soft"}
     if config.model not in BASELINES:
         needs["regression_weight"] = bool(config.recipe().regression_weight)
@@ -61,21 +67,22 @@ def make_targets(config: FitConfig, dataset: Dataset, genes: Genes) -> Targets:
                 f"{getattr(config, name)!r}. Received: {dataset.name}, without; take "
                 "--targets hard and --regression-weight 0"
             )
-    log = log_expression(genes.rpkm, median if is_known else 1.0)
-    measured = np.clip(log, -_FURTHEST, _FURTHEST).astype(np.float32)
-    return Targets(_target(config, dataset, genes, median), measured)
-
-
-def _target(config: FitConfig, dataset: Dataset, genes: Genes, median: float | None) -> np.ndarray:
+    target = genes.label.astype(np.float32)
+    measured = np.empty(len(genes), np.float32)
+    for name, of_epigenome in rows.items():
+        median = median_of[name]
+        rpkm, label = genes.rpkm[of_epigenome], genes.label[of_epigenome]
+        log = log_expression(rpkm, median if is_known else 1.0)
+        measured[of_epigenome] = np.clip(log, -_FURTHEST, _FURTHEST)
+        if config.targets == "soft":
+            assert median is not None
+            target[of_epigenome] = soft_targets(
+                rpkm, label, labels=config.labels, median=median, width=config.target_width
+            )
     if config.targets == "distilled":
         assert config.distill is not None
-        return _taught(Path(config.distill), config, dataset, genes)
-    if config.targets == "soft":
-        assert median is not None
-        return soft_targets(
-            genes.rpkm, genes.label, labels=config.labels, median=median, width=config.target_width
-        )
-    return genes.label.astype(np.float32)
+        target = _taught(Path(config.distill), config, dataset, genes)
+    return Targets(target, measured)
 
 
 def _taught(path: Path, config: FitConfig, dataset: Dataset, genes: Genes) -> np.ndarray:

@@ -32,6 +32,9 @@ class ShardedTrainer(keras.Model):
         augmentation: What alters each batch; None for batches as they are.
         regression_weight: Weight of the loss of a second linear layer, on what `logit` reads. It
             is trained towards the logarithm of the expression, and is no part of `trainee`.
+        num_epigenomes: Where each is to have a bias of its own, which is added to the logit and is
+            no part of `trainee`, their number; else 0. A vector added to the gene embedding would
+            be no more than that: what follows is linear.
     """
 
     def __init__(
@@ -40,15 +43,27 @@ class ShardedTrainer(keras.Model):
         *,
         augmentation: Augmentation | None = None,
         regression_weight: float = 0.0,
+        num_epigenomes: int = 0,
     ) -> None:
-        outputs = [trainee.output]
+        inputs, outputs = [trainee.input], [trainee.output]
+        if num_epigenomes:
+            inputs.append(keras.Input((num_epigenomes,), name="epigenome"))
+            bias = keras.layers.Dense(
+                1,
+                use_bias=False,
+                kernel_initializer="zeros",
+                dtype="float32",
+                name="bias_of_epigenome",
+            )
+            outputs = [trainee.output + bias(inputs[1])]
         if regression_weight:
             head = keras.layers.Dense(1, dtype="float32", name="expression")
             outputs.append(head(tf.nest.flatten(trainee.get_layer("logit").input)[0]))
-        super().__init__(trainee.input, outputs)
+        super().__init__(inputs if num_epigenomes else trainee.input, outputs)
         self.trainee = trainee
         self.augmentation = augmentation
         self.regression_weight = regression_weight
+        self.knows_epigenomes = bool(num_epigenomes)
         self.mean_loss = keras.metrics.Mean("loss")
         # XLA cannot compile cuDNN.
         is_cudnn = recurrence_in_use() == "stock" and tf.config.list_physical_devices("GPU")
@@ -65,8 +80,10 @@ class ShardedTrainer(keras.Model):
         """Train on a batch of static size.
 
         Args:
-            data: Signal `(batch, bins, marks)`, target `(batch, 1)`, and where there is a
-                `regression_weight` the logarithm of the expression `(batch, 1)`, NaN if unknown.
+            data: Signal `(batch, bins, marks)`, target `(batch, 1)`; where there is a
+                `regression_weight` the logarithm of the expression `(batch, 1)`, NaN if unknown;
+                and where there is a bias of each epigenome what it is made of,
+                `(batch, epigenomes)`.
         """
         if self.augmentation is not None:
             data = self.augmentation(self.optimizer.iterations, *data)
@@ -112,16 +129,17 @@ class ShardedTrainer(keras.Model):
         state: list[tf.Tensor],
         signal: tf.Tensor,
         target: tf.Tensor,
-        log_expression: tf.Tensor | None = None,
+        *others: tf.Tensor,
     ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
         weights = [variable.value for variable in self.trainable_variables]
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            outputs, state = self.stateless_call(weights, state, signal, training=True)
+            inputs = [signal, others[-1]] if self.knows_epigenomes else signal
+            outputs, state = self.stateless_call(weights, state, inputs, training=True)
             logit, *expression = tf.nest.flatten(outputs)
             loss = self.compute_loss(y=target, y_pred=logit)
             if expression:
-                loss += self.regression_weight * regression_loss(log_expression, expression[0])
+                loss += self.regression_weight * regression_loss(others[0], expression[0])
             # Float16 gradients underflow unless the loss is scaled; `apply` scales them back.
             scaled = self.optimizer.scale_loss(loss)
         return loss, tape.gradient(scaled, weights), state
@@ -148,7 +166,7 @@ def regression_loss(measured: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
 
 
 def compiled_trainer(
-    trainee: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0
+    trainee: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0, num_epigenomes: int = 0
 ) -> ShardedTrainer:
     """A trainer of `trainee`'s weights, ready to `fit`; `steps` are those of an epoch."""
     augmentation = None
@@ -156,7 +174,10 @@ def compiled_trainer(
         transform = trainee.get_layer("signal_transform").transform
         augmentation = Augmentation(recipe, transform, seed)
     trainer = ShardedTrainer(
-        trainee, augmentation=augmentation, regression_weight=recipe.regression_weight
+        trainee,
+        augmentation=augmentation,
+        regression_weight=recipe.regression_weight,
+        num_epigenomes=num_epigenomes,
     )
     variables = trainer.trainable_variables
     trainer.compile(

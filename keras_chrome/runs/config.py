@@ -29,6 +29,11 @@ EARLIER_TRAINING: Mapping[str, Any] = {
     "gain": 0.0,
     "shift": 0,
     "empty_bins": 0.0,
+    "mark_dropout": 0.0,
+    "epigenome_bias": False,
+    "leave_out": None,
+    "init_from": None,
+    "freeze": "none",
 }
 """Options that runs of earlier versions do not name, with what was done then."""
 
@@ -46,7 +51,10 @@ class Bins:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """What is kept of the dataset that a run was trained on, of `Dataset.description`."""
+    """What is kept of the dataset that a run was trained on, of `Dataset.description`.
+
+    Of several epigenomes `epigenomes` holds the description of each.
+    """
 
     name: str
     fingerprint: str
@@ -55,6 +63,17 @@ class DatasetSpec:
     oriented: bool | None = None
     label_rule: str | None = None
     median_rpkm: float | None = None
+    epigenomes: list[dict[str, Any]] | None = None
+
+    @property
+    def parts(self) -> list[DatasetSpec]:
+        """What is kept of the dataset of each epigenome."""
+        return [_made(DatasetSpec, part) for part in self.epigenomes or ()] or [self]
+
+    @property
+    def medians(self) -> list[float | None]:
+        """As `Dataset.medians`."""
+        return [part.median_rpkm for part in self.parts]
 
     @property
     def epigenome(self) -> str:

@@ -26,7 +26,8 @@ import numpy as np
 
 from keras_chrome.baselines import Baseline
 from keras_chrome.command_line import as_spelled
-from keras_chrome.data import load_genes, open_dataset
+from keras_chrome.data import load_genes
+from keras_chrome.data.epigenomes import open_datasets
 from keras_chrome.errors import InputError
 from keras_chrome.models.mixed_ensemble import MixedEnsemble
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
@@ -170,8 +171,10 @@ class Run:
     def open_dataset(self, name: str | None = None, data_dir: str | Path | None = None) -> Dataset:
         """Open the dataset that the run was trained on, or another of the same shape.
 
+        If the run was trained with mark dropout, marks that it lacks are zero in every bin.
+
         Args:
-            name: A built dataset; the run's own if None.
+            name: A built dataset, or several as for `open_datasets`; the run's own if None.
             data_dir: Where datasets were built; where the run found its own if None.
 
         Raises:
@@ -186,7 +189,10 @@ class Run:
                 )
             # The run may have been told the folder of a version.
             name = options.get("dataset") or own.name
-        dataset = open_dataset(name, data_dir or options.get("data_dir"))
+        any_mark = bool(options.get("mark_dropout"))
+        dataset = open_datasets(name, data_dir or options.get("data_dir"), any_mark=any_mark)
+        if any_mark:
+            dataset = dataset.reading(self.marks)
         expected = dataclasses.asdict(self.config.bins)
         if (found := {k: getattr(dataset, k) for k in expected}) != expected:
             raise InputError(

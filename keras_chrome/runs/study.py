@@ -385,6 +385,11 @@ def open_study(
     on_choice = _on_choice(on_threshold)
     run = open_run(run_dir)
     opened = run.open_dataset(dataset, data_dir)
+    if opened.parts:
+        raise InputError(
+            f"Expected one epigenome to ask {run.path} about. Received: dataset={opened.name!r}; "
+            f"take --dataset {' or '.join(part.name for part in opened.parts)}"
+        )
     labels = label_rule(labels or run.labels)
     if gene is None:
         genes = run.load_genes(split or "test", dataset=opened, labels=labels)

@@ -11,13 +11,19 @@ from keras_chrome.statistics.calibration import calibration
 
 
 def classification_metrics(
-    label: np.ndarray, probability: np.ndarray, *, seed: int = 0
+    label: np.ndarray,
+    probability: np.ndarray,
+    *,
+    gene_id: np.ndarray | None = None,
+    seed: int = 0,
 ) -> dict[str, float | int | list[float]]:
     """Metrics of one split.
 
     Args:
         label: Integers `(genes,)`, 0 or 1, both present.
         probability: Floats `(genes,)` in [0, 1].
+        gene_id: Text `(genes,)`, if what stands there are genes in several epigenomes, which are
+            drawn together.
         seed: Seeds the bootstrap.
 
     Returns:
@@ -28,7 +34,7 @@ def classification_metrics(
     """
     return {
         "auroc": float(roc_auc_score(label, probability)),
-        "auroc_ci95": auroc_interval(label, probability, seed=seed),
+        "auroc_ci95": auroc_interval(label, probability, gene_id=gene_id, seed=seed),
         "auprc": float(average_precision_score(label, probability)),
         "log_loss": float(log_loss(label, probability, labels=[0, 1])),
         "brier": float(brier_score_loss(label, probability)),
@@ -37,10 +43,23 @@ def classification_metrics(
     }
 
 
-def auroc_interval(label: np.ndarray, probability: np.ndarray, *, seed: int = 0) -> list[float]:
-    """The 95 % percentile interval of the AUROC over bootstrap samples of the genes."""
-    statistic = weighted_auroc(label, probability)
-    _, low, high = with_interval(statistic, len(label), seed=seed).tolist()
+def auroc_interval(
+    label: np.ndarray,
+    probability: np.ndarray,
+    *,
+    gene_id: np.ndarray | None = None,
+    seed: int = 0,
+) -> list[float]:
+    """The 95 % percentile interval of the AUROC over bootstrap samples of the genes.
+
+    Rows of one `gene_id`, if given, are drawn together: they are no news of each other.
+    """
+    auroc = weighted_auroc(label, probability)
+    gene = np.arange(len(label))
+    if gene_id is not None:
+        gene = np.unique(gene_id, return_inverse=True)[1]
+    sampled = with_interval(lambda weight: auroc(weight[gene]), gene.max() + 1, seed=seed)
+    _, low, high = sampled.tolist()
     return [low, high]
 
 

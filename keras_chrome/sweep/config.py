@@ -103,8 +103,8 @@ class SweepConfig:
 def fits_bank(config: FitConfig) -> bool:
     """Whether a run can be trained in a bank.
 
-    It can in float32, with one LSTM a mark that reads its mark, and without dropout, a second loss,
-    or altered genes.
+    It can in float32, with one LSTM a mark that reads its mark, from random weights, and without
+    dropout, a second loss, altered genes, or a bias of each epigenome.
     """
     recipe = config.recipe()
     return (
@@ -116,6 +116,8 @@ def fits_bank(config: FitConfig) -> bool:
         and config.recurrence == "fused"
         and not recipe.regression_weight
         and not recipe.augments
+        and not config.init_from
+        and not config.epigenome_bias
     )
 
 

@@ -185,7 +185,7 @@ class _Seat:
         self.num_steps = len(genes["train"]) // self.recipe.batch_size
         self.course = Course(
             self.run,
-            genes["valid"].label,
+            genes["valid"],
             self.recipe.epochs,
             self.recipe.patience,
             self.num_steps * self.recipe.batch_size,

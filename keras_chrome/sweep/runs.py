@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from keras_chrome.data import open_dataset
+from keras_chrome.data.epigenomes import open_datasets
 from keras_chrome.errors import InputError
 from keras_chrome.fit import FitConfig
 from keras_chrome.fit.config import changed_options
@@ -134,7 +134,7 @@ def _marks_of(configs: Iterable[FitConfig]) -> Iterator[str]:
     """
     epigenomes: dict[tuple[str, ...], list[str]] = {}
     for name, data_dir, marks in {(c.dataset, c.data_dir, c.marks) for c in configs}:
-        dataset = open_dataset(name, data_dir)
+        dataset = open_datasets(name, data_dir)
         epigenomes.setdefault(dataset.find_marks(marks), []).append(dataset.epigenome)
     for marks, names in sorted(epigenomes.items()):
         yield f"{', '.join(sorted(names))}: marks {', '.join(marks)} ({len(marks)})"

@@ -112,6 +112,7 @@ def genes_of(
         strand=np.full(num_genes, strand),
         rpkm=np.ones(num_genes, np.float32),
         oriented=np.full(num_genes, oriented),
+        epigenome=np.full(num_genes, "E"),
         num_unlabelled=0,
     )
 

@@ -28,6 +28,7 @@ def random_genes(num_genes: int) -> Genes:
         strand=text,
         rpkm=np.zeros(num_genes, np.float32),
         oriented=np.zeros(num_genes, bool),
+        epigenome=np.full(num_genes, "E"),
         num_unlabelled=0,
     )
 

@@ -102,6 +102,7 @@ def genes(**columns: list) -> Genes:
         "strand": np.full(num_genes, "+"),
         "rpkm": np.zeros(num_genes, np.float32),
         "oriented": np.full(num_genes, True),
+        "epigenome": np.full(num_genes, "E"),
     }
     given = {name: np.array(values) for name, values in columns.items()}
     return Genes(split="test", num_unlabelled=0, **{**defaults, **given})

@@ -18,6 +18,7 @@ GENES = Genes(
     strand=np.array(["+", "-"]),
     rpkm=np.zeros(2, np.float32),
     oriented=np.full(2, False),
+    epigenome=np.full(2, "E"),
     num_unlabelled=0,
 )
 START = np.array([[100, 110, 120], [0, 0, 10]])

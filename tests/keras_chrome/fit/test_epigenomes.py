@@ -1,0 +1,291 @@
+"""One model of several epigenomes, and of one that it has not seen."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from keras_chrome.attend import attend
+from keras_chrome.data import load_genes, open_dataset
+from keras_chrome.data.epigenomes import check_held_out, open_datasets
+from keras_chrome.data.expression_elsewhere import mean_elsewhere
+from keras_chrome.data.targets import soft_targets
+from keras_chrome.errors import InputError
+from keras_chrome.evaluate import evaluate, summary
+from keras_chrome.fit import FitConfig, fit
+from keras_chrome.fit.job import load, prepare
+from keras_chrome.fit.loop import centred_one_hot
+from keras_chrome.fit.trainer import ShardedTrainer
+from keras_chrome.models import build_model, logit_model
+from keras_chrome.runs import open_run
+from keras_chrome.vocabulary import CORE_MARKS
+
+BOTH = "remc/A+B"
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three epigenomes of the same 150 genes: A, B which lacks H3K9me3, and C; D is of others."""
+    from tfds_remc import RemcBuilder, RemcConfig
+
+    path = tmp_path_factory.mktemp("data")
+    marks = {"A": CORE_MARKS, "B": CORE_MARKS[:4], "C": CORE_MARKS, "D": CORE_MARKS}
+    for seed, (name, of_one) in enumerate(marks.items()):
+        num_genes = 120 if name == "D" else 150
+        config = RemcConfig(
+            name=name,
+            source="simulated",
+            marks=of_one,
+            num_genes=num_genes,
+            bin_bp=500,
+            seed=seed,
+        )
+        RemcBuilder(config=config, data_dir=path).download_and_prepare()
+    return path
+
+
+def small(data_dir: Path, run_dir: Path, **options: object) -> FitConfig:
+    return FitConfig(
+        **{
+            "dataset": BOTH,
+            "data_dir": data_dir,
+            "run_dir": run_dir,
+            "model": "cnn_alpha_beta",
+            "epochs": 2,
+            "learning_rate": 0.01,
+            **options,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on A and B, tested on C as well."""
+    path = tmp_path_factory.mktemp("runs") / "both"
+    fit(small(data_dir, path, leave_out="C", epigenome_bias=True))
+    return path
+
+
+def test_several_datasets_are_one(data_dir: Path) -> None:
+    both = open_datasets(BOTH, data_dir)
+    a, b = (open_dataset(name, data_dir) for name in "AB")
+    assert (both.name, both.epigenome, both.marks) == (BOTH, "A+B", CORE_MARKS[:4])
+    assert both.medians == [d.metadata["median_rpkm"] for d in (a, b)]
+    description = both.description()
+    assert [p["fingerprint"] for p in description["epigenomes"]] == [
+        a.fingerprint(),
+        b.fingerprint(),
+    ]
+    assert description["fingerprint"] not in (a.fingerprint(), b.fingerprint())
+    genes = load_genes(both, "test")
+    of_a, of_b = (load_genes(d, "test", marks=CORE_MARKS[:4]) for d in (a, b))
+    assert genes.epigenome.tolist() == ["A"] * len(of_a) + ["B"] * len(of_b)
+    np.testing.assert_array_equal(genes.signal, np.concatenate([of_a.signal, of_b.signal]))
+    np.testing.assert_array_equal(genes.label, np.concatenate([of_a.label, of_b.label]))
+
+
+def test_marks_that_one_lacks_are_zero_where_any_will_do(data_dir: Path) -> None:
+    both = open_datasets(BOTH, data_dir, any_mark=True)
+    assert both.marks == CORE_MARKS
+    genes = load_genes(both, "test", marks=("H3K9me3", "H3K4me3"))
+    is_a = genes.epigenome == "A"
+    assert genes.signal[is_a, :, 0].any()
+    assert not genes.signal[~is_a, :, 0].any()
+    assert genes.signal[~is_a, :, 1].any()
+    with pytest.raises(InputError, match=r"marks that remc/A\+B holds.*marks=H3K9me3"):
+        load_genes(open_datasets(BOTH, data_dir), "test", marks=("H3K9me3",))
+
+
+def test_all_is_every_dataset_but_the_one_left_out(data_dir: Path) -> None:
+    assert open_datasets("all", data_dir).epigenome == "A+B+C+D"
+    assert open_datasets("all", data_dir, leave_out="remc/D").epigenome == "A+B+C"
+    with pytest.raises(InputError, match="each epigenome once.*A, A"):
+        open_datasets("remc/A+A", data_dir)
+    with pytest.raises(InputError, match=r"remc/B' without A|there are remc/A, remc/B"):
+        open_datasets("remc/A+X", data_dir)
+
+
+def test_a_gene_in_two_splits_is_refused(data_dir: Path, tmp_path: Path) -> None:
+    # D has 120 genes of the same ids: its thirds are others.
+    with pytest.raises(
+        InputError, match=r"one split of all epigenomes.*such as SIM.*--split random"
+    ):
+        load(small(data_dir, tmp_path, dataset="remc/A+D"))
+    _, genes = load(small(data_dir, tmp_path, dataset="remc/A+D", split="random"))
+    ids = [set(of_split.gene_id) for of_split in genes.values()]
+    assert not ids[0] & ids[1] | ids[0] & ids[2] | ids[1] & ids[2]
+    assert set(genes["test"].epigenome) == {"A", "D"}
+    check_held_out(genes)
+
+
+def test_targets_are_softened_by_each_epigenomes_own_median(data_dir: Path, tmp_path: Path) -> None:
+    training = prepare(small(data_dir, tmp_path / "run"))
+    genes = training.genes["train"]
+    for part in training.dataset.parts:
+        rows = genes.epigenome == part.epigenome
+        np.testing.assert_array_equal(
+            training.targets.target[rows],
+            soft_targets(
+                genes.rpkm[rows],
+                genes.label[rows],
+                labels="median",
+                median=part.metadata["median_rpkm"],
+            ),
+        )
+    assert training.config.targets == "soft"
+
+
+def test_each_epigenome_is_measured_and_their_mean(trained: Path) -> None:
+    run = open_run(trained)
+    table = run.predictions
+    test = table[table["split"] == "test"]
+    of_each = {
+        name: roc_auc_score(rows["label"], rows["probability"])
+        for name, rows in test.groupby("epigenome")
+    }
+    measured = run.metrics["test"]
+    assert {n: m["auroc"] for n, m in measured["epigenomes"].items()} == pytest.approx(of_each)
+    assert measured["mean_auroc"] == pytest.approx(np.mean(list(of_each.values())))
+    assert run.history["val_auroc"].max() == pytest.approx(
+        run.metrics["valid"]["mean_auroc"], abs=1e-6
+    )
+    assert len(run.splits) == 150
+    assert [p.name for p in run.config.dataset.parts] == ["remc/A", "remc/B"]
+    text = summary(run.metrics)
+    assert "test A " in text
+    assert f"test: mean AUROC of 2 epigenomes {measured['mean_auroc']:.4f}" in text
+
+
+def test_the_left_out_epigenome_stands_beside_what_needs_no_mark(
+    data_dir: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = open_run(trained)
+    left_out = run.metrics["left_out"]
+    unseen = load_genes(open_dataset("C", data_dir), "test")
+    assert (left_out["epigenome"], left_out["num_genes"]) == ("C", 50)
+    tested = [load_genes(open_dataset(name, data_dir), "test") for name in "AB"]
+    logs = sum(np.log2(genes.rpkm.astype(np.float64) + 0.1) for genes in tested)
+    rows = left_out["expression_elsewhere"]
+    assert rows["mean_log_expression"] == {
+        "auroc": pytest.approx(roc_auc_score(unseen.label, logs)),
+        "num_genes": 50,
+    }
+    votes = sum(genes.label.astype(int) for genes in tested)
+    assert rows["mean_label"]["auroc"] == pytest.approx(roc_auc_score(unseen.label, votes))
+    # Likewise whenever it is evaluated.
+    metrics = evaluate(trained, dataset="C", out=tmp_path / "C")
+    assert metrics["test"]["auroc"] == left_out["auroc"]
+    assert metrics["test"]["expression_elsewhere"] == rows
+    assert "0 left out, trained on in other epigenomes" in capsys.readouterr().out
+    assert "of the mean log2 expression in the epigenomes trained on" in summary(run.metrics)
+
+
+def test_genes_trained_on_elsewhere_are_not_evaluated(
+    trained: Path, data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate(trained, dataset="D", out=tmp_path / "D")
+    table = pd.read_csv(tmp_path / "D" / "predictions.csv")
+    splits = open_run(trained).splits
+    assert not set(table["gene_id"]) & set(splits["gene_id"][splits["split"] == "train"])
+    own = load_genes(open_dataset("D", data_dir), "valid")
+    num_seen = np.isin(own.gene_id, splits["gene_id"][splits["split"] == "train"]).sum()
+    assert num_seen > 0
+    assert f"{num_seen} left out, trained on" in capsys.readouterr().out
+
+
+def test_means_elsewhere_are_nan_where_unknown(data_dir: Path) -> None:
+    genes = load_genes(open_dataset("A", data_dir), "test")
+    means = mean_elsewhere(np.array(["nowhere", genes.gene_id[3]]), [genes, genes])
+    assert np.isnan(means["mean_label"][0])
+    assert means["mean_label"][1] == genes.label[3]
+
+
+def test_a_verb_asks_which_epigenome(trained: Path) -> None:
+    with pytest.raises(InputError, match=r"one epigenome.*--dataset remc/A or remc/B"):
+        attend(trained)
+    assert attend(trained, dataset="remc/B").attrs["dataset"] == "remc/B"
+
+
+def test_a_model_with_mark_dropout_predicts_what_lacks_a_mark(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit(small(data_dir, tmp_path / "run", mark_dropout=0.2, epochs=1))
+    assert run.marks == CORE_MARKS
+    assert "B lacks H3K9me3: zero in every bin" in capsys.readouterr().out
+    opened = run.open_dataset("B")
+    assert not run.load_genes("test", dataset=opened).signal[..., 4].any()
+    assert evaluate(run.path, dataset="B", out=tmp_path / "B")["test"]["num_genes"] == 50
+    with pytest.raises(InputError, match="mark_dropout=0.2"):
+        small(data_dir, tmp_path / "svm", model="svm", mark_dropout=0.2)
+
+
+def test_biases_of_epigenomes_sum_to_zero_and_are_none_of_the_model() -> None:
+    rows = centred_one_hot(np.array(["a", "b", "a", "c"]))
+    np.testing.assert_allclose(rows[0], [2 / 3, -1 / 3, -1 / 3], rtol=1e-6)
+    np.testing.assert_array_equal(rows[0], rows[2])
+    trainee = logit_model(build_model("cnn_alpha_beta", marks=("a", "b"), num_bins=6))
+    trainer = ShardedTrainer(trainee, num_epigenomes=3)
+    (bias,) = trainer.get_layer("bias_of_epigenome").weights
+    bias.assign([[3.0], [0.0], [0.0]])
+    signal = np.random.default_rng(0).random((4, 6, 2), np.float32)
+    added = trainer([signal, rows]) - trainee(signal)
+    np.testing.assert_allclose(added[:, 0], [2, -1, 2, -1], atol=1e-5)
+
+
+def test_a_frozen_encoder_keeps_its_weights_and_its_scale(
+    data_dir: Path, trained: Path, tmp_path: Path
+) -> None:
+    options = {"dataset": "C", "marks": CORE_MARKS[:4], "init_from": trained, "freeze": "encoder"}
+    run = fit(small(data_dir, tmp_path / "run", **options, calibrate="none"))
+    before, after = (r.load_model() for r in (open_run(trained), run))
+    changed = {
+        layer.name
+        for layer in after.layers
+        for old, new in zip(before.get_layer(layer.name).get_weights(), layer.get_weights())
+        if not np.array_equal(old, new)
+    }
+    assert changed == {"logit"}
+    assert all(layer.trainable for layer in after.layers)
+    arguments = [r.config.arguments for r in (open_run(trained), run)]
+    assert arguments[0]["signal_mean"] == arguments[1]["signal_mean"]
+    assert run.config.options["init_from"] == str(trained)
+
+
+def test_a_free_start_is_the_runs_weights(data_dir: Path, trained: Path, tmp_path: Path) -> None:
+    options = {"dataset": "C", "marks": CORE_MARKS[:4], "init_from": trained}
+    model = prepare(small(data_dir, tmp_path / "run", **options)).model
+    assert isinstance(model, keras.Model)
+    for old, new in zip(open_run(trained).load_model().get_weights(), model.get_weights()):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "lstm"}, "model lstm.*of model cnn_alpha_beta"),
+        ({"marks": ("H3K4me3",)}, "marks H3K4me3"),
+        ({"transform": "none"}, "transform none"),
+        ({"split": "random"}, "not seen the validation and test genes.*trained on"),
+    ],
+)
+def test_a_start_that_does_not_fit_is_refused(
+    data_dir: Path, trained: Path, tmp_path: Path, options: dict[str, object], message: str
+) -> None:
+    given = {"dataset": "C", "marks": CORE_MARKS[:4], "init_from": trained, **options}
+    with pytest.raises(InputError, match=message):
+        prepare(small(data_dir, tmp_path / "run", **given))
+
+
+def test_freezing_needs_a_start() -> None:
+    with pytest.raises(InputError, match="--init-from RUN with --freeze encoder"):
+        FitConfig(dataset="a", run_dir="b", freeze="encoder")
+
+
+def test_a_joined_run_goes_on(data_dir: Path, trained: Path) -> None:
+    fit(small(data_dir, trained, leave_out="C", epigenome_bias=True, resume=True))
+    options = json.loads((trained / "config.json").read_text())["options"]
+    assert (options["dataset"], options["leave_out"]) == (BOTH, "C")
