@@ -123,8 +123,9 @@ def evaluate_unseen(
         directory: Where `predictions.csv` is written.
 
     Returns:
-        As `evaluate_genes`, and for each split `expression_elsewhere`, where it is known: for `mean_label` and `mean_log_expression`, over the epigenomes that
-        were trained on, the `auroc` and `num_genes` that it is of.
+        As `evaluate_genes`, and for each split, where it is known, `expression_elsewhere`: for
+        `mean_label` and `mean_log_expression`, over the epigenomes that were trained on, the
+        `auroc` and the `num_genes` that it is of.
     """
     from sklearn.metrics import roc_auc_score
 
