@@ -60,6 +60,15 @@ def test_emptied_bins_are_a_share_of_each_mark() -> None:
     assert shares == pytest.approx([0.25] * MARKS, abs=0.03)
 
 
+def test_a_dropped_mark_is_empty_in_every_bin_and_others_are_as_they_were() -> None:
+    found, *_ = altered(mark_dropout=0.25)
+    before = signal()
+    is_dropped = (found == 0).all(axis=1)
+    expected = np.where(is_dropped[:, np.newaxis], 0, before)
+    np.testing.assert_array_equal(found, expected)
+    assert is_dropped.mean(axis=0) == pytest.approx([0.25] * MARKS, abs=0.05)
+
+
 def test_a_mixture_is_one_of_what_the_model_sees_and_of_the_targets() -> None:
     found, once, twice = altered(mixup=0.3)
     index = np.arange(BATCH)

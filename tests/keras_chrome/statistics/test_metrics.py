@@ -54,3 +54,16 @@ def test_interval_of_ties_is_one_half() -> None:
 def test_interval_depends_on_the_seed_alone() -> None:
     label, probability = np.array([0, 1, 1, 0, 1]), np.array([0.2, 0.9, 0.4, 0.5, 0.6])
     assert auroc_interval(label, probability) == auroc_interval(label, probability)
+
+
+def test_a_gene_that_stands_in_several_epigenomes_narrows_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 80)
+    score = label + rng.normal(size=80)
+    gene_id = np.arange(80).astype(str)
+    low, high = auroc_interval(label, score)
+    thrice = [np.tile(values, 3) for values in (label, score, gene_id)]
+    own = auroc_interval(thrice[0], thrice[1], gene_id=thrice[2])
+    assert own[1] - own[0] == pytest.approx(high - low, rel=0.1)
+    taken_apart = auroc_interval(thrice[0], thrice[1])
+    assert taken_apart[1] - taken_apart[0] < 0.7 * (high - low)
