@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -153,6 +154,12 @@ def training_run(training: Training) -> Iterator[Run]:
         dataset=dataset.description(),
     ) as run:
         print(_first_lines(config, dataset, genes), flush=True)
+        if len(set(oriented := genes["train"].oriented.tolist())) > 1:
+            print(
+                f"warning: bins run along transcription for {sum(oriented):,} of {len(oriented):,} "
+                "training genes only: elsewhere genes of the minus strand may look reversed",
+                file=sys.stderr,
+            )
         splits = [{"gene_id": g.gene_id, "split": g.split} for g in genes.values()]
         table = pd.concat(map(pd.DataFrame, splits))
         # A gene is in one split of all epigenomes.

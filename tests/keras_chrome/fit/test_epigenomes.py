@@ -1,5 +1,6 @@
 """One model of several epigenomes, and of one that it has not seen."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from keras_chrome.data.targets import soft_targets
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate, summary
 from keras_chrome.fit import FitConfig, fit
-from keras_chrome.fit.job import load, prepare
+from keras_chrome.fit.job import load, prepare, training_run
 from keras_chrome.fit.loop import centred_one_hot
 from keras_chrome.fit.trainer import ShardedTrainer
 from keras_chrome.models import build_model, logit_model
@@ -138,6 +139,21 @@ def test_all_is_every_dataset_but_the_one_left_out(data_dir: Path) -> None:
         open_datasets("remc/A+A", data_dir)
     with pytest.raises(InputError, match=r"there are remc/A, remc/B.*dataset='X'"):
         open_datasets("remc/A+X", data_dir)
+
+
+def test_bins_that_run_two_ways_are_warned_of(
+    data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = small(data_dir, tmp_path / "run", model="logistic_regression_max")
+    training = prepare(config)
+    train = training.genes["train"]
+    turned = dataclasses.replace(train, oriented=train.epigenome == "A")
+    with training_run(training._replace(genes={**training.genes, "train": turned})):
+        assert "along transcription for 50 of 100 training genes only" in capsys.readouterr().err
+    with training_run(
+        training._replace(config=dataclasses.replace(config, run_dir=tmp_path / "b"))
+    ):
+        assert not capsys.readouterr().err
 
 
 def test_a_gene_in_two_splits_is_refused(data_dir: Path, tmp_path: Path) -> None:
