@@ -160,7 +160,8 @@ def test_presets_say_every_part_of_a_recipe() -> None:
     for preset in PRESETS.values():
         assert preset.keys() >= {"targets", "calibrate", *parts}
     further = {"targets": "hard", "target_width": 1.0, "distill": None, "calibrate": "none"}
-    off = dataclasses.asdict(PLAIN) | further
+    start = {"leave_out": None, "init_from": None, "freeze": "none", "epigenome_bias": False}
+    off = dataclasses.asdict(PLAIN) | further | start
     assert EARLIER_TRAINING.items() <= off.items()
     known = {"epochs", "batch_size", "learning_rate", "clip_norm", "patience"}
     assert parts - known <= EARLIER_TRAINING.keys()
@@ -186,6 +187,7 @@ def test_the_paper_preset_is_what_it_was() -> None:
         ("gain", -0.1),
         ("shift", -1),
         ("empty_bins", 1.0),
+        ("mark_dropout", 1.0),
     ],
 )
 def test_recipes_out_of_range_are_refused(option: str, value: object) -> None:
