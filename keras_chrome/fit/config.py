@@ -164,6 +164,11 @@ class FitConfig:
     overwrite: bool = option("put the new run in the place of the one in --run-dir", default=False)
     epochs: int | None = _of_recipe("epochs", "most epochs to train")
     batch_size: int | None = _of_recipe("batch_size", "genes a step")
+    least_steps: int | None = _of_recipe(
+        "least_steps",
+        "steps that an epoch has at least: of few genes a step takes fewer, down to 16; 0 if "
+        "--batch-size is given",
+    )
     learning_rate: float | None = _of_recipe("learning_rate", "Adam's learning rate, the greatest")
     clip_norm: float | None = _of_recipe(
         "clip_norm", "greatest norm of a step's gradient; 0 for no limit"
@@ -256,6 +261,8 @@ class FitConfig:
             for field in dataclasses.fields(Recipe)
             if (value := getattr(self, field.name)) is not None
         }
+        if "batch_size" in given:
+            given.setdefault("least_steps", 0)
         return dataclasses.replace(RECIPES.get(self.model, PLAIN), **given)
 
     def chosen_targets(self, *median_rpkm: float | None) -> str:

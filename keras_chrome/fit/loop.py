@@ -64,7 +64,7 @@ def train(
     Raises:
         InputError: If the loss becomes infinite or NaN.
     """
-    batch_size = min(recipe.batch_size, len(train_genes))
+    batch_size = recipe.for_genes(len(train_genes)).batch_size
     steps = len(train_genes) // batch_size
     epigenomes = train_genes.by_epigenome() if epigenome_bias else {}
     trainer = compiled_trainer(

@@ -1,9 +1,12 @@
 """How a variant is trained, unless its options say otherwise."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from keras_chrome.errors import InputError
 from keras_chrome.vocabulary import SCHEDULES
+
+_SMALLEST_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -13,6 +16,8 @@ class Recipe:
     Attributes:
         epochs: Most epochs to train.
         batch_size: Genes a step.
+        least_steps: Steps that an epoch has at least: where training genes are too few for them,
+            a step takes fewer, down to 16.
         learning_rate: Adam's greatest.
         clip_norm: Greatest norm of a step's gradient; 0 for no limit.
         patience: Epochs without a better validation AUROC before stopping; 0 trains them all.
@@ -38,6 +43,7 @@ class Recipe:
 
     epochs: int = 30
     batch_size: int = 16
+    least_steps: int = 0
     learning_rate: float = 1e-3
     clip_norm: float = 1.0
     patience: int = 5
@@ -64,13 +70,19 @@ class Recipe:
             )
         for name in (
             *("clip_norm", "patience", "weight_decay", "regression_weight"),
-            *("mixup", "gain", "shift"),
+            *("least_steps", "mixup", "gain", "shift"),
         ):
             if not (value := getattr(self, name)) >= 0:
                 raise InputError(f"Expected zero or more. Received: {name}={value}")
         for name in ("warmup", "ema", "empty_bins", "mark_dropout"):
             if not 0 <= (value := getattr(self, name)) < 1:
                 raise InputError(f"Expected a number in [0, 1). Received: {name}={value}")
+
+    def for_genes(self, num_genes: int) -> "Recipe":
+        """The same with the batch size that so many training genes allow, at most all of them."""
+        enough = num_genes // self.least_steps if self.least_steps else num_genes
+        batch_size = min(self.batch_size, max(enough, _SMALLEST_BATCH), num_genes)
+        return dataclasses.replace(self, batch_size=batch_size, least_steps=0)
 
     @property
     def augments(self) -> bool:
@@ -81,19 +93,27 @@ class Recipe:
 
 PLAIN = Recipe()
 
+_ONE_CYCLE = Recipe(
+    epochs=22,
+    batch_size=128,
+    least_steps=50,
+    learning_rate=3e-3,
+    patience=0,
+    weight_decay=0.05,
+    schedule="one_cycle",
+    ema=0.99,
+)
+
 RECIPES: dict[str, Recipe] = {
-    "additive_chrome": Recipe(
-        epochs=22,
-        batch_size=128,
-        learning_rate=3e-3,
-        patience=0,
-        weight_decay=0.05,
-        schedule="one_cycle",
-        ema=0.99,
-        regression_weight=0.5,
-        mixup=0.3,
-        gain=0.1,
-        shift=2,
+    "attentive_chrome": _ONE_CYCLE,
+    "lstm_alpha": _ONE_CYCLE,
+    "lstm_attn": _ONE_CYCLE,
+    "lstm": _ONE_CYCLE,
+    "deep_chrome": _ONE_CYCLE,
+    "cnn_attn": dataclasses.replace(_ONE_CYCLE, batch_size=32),
+    "cnn_alpha_beta": dataclasses.replace(_ONE_CYCLE, batch_size=32),
+    "additive_chrome": dataclasses.replace(
+        _ONE_CYCLE, regression_weight=0.5, mixup=0.3, gain=0.1, shift=2
     ),
 }
 """The recipes of variants by their names, chosen on validation genes; `PLAIN` of all others."""

@@ -20,6 +20,7 @@ EARLIER_TRAINING: Mapping[str, Any] = {
     "target_width": 1.0,
     "distill": None,
     "calibrate": "none",
+    "least_steps": 0,
     "weight_decay": 0.0,
     "schedule": "constant",
     "warmup": 0.15,

@@ -66,16 +66,11 @@ def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str
         try:
             dataset, genes = _data(config)
             check_run_directory(config, dataset)
-            if len(genes["train"]) < (batch_size := config.recipe().batch_size):
-                raise InputError(
-                    f"Expected a batch of training genes at least. Received: "
-                    f"{len(genes['train'])} genes, {batch_size=}"
-                )
         except InputError as error:
             failures[name] = str(error)
             continue
         sizes[name] = len(genes["train"]), len(genes["valid"])
-        groups[_shape(config, dataset)].append(name)
+        groups[_shape(config, dataset, sizes[name][0])].append(name)
     for names in groups.values():
         num_train, num_valid = (max(sizes[name][i] for name in names) for i in (0, 1))
         of_group = {name: runs[name] for name in names}
@@ -92,14 +87,14 @@ def _data(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
 _load_once = functools.lru_cache(maxsize=1)(load)
 
 
-def _shape(config: FitConfig, dataset: Dataset) -> tuple[Any, ...]:
+def _shape(config: FitConfig, dataset: Dataset, num_train: int) -> tuple[Any, ...]:
     """What runs of one bank have in common."""
     return (
         config.model,
         len(dataset.find_marks(config.marks)),
         dataset.num_bins,
         # How long each trains is its own affair.
-        dataclasses.replace(config.recipe(), epochs=1, patience=0),
+        dataclasses.replace(config.recipe().for_genes(num_train), epochs=1, patience=0),
     )
 
 
@@ -181,7 +176,7 @@ class _Seat:
         self.context = runs.enter_context(ExitStack())
         self.run = self.context.enter_context(training_run(self.training))
         genes = self.training.genes
-        self.recipe = config.recipe()
+        self.recipe = config.recipe().for_genes(len(genes["train"]))
         self.num_steps = len(genes["train"]) // self.recipe.batch_size
         self.course = Course(
             self.run,

@@ -155,6 +155,37 @@ def test_a_models_recipe_is_taken_and_options_win_over_it(
     assert preset.recipe() == PLAIN
 
 
+@pytest.mark.parametrize(
+    ("num_genes", "batch_size"),
+    [(6517, 128), (6400, 128), (6399, 127), (1000, 20), (800, 16), (250, 16), (9, 9)],
+)
+def test_few_genes_are_taken_in_smaller_batches(num_genes: int, batch_size: int) -> None:
+    recipe = Recipe(batch_size=128, least_steps=50)
+    assert recipe.for_genes(num_genes) == Recipe(batch_size=batch_size)
+    # What is asked for is had, and what is smaller stays so.
+    assert Recipe(batch_size=128).for_genes(num_genes).batch_size == min(128, num_genes)
+    assert Recipe(batch_size=4, least_steps=50).for_genes(num_genes).batch_size == 4
+
+
+def test_a_batch_size_that_is_given_is_taken(
+    monkeypatch: pytest.MonkeyPatch, data_dir: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(RECIPES, "cnn_alpha_beta", Recipe(epochs=1, batch_size=25, least_steps=3))
+    steps: list[int] = []
+
+    class Count(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            steps.append(int(self.model.optimizer.iterations))
+
+    def train(name: str, **options: int) -> None:
+        config = small(data_dir, tmp_path / name, epochs=1, **options)
+        assert fit(config, callbacks=Count()).config.options["least_steps"] == (0 if options else 3)
+
+    train("recipe")
+    train("given", batch_size=25)
+    assert steps == [3, 2]  # of 50 genes
+
+
 def test_presets_say_every_part_of_a_recipe() -> None:
     parts = {field.name for field in dataclasses.fields(Recipe)}
     for preset in PRESETS.values():

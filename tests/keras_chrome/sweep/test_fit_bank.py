@@ -23,6 +23,8 @@ def config(data_dir: Path, run_path: Path, **options: Any) -> FitConfig:
             "run_dir": run_path,
             "model": "lstm",
             "epochs": 3,
+            "batch_size": 30,
+            "least_steps": 3,  # of 50 genes 16 a step
             "learning_rate": 0.01,
             "schedule": "one_cycle",
             "weight_decay": 0.1,
@@ -100,9 +102,9 @@ def test_a_failed_run_is_one_line(data_dir: Path, tmp_path: Path) -> None:
         "dataset": "remc/small",
         "data_dir": str(data_dir),
         "run_dir": str(tmp_path / "run"),
-        "batch_size": 1000,
+        "marks": ["H2A.Z"],
     }
-    (tmp_path / "runs.json").write_text(json.dumps({"large-batch": options}))
-    with pytest.raises(InputError, match=r"large-batch: Expected a batch .* 50 genes, batch_size"):
+    (tmp_path / "runs.json").write_text(json.dumps({"no-mark": options}))
+    with pytest.raises(InputError, match=r"no-mark: Expected marks .* Received: marks=H2A\.Z"):
         main([str(tmp_path / "runs.json")])
     assert not (tmp_path / "run").exists()
