@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from keras_chrome.leaderboard import leaderboard
     from keras_chrome.perturb import perturb
     from keras_chrome.report import report
+    from keras_chrome.search import search
     from keras_chrome.sweep import sweep
     from keras_chrome.tracks import tracks
 
@@ -61,6 +62,7 @@ __all__ = [
     "load_model",
     "perturb",
     "report",
+    "search",
     "sweep",
     "tracks",
 ]

@@ -12,6 +12,7 @@ VERBS = {
     "Train": {
         "fit": "train a model on a built dataset",
         "sweep": "train models x datasets x label rules x seeds, and rank the models",
+        "search": "search for the options of a training that validate best",
         "ensemble": "make one run of several: the mean of their models",
         "import_weights": "turn a published PyTorch AttentiveChrome into a run directory",
     },

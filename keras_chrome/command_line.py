@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 _EXTRAS = {
     "apache_beam": "beam",
     "imodels": "rules",
+    "optuna": "search",
     "tensorflow_serving": "serving",
     "tf_keras_vis": "explain",
     **dict.fromkeys(("python_multipart", "starlette", "uvicorn"), "web"),

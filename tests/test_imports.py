@@ -13,6 +13,7 @@ VERB_NAMES = {verb for verbs in VERBS.values() for verb in verbs}
 BELOW = {
     "fit": {"evaluate"},
     "ensemble": {"evaluate"},
+    "search": {"fit"},
     "sweep": {"fit", "leaderboard"},
     "faithfulness": {"fit"},
     "__init__": VERB_NAMES,  # the package's own, which has each of them as a function

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -347,6 +347,21 @@ class PresetOption:
         default=None,
         choices=sorted(PRESETS),
     )
+
+
+def as_arguments(config: FitConfig) -> Iterator[str]:
+    """The options as they are typed: those that are not the defaults."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        flag = field.name.replace("_", "-")
+        if value == field.default:
+            continue
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        elif isinstance(value, tuple):
+            yield from (f"--{flag}", *map(str, value))
+        else:
+            yield f"--{flag}={value}"
 
 
 def changed_options(config: FitConfig, earlier: RunConfig, *, free: Collection[str]) -> list[str]:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from keras_chrome.data import Dataset, Genes
     from keras_chrome.runs import Run
 
+_COUNTED = {"train": "training genes", "valid": "validation", "test": "test"}
+
 
 def fit(
     config: FitConfig | None = None,
@@ -91,7 +93,7 @@ def fit(
         if config.model in BASELINES:
             measured = _train_baseline(training)
         else:
-            measured = _train_variant(training, run, _listed(callbacks))
+            measured = train_variant(training, run, _listed(callbacks))
         finish(training, run, measured, wall_s=time.perf_counter() - started)
     return run
 
@@ -169,12 +171,11 @@ def training_run(training: Training) -> Iterator[Run]:
 
 def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) -> str:
     """What is trained, on which genes and marks, and what that rules out later."""
-    train, valid, test = (f"{len(genes[split]):,}" for split in SPLITS)
+    counts = ", ".join(f"{len(of_split):,} {_COUNTED[s]}" for s, of_split in genes.items())
     marks = dataset.find_marks(config.marks)
     line = (
         f"{dataset.epigenome}: {len(marks)} marks: {', '.join(marks)}\n"
-        f"{train} training genes, {valid} validation, {test} test "
-        f"({split_title(config.split, dataset)}), {config.labels} labels\n"
+        f"{counts} ({split_title(config.split, dataset)}), {config.labels} labels\n"
         f"model {config.model}, {dataset.num_bins} bins of each mark, {config.targets} targets"
     )
     for part in dataset.parts:
@@ -252,8 +253,13 @@ def _spelled_dataset(given: str, dataset: Dataset) -> str:
     return "+".join(str(part.path) for part in dataset.parts) or given
 
 
-def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
-    """The dataset and its three splits, each checked to have both classes.
+def load(config: FitConfig, splits: Sequence[str] = SPLITS) -> tuple[Dataset, dict[str, Genes]]:
+    """The dataset and its splits, each checked to have both classes.
+
+    Args:
+        config: The options.
+        splits: Those that are wanted. Of the dataset's own no other is read; with another scheme
+            all genes are, to be assigned, and the others dropped.
 
     Raises:
         InputError: If the dataset is missing or lacks a mark, a split has not both classes, or a
@@ -264,7 +270,7 @@ def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
     dataset = _open(config)
     options: Any = {"marks": config.marks, "labels": config.labels}
     if config.split == "dataset":
-        genes = {split: load_genes(dataset, split, **options) for split in SPLITS}
+        genes = {split: load_genes(dataset, split, **options) for split in splits}
         num_unlabelled = sum(of_split.num_unlabelled for of_split in genes.values())
     else:
         every_gene = load_genes(dataset, **options)
@@ -279,7 +285,7 @@ def load(config: FitConfig) -> tuple[Dataset, dict[str, Genes]]:
             num_folds=config.num_folds,
             fold=config.fold,
         )
-        genes = {split: every_gene.subset(split, split_of_gene == split) for split in SPLITS}
+        genes = {split: every_gene.subset(split, split_of_gene == split) for split in splits}
     if dataset.parts:
         check_held_out(genes)
     if num_unlabelled:
@@ -363,10 +369,14 @@ def _listed(
     return callbacks if isinstance(callbacks, Sequence) else (callbacks,)
 
 
-def _train_variant(
+def train_variant(
     training: Training, run: Run, callbacks: Sequence[keras.callbacks.Callback]
 ) -> dict[str, Any]:
-    """Train a variant; what was measured on the way."""
+    """Train a variant; what was measured on the way.
+
+    Raises:
+        InputError: If the loss is no longer finite.
+    """
     from keras_chrome.fit.loop import train
     from keras_chrome.layers.implementation import use_recurrence
 

@@ -24,13 +24,13 @@ def load_left_out(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes
     Args:
         config: The options, spelled out.
         dataset: What is trained on.
-        genes: Its genes by their split.
+        genes: Its genes by their split; without test genes there is none.
 
     Raises:
         InputError: If the left-out dataset is missing, has other bins, lacks a mark, or has no such
             genes of both classes.
     """
-    if config.leave_out is None:
+    if config.leave_out is None or "test" not in genes:
         return None
     left_out = open_dataset(config.leave_out, config.data_dir)
     check_alike([*(dataset.parts or (dataset,)), left_out])

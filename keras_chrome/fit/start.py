@@ -54,7 +54,7 @@ def open_start(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) 
             + f". Received: {run.path} of "
             + "; ".join(f"{name} {received[name]}" for name in differing)
         )
-    held_out = {*genes["valid"].gene_id, *genes["test"].gene_id}
+    held_out = {g for split in genes.keys() - {"train"} for g in genes[split].gene_id}
     earlier: Run | None = run
     while earlier is not None:
         if seen := held_out & trained_genes(earlier):

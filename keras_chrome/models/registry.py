@@ -122,6 +122,16 @@ def build_bank(
     return keras.Model(signal, logit[..., 0], name=f"bank_of_{variant}")
 
 
+def default_option(variant: str, name: str) -> Any:
+    """What one of a variant's own options is if it is left out.
+
+    Args:
+        variant: A name in `VARIANTS`.
+        name: The option's.
+    """
+    return inspect.signature(_function(VARIANTS[variant])).parameters[name].default
+
+
 def logit_model(model: keras.Model) -> keras.Model:
     """The same layers and weights, from signal to logit `(batch, 1)`.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from keras_chrome.errors import InputError
@@ -37,6 +38,29 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(directory: Path, verb: str) -> Iterator[IO[str]]:
+    """A directory that one process at a time works in, made if it is not there.
+
+    Args:
+        directory: The directory.
+        verb: What works in it. Processes that inherit the lock keep it if this one is killed.
+
+    Raises:
+        InputError: If another has it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Expected no other {verb} at work in {directory}. Received: a folder that one, or "
+                "a run that it left behind, has locked; wait for it, or take another --out-dir"
+            ) from None
+        yield lock
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from keras_chrome.fit import FitConfig
+from keras_chrome.fit.config import as_arguments
 from keras_chrome.runs.files import write_json
 from keras_chrome.sweep.config import fits_bank
 
@@ -29,7 +30,7 @@ def processes_of(
     alone = [
         _RunProcess(
             {name: config},
-            ["keras_chrome.fit", *_arguments(config)],
+            ["keras_chrome.fit", *as_arguments(config)],
             logs / f"{name}.log",
         )
         for name, config in runs.items()
@@ -142,18 +143,3 @@ class _RunProcess:
         """What the log says last, of this run if it names it."""
         lines = self.log.read_text(errors="replace").rstrip().splitlines() or ["no output"]
         return next((line for line in reversed(lines) if f"{name}: " in line), lines[-1])
-
-
-def _arguments(config: FitConfig) -> Iterator[str]:
-    """The command line of `fit` that stands for these options."""
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        flag = field.name.replace("_", "-")
-        if value == field.default:
-            continue
-        if isinstance(value, bool):
-            yield f"--{flag}" if value else f"--no-{flag}"
-        elif isinstance(value, tuple):
-            yield from (f"--{flag}", *map(str, value))
-        else:
-            yield f"--{flag}={value}"

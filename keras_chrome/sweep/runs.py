@@ -7,12 +7,10 @@ remc/E012 --seeds 0 1 2 --out-dir sweeps/a`. The same command again goes on wher
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from keras_chrome.data.epigenomes import open_datasets
 from keras_chrome.errors import InputError
@@ -20,6 +18,7 @@ from keras_chrome.fit import FitConfig
 from keras_chrome.fit.config import changed_options
 from keras_chrome.runs import open_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
+from keras_chrome.runs.files import locked
 from keras_chrome.sweep.config import SweepConfig
 from keras_chrome.sweep.processes import processes_of, run_all
 
@@ -62,7 +61,7 @@ def sweep(config: SweepConfig) -> Leaderboard:
 
     out_dir = Path(config.out_dir)
     runs = config.runs()
-    with _locked(out_dir) as lock:
+    with locked(out_dir, "sweep") as lock:
         to_do = _to_do(runs, overwrite=config.overwrite)
         num_done = len(runs) - len(to_do)
         print(f"runs: {len(runs)}; finished before: {num_done}", flush=True)
@@ -80,25 +79,6 @@ def sweep(config: SweepConfig) -> Leaderboard:
             f"output is in {out_dir / 'logs'}. The same command starts them again"
         )
     return board
-
-
-@contextmanager
-def _locked(out_dir: Path) -> Iterator[IO[str]]:
-    """The folder's lock. The processes of runs inherit it, and keep it if the sweep is killed.
-
-    Raises:
-        InputError: If another has it.
-    """
-    out_dir.mkdir(parents=True, exist_ok=True)
-    with (out_dir / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"Expected no other sweep at work in {out_dir}. Received: a folder that one, or a "
-                "run that it left behind, has locked; wait for it, or take another --out-dir"
-            ) from None
-        yield lock
 
 
 def _to_do(runs: Mapping[str, FitConfig], *, overwrite: bool) -> dict[str, FitConfig]:

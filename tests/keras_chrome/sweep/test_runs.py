@@ -19,10 +19,10 @@ from keras_chrome.command_line import parse
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.fit import PRESETS, FitConfig
+from keras_chrome.fit.config import as_arguments
+from keras_chrome.runs.files import locked
 from keras_chrome.sweep import SweepConfig, sweep
 from keras_chrome.sweep.__main__ import _parse
-from keras_chrome.sweep.processes import _arguments
-from keras_chrome.sweep.runs import _locked
 from keras_chrome.vocabulary import CORE_MARKS
 from tfds_remc import RemcBuilder, RemcConfig
 
@@ -299,7 +299,7 @@ def test_a_crash_ends_one_run_and_a_kill_all(data_dir: Path, tmp_path: Path) -> 
     assert started.process.wait(60) == 128 + signal.SIGTERM
     assert not list(out_dir.rglob("metrics.json"))
     # A run that was left behind would keep the lock.
-    with _locked(out_dir):
+    with locked(out_dir, "sweep"):
         pass
 
 
@@ -311,7 +311,7 @@ def test_a_run_that_a_killed_sweep_left_behind_keeps_the_lock(
     started.wait_until(started.children)
     started.process.kill()
     started.process.wait()
-    with pytest.raises(InputError, match="a run that it left behind"), _locked(out_dir):
+    with pytest.raises(InputError, match="a run that it left behind"), locked(out_dir, "sweep"):
         pass
     os.killpg(started.process.pid, signal.SIGKILL)
 
@@ -356,7 +356,7 @@ def test_options_reach_fit() -> None:
         fold=2,
         resume=True,
     )
-    assert parse(FitConfig, list(_arguments(config)), prog="fit", description="") == config
+    assert parse(FitConfig, list(as_arguments(config)), prog="fit", description="") == config
 
 
 def parsed(*arguments: str) -> SweepConfig:
