@@ -127,7 +127,7 @@ def test_no_test_gene_is_read(data_dir: Path, finished: Path, tmp_path: Path) ->
     (records,) = copy.rglob("remc-test.tfrecord*")
     records.unlink()
     search(small(copy, tmp_path / "without", trials=2))
-    pd.testing.assert_frame_equal(trials_of(tmp_path / "without"), trials_of(finished))
+    pd.testing.assert_frame_equal(trials_of(tmp_path / "without"), trials_of(finished)[:2])
     with pytest.raises(Exception, match="remc-test"):
         fit(small(copy, tmp_path).fit_config(tmp_path / "run"))
 
@@ -221,7 +221,7 @@ def test_another_search_is_refused_in_its_folder(data_dir: Path, finished: Path)
 
 
 def test_a_score_is_the_mean_over_the_seeds(data_dir: Path, finished: Path, tmp_path: Path) -> None:
-    config = small(data_dir, tmp_path / "search", trials=1, seeds=(0, 1))
+    config = small(data_dir, tmp_path / "seeds", trials=1, seeds=(0, 1))
     (row,) = search(config).trials.to_dict("records")
     other = best_auroc(fit(config.fit_config(tmp_path / "run"), seed=1))
     assert row["seed_0"] == float(trials_of(finished)["score"][0])
