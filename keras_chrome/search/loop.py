@@ -168,7 +168,8 @@ def _run_next(
     from keras_chrome.search.trial import run_trial
 
     own = config.fit_config()
-    trial = ask(study, seed=config.seed, first=start_of(own, space))
+    first = start_of(own, space, len(data[1]["train"]))
+    trial = ask(study, seed=config.seed, first=first)
     options = draw(trial, space, own.recipe())
 
     def is_hopeless(tenth: int, auroc: float) -> bool:

@@ -44,8 +44,8 @@ class Between:
 
     def draw(self, trial: optuna.Trial, name: str) -> float:
         """The value of a trial, in three digits, as it is written and typed."""
-        if isinstance(self.step, int) and self.step:
-            return trial.suggest_int(name, int(self.low), int(self.high), step=self.step)
+        if isinstance(self.low, int):
+            return trial.suggest_int(name, self.low, int(self.high), log=self.is_log)
         step = self.step or None
         drawn = trial.suggest_float(name, self.low, self.high, step=step, log=self.is_log)
         return float(f"{drawn:.3g}")
@@ -72,7 +72,7 @@ Space = Mapping[str, Between | OneOf]
 
 SPACE: Space = {
     "learning_rate": Between(1e-4, 1e-2, is_log=True),
-    "batch_size": OneOf((16, 32, 64, 128, 256)),
+    "batch_size": Between(16, 256, step=1, is_log=True),
     "epochs": Between(10, 40, step=1),
     "schedule": OneOf(SCHEDULES),
     "warmup": Between(0.05, 0.4, step=0.05),
@@ -93,6 +93,7 @@ Each holds what every recipe says, so that a search can begin with it.
 """
 
 LEFT_OUT = {
+    "least_steps": "it is for recipes, which do not know how many genes there are",
     "patience": "it saves time: the best epoch is kept whatever it is",
     "mark_dropout": "it is for epigenomes that lack marks, whatever it costs those that have them",
 }
@@ -109,17 +110,18 @@ def without_effect(config: FitConfig, dataset: Dataset) -> dict[str, str]:
     return unused
 
 
-def start_of(config: FitConfig, space: Space) -> dict[str, Any]:
+def start_of(config: FitConfig, space: Space, num_genes: int) -> dict[str, Any]:
     """What the training does by itself: the values of its recipe.
 
     Args:
         config: Its options.
         space: The options that are wanted.
+        num_genes: Training genes, which the batch size of a recipe depends on.
     """
     from keras_chrome.models.registry import default_option
 
     values = {
-        **dataclasses.asdict(config.recipe()),
+        **dataclasses.asdict(config.recipe().for_genes(num_genes)),
         "dropout": default_option(config.model, "dropout"),
         "target_width": config.target_width,
     }

@@ -28,7 +28,7 @@ from keras_chrome.search.trial import run_trial
 
 # A variant that compiles in no time.
 MODEL = "cnn_alpha_beta"
-VARIED = ("learning_rate", "schedule", "warmup")
+VARIED = ("learning_rate", "batch_size", "schedule", "warmup")
 EVERY_VALUE = {name: getattr(PLAIN, name, 0.5) for name in SPACE}
 
 
@@ -206,11 +206,9 @@ def test_a_spent_time_begins_no_trial(
 def test_another_search_is_refused_in_its_folder(data_dir: Path, finished: Path) -> None:
     match = (
         r"seed=1 \(was 0\), transform='none' \(was 'log1p'\), epochs=3 \(was 2\), "
-        r"batch_size='one of 16, .*' \(was 16\); take another --out-dir$"
+        r"shift='0 to 5 by 1' \(was 0\); take another --out-dir$"
     )
-    other = small(
-        data_dir, finished, seed=1, vary=(*VARIED, "batch_size"), epochs=3, transform="none"
-    )
+    other = small(data_dir, finished, seed=1, vary=(*VARIED, "shift"), epochs=3, transform="none")
     with pytest.raises(InputError, match=match):
         search(other)
     with (

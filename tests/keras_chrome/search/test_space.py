@@ -35,7 +35,7 @@ def test_every_part_of_a_recipe_is_searched_or_left_out_by_name() -> None:
 
 @pytest.mark.parametrize("model", VARIANTS)
 def test_the_space_holds_every_models_recipe(model: str) -> None:
-    own = start_of(config(model=model), SPACE)
+    own = start_of(config(model=model), SPACE, 6600)
     has_schedule = own["schedule"] != "constant"
     assert set(own) == set(SPACE) - (set() if has_schedule else {"warmup"})
     for name, value in own.items():
@@ -43,7 +43,7 @@ def test_the_space_holds_every_models_recipe(model: str) -> None:
 
 
 def test_the_start_is_the_recipe_and_what_the_variant_has() -> None:
-    own = start_of(config(model="additive_chrome"), SPACE)
+    own = start_of(config(model="additive_chrome"), SPACE, 6600)
     assert {name: own[name] for name in ("learning_rate", "warmup", "mixup", "shift", "ema")} == {
         "learning_rate": 3e-3,
         "warmup": 0.15,
@@ -52,7 +52,10 @@ def test_the_start_is_the_recipe_and_what_the_variant_has() -> None:
         "ema": 0.99,
     }
     assert (own["dropout"], own["target_width"]) == (0.1, 1.0)
-    assert start_of(config(model="deep_chrome"), SPACE)["dropout"] == 0.5
+    assert start_of(config(model="deep_chrome"), SPACE, 6600)["dropout"] == 0.5
+    # Of few genes a recipe takes smaller batches.
+    assert own["batch_size"] == 128
+    assert start_of(config(model="additive_chrome"), SPACE, 1000)["batch_size"] == 20
 
 
 def test_what_is_drawn_lies_in_the_space_and_is_what_fit_takes() -> None:
@@ -64,7 +67,7 @@ def test_what_is_drawn_lies_in_the_space_and_is_what_fit_takes() -> None:
             # As it is printed and typed.
             assert isinstance(value, int | str) or value == float(f"{value:.3g}")
         assert 1e-4 <= options["learning_rate"] <= 1e-2
-    assert {type(options["shift"]) for options in trials} == {int}
+    assert {type(options[name]) for options in trials for name in ("shift", "batch_size")} == {int}
     assert {options["shift"] for options in trials} == {0, 1, 2, 3, 4, 5}
     assert {options["mixup"] for options in trials} >= {0.0, 0.3, 1.0}
     # Half of the rates are below the middle of the logarithms.
