@@ -1,6 +1,6 @@
 """What an exported model must hold before anybody may serve it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import keras
@@ -65,15 +65,15 @@ def _faults(meta_graph: tf.compat.v1.MetaGraphDef) -> Iterator[str]:
 
 
 def check_parity(
-    models: Sequence[keras.Model],
+    model: keras.Model,
     signal: np.ndarray,
     description: str,
     answers: Mapping[str, np.ndarray],
 ) -> dict[str, float]:
-    """Compare what a SavedModel answered with what the Keras models do.
+    """Compare what a SavedModel answered with what the Keras model does.
 
     Args:
-        models: The model that was exported, or the members of the ensemble.
+        model: The model that was exported.
         signal: Float32 array `(n, bins, marks)`, n > 1.
         description: What `describe` must answer.
         answers: What each signature answered for all n genes and for the first alone, as
@@ -87,7 +87,7 @@ def check_parity(
         ExportError: If a difference is larger than 1e-5, or an output is missing or not finite.
     """
     differences: dict[str, float] = {}
-    for name, expected in _expected(models, signal).items():
+    for name, expected in _expected(model, signal).items():
         # Attention and probabilities are at most one; gradients and contributions may be anything.
         least = 1e-30 if name == "saliency.gradient" else 1.0
         scale = max(least, np.abs(expected).max())
@@ -109,21 +109,17 @@ def check_parity(
     return differences
 
 
-def _expected(models: Sequence[keras.Model], signal: np.ndarray) -> dict[str, np.ndarray]:
-    """What each output is by the Keras models, on the CPU, where a server may run too."""
+def _expected(model: keras.Model, signal: np.ndarray) -> dict[str, np.ndarray]:
+    """What each output is by the Keras model, on the CPU, where a server may run too."""
     with tf.device("/CPU:0"):
-        outputs = [model(signal, training=False) for model in models]
-        gradients = [_gradient_of_logit(model, signal) for model in models]
-    expected = {}
-    for key in outputs[0]:
-        values = np.stack([np.asarray(of_member[key]) for of_member in outputs])
-        expected[f"serving_default.{key}"] = values.mean(axis=0)
-        if len(models) > 1:
-            expected[f"serving_default.{key}_sd"] = values.std(axis=0)
-    expected["predict.probability"] = expected["serving_default.probability"]
-    expected["saliency.probability"] = expected["serving_default.probability"]
-    expected["saliency.gradient"] = np.mean(gradients, axis=0)
-    return expected
+        outputs = {k: np.asarray(v) for k, v in model(signal, training=False).items()}
+        gradient = _gradient_of_logit(model, signal)
+    return {
+        **{f"serving_default.{key}": values for key, values in outputs.items()},
+        "predict.probability": outputs["probability"],
+        "saliency.probability": outputs["probability"],
+        "saliency.gradient": gradient,
+    }
 
 
 def _gradient_of_logit(model: keras.Model, signal: np.ndarray) -> np.ndarray:

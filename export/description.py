@@ -42,11 +42,13 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
     config = runs[0].config
     shared = _shared(runs[0])
     members = [member for run in runs for member in run.config.counted_members or (run.config,)]
+    variants = {member.model for member in members}
     known = {key: shared[key] for key in ("bin_bp", "flank_bp", "oriented", "genome")}
     label_rule = config.dataset and config.dataset.label_rule
     return {
         "format": 1,
-        "variant": config.model,
+        # An ensemble is the same model whether it was made here or is a run already.
+        "variant": config.model if len(variants) > 1 else variants.pop(),
         "members": len(members),
         "seeds": [member.seed for member in members],
         "marks": list(config.marks),

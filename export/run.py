@@ -53,8 +53,8 @@ def export_runs(
 ) -> Path:
     """Write the model of a run, or the ensemble of several, as a SavedModel.
 
-    An ensemble answers the mean of its members and how far they lie apart: see
-    `export.signatures.build_servable`.
+    Several runs are exported as the ensemble of equal weights that `keras_chrome.ensemble` would
+    make of them: its probability is the sigmoid of the mean of their logits.
 
     The model appears in one step, complete and checked: it is built under a hidden name in
     `models_dir`, loaded in a process without our code, compared there with the Keras model, and
@@ -84,7 +84,7 @@ def export_runs(
         InputError: If a run is not one of this version or is one of a baseline, runs are the same
             or not of one kind, the name or the version cannot be used, or `models_dir` or its
             `models.config` cannot be read and written.
-        ExportError: If the SavedModel does not answer as the Keras models do.
+        ExportError: If the SavedModel does not answer as the Keras model does.
 
     Example:
         >>> export.export_runs(["runs/seed-0", "runs/seed-1"], "models", "e012")
@@ -179,14 +179,16 @@ def _write(
     from export.checks import ExportError, check_parity, check_portable
     from export.signatures import build_servable
     from export.warmup import write_warmup
+    from keras_chrome.models.ensemble import ensemble_model
 
     models: list[keras.Model] = [run.load_model() for run in runs]
-    _, num_bins, num_marks = models[0].input_shape
+    model = models[0] if len(models) == 1 else ensemble_model(models)
+    _, num_bins, num_marks = model.input_shape
     # Counts as a ChIP-seq experiment gives: overdispersed, many zeros.
     random = np.random.default_rng(0)
     signal = random.negative_binomial(1, 0.2, (4, num_bins, num_marks)).astype(np.float32)
     query = np.zeros(len(signal), np.float32)
-    servable = build_servable(models, description)
+    servable = build_servable(model, description)
     try:
         tf.saved_model.save(servable.module, str(model_dir), servable.signatures)
         sidecar = model_dir / SIDECAR_FILE
@@ -209,4 +211,4 @@ def _write(
             "Expected a SavedModel that loads and answers without our code. Received: "
             f"{model_dir} ({error}). This is a fault of the export: report it"
         ) from error
-    check_parity(models, signal, description, answers)
+    check_parity(model, signal, description, answers)

@@ -1,6 +1,5 @@
 """The signatures of an exported model, as plain TensorFlow functions."""
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import keras
@@ -20,13 +19,12 @@ class Servable(NamedTuple):
     signatures: dict[str, tf.types.experimental.ConcreteFunction]
 
 
-def build_servable(models: Sequence[keras.Model], description: str) -> Servable:
-    """Trace the signatures of a model, or of an ensemble, which answers the mean of its members.
+def build_servable(model: keras.Model, description: str) -> Servable:
+    """Trace the signatures of a model.
 
-    - `serving_default`: signal `(n, bins, marks)` to all that the variant has: probability `(n,)`,
-      alpha `(n, marks, bins)`, beta `(n, marks)`. An ensemble also answers how far its members
-      lie apart, their population standard deviation, in the same shapes: `probability_sd`,
-      `alpha_sd`, `beta_sd`.
+    - `serving_default`: signal `(n, bins, marks)` to all that the model answers: probability
+      `(n,)`, and where it has them alpha and contribution `(n, marks, bins)`, beta `(n, marks)`
+      and, of an ensemble, `probability_sd`, `alpha_sd` and `beta_sd`.
     - `predict`: signal to probability alone, without the layers that only attention needs.
     - `saliency`: signal to gradient `(n, bins, marks)` and probability. The gradient is that of the
       logit, the class score before it is normalised (Simonyan et al., Deep Inside Convolutional
@@ -43,34 +41,31 @@ def build_servable(models: Sequence[keras.Model], description: str) -> Servable:
     the wrong shape would fail deep inside the network, or not at all.
 
     Args:
-        models: Functional models, at least one, from the same signal to a dict of the same
-            outputs, each with a layer `logit`.
+        model: Functional model from signal to a dict of outputs, with a layer `logit`.
         description: The text that `describe` answers.
 
     Returns:
         A module that holds the variables that the signatures use and nothing else, and the
         signatures.
     """
-    shape = models[0].input_shape
-    probability_models = [keras.Model(m.input, m.output["probability"]) for m in models]
-    saliency_models = [
-        keras.Model(m.input, (logit_output(m), m.output["probability"])) for m in models
-    ]
+    shape = model.input_shape
+    probability = model.output["probability"]
+    probability_model = keras.Model(model.input, probability)
+    saliency_model = keras.Model(model.input, (logit_output(model), probability))
 
     def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         signal = tf.ensure_shape(signal, shape)
-        return _mean_and_spread([model(signal, training=False) for model in models])
+        return dict(model(signal, training=False))
 
     def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         signal = tf.ensure_shape(signal, shape)
-        return {"probability": _mean([m(signal, training=False) for m in probability_models])}
+        return {"probability": probability_model(signal, training=False)}
 
     def saliency(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         signal = tf.ensure_shape(signal, shape)
         with tf.GradientTape() as tape:
             tape.watch(signal)
-            answers = [m(signal, training=False) for m in saliency_models]
-            logit, probability = map(_mean, zip(*answers, strict=True))
+            logit, probability = saliency_model(signal, training=False)
         return {"gradient": tape.gradient(logit, signal), "probability": probability}
 
     def describe(query: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -93,22 +88,8 @@ def build_servable(models: Sequence[keras.Model], description: str) -> Servable:
             for function, spec in specs.items()
         }
     used = {id(v) for function in signatures.values() for v in function.graph.variables}
-    variables = [v.value for model in models for v in model.variables]
+    variables = [v.value for v in model.variables]
     module = tf.Module()
     # The variables alone: the Keras model would bring its layers and seed generators with it.
     module.weights = [v for v in variables if id(v) in used]
     return Servable(module, signatures)
-
-
-def _mean_and_spread(outputs: Sequence[Mapping[str, tf.Tensor]]) -> dict[str, tf.Tensor]:
-    """The members' mean of each output and, of more than one member, the standard deviation."""
-    by_key = {key: [member[key] for member in outputs] for key in outputs[0]}
-    answer = {key: _mean(values) for key, values in by_key.items()}
-    if len(outputs) > 1:
-        spread = {f"{key}_sd": tf.math.reduce_std(values, 0) for key, values in by_key.items()}
-        answer.update(spread)
-    return answer
-
-
-def _mean(values: Sequence[tf.Tensor]) -> tf.Tensor:
-    return tf.add_n(values) / len(values)

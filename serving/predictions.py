@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Prediction(NamedTuple):
     """What a model says of n genes.
 
-    Of an ensemble, `probability`, `alpha` and `beta` are means over its members, and each `_sd` is
+    Of an ensemble, `probability` is the sigmoid of its members' mean logit (in exports of earlier
+    versions the mean of their probabilities), `alpha` and `beta` are their means, and each `_sd` is
     the standard deviation between them.
 
     Attributes:

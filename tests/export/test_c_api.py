@@ -70,6 +70,8 @@ def expected_of(models: Sequence[keras.Model], signal: np.ndarray) -> dict[str, 
         expected[f"serving_default.{key}"] = values.mean(axis=0)
         if len(models) > 1:
             expected[f"serving_default.{key}_sd"] = values.std(axis=0)
+    logits = [logit_model(model)(signal, training=False).numpy()[:, 0] for model in models]
+    expected["serving_default.probability"] = 1 / (1 + np.exp(-np.mean(logits, axis=0)))
     gradients = [gradient(model, signal) for model in models]
     return {
         **expected,

@@ -234,22 +234,22 @@ def test_refuses_a_saved_model_with_other_weights(
     description = (exported / "assets" / "keras_chrome.json").read_text()
     inputs = {"signal": signal, "query": np.zeros(len(signal), np.float32)}
     answers = process.answers(exported, inputs)
-    differences = check_parity([model], signal, description, answers)
+    differences = check_parity(model, signal, description, answers)
     assert max(differences.values()) <= 1e-5
     assert set(differences) == {
         *(f"serving_default.{key}" for key in ("probability", "alpha", "beta")),
         *("predict.probability", "saliency.gradient", "saliency.probability"),
     }
     with pytest.raises(ExportError, match="Expected the description"):
-        check_parity([model], signal, "{}", answers)
+        check_parity(model, signal, "{}", answers)
     for name in ("serving_default.beta.1", "saliency.gradient.7"):
         lacking = {key: value for key, value in answers.items() if key != name}
         with pytest.raises(ExportError, match=r"Received: \w+\.\w+ of shape \(\), difference nan"):
-            check_parity([model], signal, description, lacking)
+            check_parity(model, signal, description, lacking)
     other = keras.models.clone_model(model)
     other.set_weights([w + 0.01 for w in model.get_weights()])
     with pytest.raises(ExportError, match=r"Received: serving_default\.\w+ of shape"):
-        check_parity([other], signal, description, answers)
+        check_parity(other, signal, description, answers)
 
 
 def test_a_refused_model_leaves_nothing(
