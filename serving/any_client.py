@@ -162,7 +162,7 @@ class BlockingClient(AnyClient):
                 scales it. Or `Genes`, which know their marks and may have more than the model.
             marks: Names of the marks on the last axis of an array, which must be the model's.
                 Without them the order of the columns is on your honour.
-            attention: Also ask for alpha and beta, which are most of the answer.
+            attention: Also ask for alpha, beta and contribution, which are most of the answer.
 
         Raises:
             InputError: If the signal or the marks are not what the model expects.

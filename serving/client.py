@@ -243,8 +243,8 @@ class ClientOptions(TlsOptions):
     target: str | None = option(f"host:port (default: {_TARGET})", default=None)
     rest: str | None = option("ask over REST: http://localhost:8501", default=None, metavar="URL")
     out: Path | None = option(
-        ".csv, .tsv (both also .gz), .parquet, or .nc, which has alpha and beta too "
-        "(default: CSV on standard output)",
+        ".csv, .tsv (both also .gz), .parquet, or .nc, which has alpha, beta and contribution "
+        "too (default: CSV on standard output)",
         default=None,
         metavar="FILE",
     )
@@ -321,7 +321,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="python -m serving.client",
         description="Ask TensorFlow Serving, or the local stand-in, for predictions: a table with "
         "gene_id, probability and, where the model has attention, the mark and bin that it weighs "
-        "most and the weight of each mark; or all of the attention, as NetCDF.",
+        "most, the weight of each mark and, of an additive one, what it adds to the logit; or all "
+        "of the attention and contributions, as NetCDF.",
     )
     try:
         output = output_to(options.out, saliency=options.saliency)

@@ -66,7 +66,11 @@ class ModelDescription(NamedTuple):
         }
         if self.is_ensemble:
             shapes |= {f"{name}_sd": shape for name, shape in shapes.items()}
-        return {**shapes, "gradient": (self.num_bins, num_marks)}
+        return {
+            **shapes,
+            "contribution": (num_marks, self.num_bins),
+            "gradient": (self.num_bins, num_marks),
+        }
 
     def genes_a_request(self, batch_size: int, max_message_bytes: int, bytes_a_number: int) -> int:
         """Most genes that fit in one request, and their answer in one message.

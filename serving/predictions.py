@@ -26,6 +26,8 @@ class Prediction(NamedTuple):
         probability_sd: Float32 `(n,)`, or None.
         alpha_sd: Float32 `(n, marks, bins)`, or None.
         beta_sd: Float32 `(n, marks)`, or None.
+        contribution: What each bin of each mark adds to the logit of high expression, which is
+            their sum, float32 `(n, marks, bins)`; None of a model that is not additive.
         gene_id: Text `(n,)`; None where the genes were asked for without their names.
     """
 
@@ -35,6 +37,7 @@ class Prediction(NamedTuple):
     probability_sd: np.ndarray | None = None
     alpha_sd: np.ndarray | None = None
     beta_sd: np.ndarray | None = None
+    contribution: np.ndarray | None = None
     gene_id: np.ndarray | None = None
 
 
@@ -59,6 +62,11 @@ _VARIABLES = {
     "probability": (("gene",), "1", "probability of high expression"),
     "alpha": (("gene", "mark", "bin"), "1", "attention over the bins of a mark"),
     "beta": (("gene", "mark"), "1", "attention over the marks"),
+    "contribution": (
+        ("gene", "mark", "bin"),
+        "1",
+        "contribution to the logit of high expression, which is their sum",
+    ),
     "gradient": (
         ("gene", "mark", "bin"),
         "1 / (unit of the signal)",
@@ -88,7 +96,8 @@ def to_table(prediction: Prediction, marks: Sequence[str]) -> "pd.DataFrame":
         Columns `gene_id` (where the prediction has it), `probability`; with alpha, `top_mark` and
         `top_bin` (from 1), where the attention is largest: alpha, times the beta of the mark where
         there is one; with beta, `beta_MARK` for each mark; of an ensemble, `probability_sd` after
-        `probability` and `beta_sd_MARK` for each mark.
+        `probability` and `beta_sd_MARK` for each mark; of an additive model, `contribution_MARK`,
+        what all bins of a mark together add to the logit, which is the sum over the marks.
     """
     import pandas as pd
 
@@ -106,8 +115,13 @@ def to_table(prediction: Prediction, marks: Sequence[str]) -> "pd.DataFrame":
         if num_marks == len(marks):
             columns["top_mark"] = np.array(marks)[mark]
         columns["top_bin"] = bin_ + 1
-    for name in ("beta", "beta_sd"):
-        values = getattr(prediction, name)
+    contribution = prediction.contribution
+    of_marks = {
+        "beta": prediction.beta,
+        "beta_sd": prediction.beta_sd,
+        "contribution": None if contribution is None else contribution.sum(axis=2),
+    }
+    for name, values in of_marks.items():
         if values is not None:
             columns |= {f"{name}_{mark}": values[:, axis] for axis, mark in enumerate(marks)}
     return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
@@ -125,7 +139,8 @@ def to_xarray(
 
     Returns:
         `probability` (gene) and, where they are there, `alpha` (gene, mark, bin), `beta`
-        (gene, mark), their `_sd`, and `gradient` (gene, mark, bin). Coordinates: `mark`; `bin`,
+        (gene, mark), their `_sd`, `contribution` (gene, mark, bin) and `gradient` (gene, mark,
+        bin). Coordinates: `mark`; `bin`,
         the start of the bin in bp relative to the TSS, or its number from 0 where the model does
         not say how long a bin is; `gene_id` along gene. The names are those of
         `python -m keras_chrome.attend`.

@@ -102,6 +102,7 @@ class _Pages:
             "decimals": numbers.decimals,
             "brief": numbers.brief,
             "thousands": numbers.thousands,
+            "signed_decimals": numbers.signed_decimals,
             "sentence": lambda text: text if text.endswith(("?", ".", "!")) else f"{text}.",
             "mark_class": mark_class,
         }

@@ -1,4 +1,4 @@
-"""A gene as a drawing: of each mark the signal, below it alpha, beside it beta.
+"""A gene as a drawing: of each mark the signal, below it alpha and contributions, beside it beta.
 
 Drawings are SVG for a page whose style sheet has the rules of `figure_css`; `standalone` makes a
 file of one, with the rules inside.
@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from serving.web.gene_picture import GenePicture, Region
-from serving.web.numbers import MINUS, brief
+from serving.web.numbers import MINUS, brief, signed_decimals
 from serving.web.palette import MARK_CLASSES, light_colours, mark_class, ramp_level
 from serving.web.svg import clean, element, path, rounded, text_at
 
@@ -34,12 +34,13 @@ class _Layout:
     head: float
     area: float
     strip: float
+    sums: float
     gap: float
     is_narrow: bool
 
     @property
     def row(self) -> float:
-        return self.head + self.area + self.strip + self.gap
+        return self.head + self.area + self.strip + self.sums + self.gap
 
 
 _STRIP_GAP = 3
@@ -49,12 +50,13 @@ _BETA_GAP, _BETA_ROOM = 24.0, 99.0
 
 def _layout(picture: GenePicture, is_narrow: bool) -> _Layout:
     has_alpha, has_beta = picture.alpha is not None, picture.beta is not None
+    sums = 0.0 if picture.contribution is None else 26.0 + _STRIP_GAP
     if is_narrow:
         strip = 14 + _STRIP_GAP if has_alpha else 0
-        return _Layout(344, 36, 336, 26, 20, 38, strip, 14, True)
+        return _Layout(344, 36, 336, 26, 20, 38, strip, sums, 14, True)
     strip = 16 + _STRIP_GAP if has_alpha else 0
     # Bins of 100 are whole pixels wide where the drawing has its full size.
-    return _Layout(920, 118, 718 if has_beta else 918, 30, 0, 46, strip, 16, False)
+    return _Layout(920, 118, 718 if has_beta else 918, 30, 0, 46, strip, sums, 16, False)
 
 
 def draw_gene(picture: GenePicture, *, is_narrow: bool = False) -> Markup:
@@ -71,7 +73,7 @@ def draw_gene(picture: GenePicture, *, is_narrow: bool = False) -> Markup:
         aria_label=clean(f"Signal and attention of {picture.name}. {picture.summary}"),
         data_left=layout.left,
         data_right=layout.right,
-        data_bottom=height - _BELOW[is_narrow],
+        data_bottom=layout.top + len(picture.marks) * layout.row,
     )
 
 
@@ -175,17 +177,19 @@ def figure_css(colour: Callable[[str], str]) -> str:
         f".tss{{fill:none;stroke:{ink};stroke-width:1.3}}.head{{fill:{ink}}}"
         ".signal{fill-opacity:.72;stroke-width:1;stroke-linejoin:round}"
         ".beta{fill-opacity:.85;stroke-width:1}"
-        ".heat{shape-rendering:crispEdges}"
+        ".heat,.contribution{shape-rendering:crispEdges}"
         f".whisker{{fill:none;stroke:{ink};stroke-width:1.2}}"
         f".track{{fill:{colour('panel')};stroke:{colour('rule')};stroke-width:1}}"
         f".filled{{fill:{accent}}}.middle{{fill:none;stroke:{edge};stroke-width:1}}"
         f".dot{{fill:{accent};stroke:{colour('paper')};stroke-width:2}}"
+        f".raises{{fill:{colour('raises')}}}.lowers{{fill:{colour('lowers')}}}"
         f"{of_marks}{of_levels}"
     )
 
 
 # Below the last row: the axis, its label, and on a phone the key of alpha.
 _BELOW = {False: 44, True: 76}
+_SUMS_KEY = 24
 
 
 def _drawing(picture: GenePicture, is_narrow: bool) -> tuple[Markup, _Layout, float]:
@@ -195,12 +199,17 @@ def _drawing(picture: GenePicture, is_narrow: bool) -> tuple[Markup, _Layout, fl
     even = 1 / picture.region.num_bins
     highest = 0.0 if picture.alpha is None else max(float(picture.alpha.max()), 4 * even)
     parts = [_row(picture, layout, i, highest) for i in range(len(picture.marks))]
+    if picture.contribution is not None:
+        parts.append(_contributions(picture, layout))
     parts += [_tss(picture, layout, bottom), _axis(picture, layout, bottom)]
     if picture.beta is not None and not is_narrow:
         parts.append(_scale_of_beta(layout, bottom))
     if picture.alpha is not None:
         parts.append(_key(layout, bottom, highest, picture.beta is not None))
     below = _BELOW[is_narrow] if picture.alpha is not None else _BELOW[False]
+    if picture.contribution is not None:
+        parts.append(_key_of_signs(picture.contribution, layout, bottom + below))
+        below += _SUMS_KEY
     return Markup("").join(parts), layout, bottom + below
 
 
@@ -265,6 +274,49 @@ def _heat(alpha: np.ndarray, layout: _Layout, y: float, height: float, highest: 
         height=height,
     )
     return element("g", Markup("").join((*cells, frame)), class_="heat")
+
+
+def _contributions(picture: GenePicture, layout: _Layout) -> Markup:
+    """Of each mark bars from a line of zero, up and down, on one scale for all marks."""
+    assert picture.contribution is not None
+    low = min(0.0, float(picture.contribution.min()))
+    high = max(0.0, float(picture.contribution.max()), low + 1e-30)
+    scale = (layout.sums - _STRIP_GAP) / (high - low)
+    parts = []
+    for mark, values in enumerate(picture.contribution.astype(float)):
+        bottom = layout.top + (mark + 1) * layout.row - layout.gap
+        zero = bottom + low * scale
+        for name, of_sign in (("raises", values.clip(min=0)), ("lowers", values.clip(max=0))):
+            steps = "".join(
+                f"V{rounded(zero - value * scale)}H{rounded(_to_x(layout, len(values), i + 1))}"
+                for i, value in enumerate(of_sign)
+            )
+            outline = f"M{rounded(layout.left)} {rounded(zero)}{steps}V{rounded(zero)}Z"
+            parts.append(path(name, outline))
+        line = f"M{rounded(layout.left)} {rounded(zero)}H{rounded(layout.right)}"
+        parts.append(path("axis", line))
+        total, is_wide = signed_decimals(float(values.sum())), not layout.is_narrow
+        if is_wide and picture.beta is not None:
+            middle = bottom - layout.sums - layout.strip - layout.area / 2
+            parts.append(text_at(f"adds {total}", layout.right + _BETA_GAP, middle + 22, "value"))
+            total = "contribution" if mark == 0 else ""
+        parts.append(text_at(total, layout.left - 7, bottom - 8, "tick", anchor="end"))
+    return element("g", Markup("").join(parts), class_="contribution")
+
+
+def _key_of_signs(contribution: np.ndarray, layout: _Layout, y: float) -> Markup:
+    """What the bars of contributions mean."""
+    highest = brief(float(np.abs(contribution).max()))
+    parts = []
+    x = layout.left
+    for name, text, room in (
+        ("raises", "raises", 58),
+        ("lowers", f"lowers the logit, by up to {highest} a bin", 0),
+    ):
+        parts.append(element("rect", class_=name, x=x, y=y, width=10, height=9))
+        parts.append(text_at(text, x + 15, y + 9, "tick"))
+        x += room
+    return Markup("").join(parts)
 
 
 def _beta(picture: GenePicture, layout: _Layout, mark: int, top: float, base: float) -> Markup:

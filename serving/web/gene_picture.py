@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.web.numbers import brief, decimals, signed
+from serving.web.numbers import brief, decimals, signed, signed_decimals
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class GenePicture:
         alpha: Attention over the bins of each mark, `(marks, bins)`, or None.
         beta: Attention over the marks, `(marks,)`, or None.
         beta_sd: Standard deviation of beta over the members of an ensemble, or None.
+        contribution: What each bin adds to the logit, `(marks, bins)`, or None.
         strand: `+`, `-`, or empty where it is not known.
         signal_unit: What the signal counts, or empty where it is not known.
     """
@@ -75,6 +76,7 @@ class GenePicture:
     alpha: np.ndarray | None = None
     beta: np.ndarray | None = None
     beta_sd: np.ndarray | None = None
+    contribution: np.ndarray | None = None
     strand: str = ""
     signal_unit: str = ""
 
@@ -98,8 +100,15 @@ class GenePicture:
                 text += f", alpha highest at {place}"
             if self.beta is not None:
                 text += f", beta {self.beta_text(i)}"
+            if self.contribution is not None:
+                text += f", adds {signed_decimals(float(self.contribution[i].sum()))} to the logit"
             parts.append(text)
         return "; ".join(parts) + "."
+
+    @property
+    def logit(self) -> float | None:
+        """The sum of all contributions."""
+        return None if self.contribution is None else float(self.contribution.sum())
 
     def beta_text(self, mark: int) -> str:
         """The beta of a mark, with how far an ensemble's members differ."""

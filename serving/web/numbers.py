@@ -19,6 +19,17 @@ def brief(value: float) -> str:
     return f"{float(f'{value:.3g}'):g}".replace("-", MINUS)
 
 
+def signed_brief(value: float) -> str:
+    """As `brief`, with the sign."""
+    return f"+{brief(value)}" if value > 0 else brief(value)
+
+
+def signed_decimals(value: float, digits: int = 2) -> str:
+    """A number with so many decimals and its sign."""
+    # What rounds to zero has no minus.
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", MINUS)
+
+
 def signed(value: float) -> str:
     """A distance from the TSS, with its sign."""
     text = f"{value:+g}" if abs(value) < 1000 else f"{value:+,.0f}"

@@ -38,6 +38,8 @@ _MARKS = {
     "H3K27ac": ("#cc79a7", "#cc79a7", "#cc79a7"),
 }
 _OTHER_MARK = ("#555555", "#555555", "#646464")
+# What raises and what lowers the answer, on light and on dark paper: no mark has these.
+_SIGNS = {"raises": ("#332288", "#8378b6"), "lowers": ("#6b4c11", "#947e54")}
 MARK_CLASSES = (*(f"mark-{i}" for i in range(len(_MARKS))), "mark-other")
 
 # Lightness, chroma and hue (OKLCH) that the ramps run through, from paper to the other end.
@@ -115,22 +117,26 @@ def _hex(light: float, a: float, b: float) -> str:
 
 
 def light_colours() -> dict[str, str]:
-    """Every colour by name, on light paper: the page's, `mark-N`, `mark-N-line`, `alpha-N`."""
-    return _colours(LIGHT, 1, _LIGHT_STOPS)
+    """Every colour by name, on light paper.
+
+    The page's, `mark-N`, `mark-N-line`, `alpha-N`, `raises` and `lowers`.
+    """
+    return _colours(LIGHT, 0, _LIGHT_STOPS)
 
 
 def dark_colours() -> dict[str, str]:
     """Likewise on dark paper."""
-    return _colours(DARK, 2, _DARK_STOPS)
+    return _colours(DARK, 1, _DARK_STOPS)
 
 
 def _colours(
-    page: dict[str, str], line: int, stops: Sequence[tuple[float, float, float]]
+    page: dict[str, str], paper: int, stops: Sequence[tuple[float, float, float]]
 ) -> dict[str, str]:
     colours = dict(page)
     for name, colours_of in zip(MARK_CLASSES, (*_MARKS.values(), _OTHER_MARK), strict=True):
         colours[name] = colours_of[0]
-        colours[f"{name}-line"] = colours_of[line]
+        colours[f"{name}-line"] = colours_of[1 + paper]
     for level, colour in enumerate(ramp(stops)):
         colours[f"alpha-{level}"] = colour
+    colours |= {name: of_papers[paper] for name, of_papers in _SIGNS.items()}
     return colours

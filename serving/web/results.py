@@ -70,7 +70,7 @@ class Result:
         details = self.description.details
         known = self.known
         oriented = details.get("oriented") if known is None else known.oriented
-        beta_sd = self.prediction.beta_sd
+        beta_sd, contribution = self.prediction.beta_sd, self.prediction.contribution
         return GenePicture(
             name=str(self.genes.gene_id[gene]) if known is None else known.name,
             marks=self.genes.marks,
@@ -81,6 +81,7 @@ class Result:
             alpha=None if self.prediction.alpha is None else self.prediction.alpha[gene],
             beta=None if self.prediction.beta is None else self.prediction.beta[gene],
             beta_sd=None if beta_sd is None else beta_sd[gene],
+            contribution=None if contribution is None else contribution[gene],
             strand="" if known is None else known.strand,
             signal_unit=self.signal_unit,
         )

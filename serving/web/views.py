@@ -66,7 +66,12 @@ def view_of_gene(result: Result, gene: int) -> dict[str, Any]:
             if picture.alpha is None
             else [numbers.brief(float(v)) for v in picture.alpha[:, bin_]]
         )
-        values.append((bin_ + 1, picture.region.place(bin_), signal, alpha))
+        contribution = (
+            []
+            if picture.contribution is None
+            else [numbers.signed_brief(float(v)) for v in picture.contribution[:, bin_]]
+        )
+        values.append((bin_ + 1, picture.region.place(bin_), signal, alpha, contribution))
     return {
         "number": gene + 1,
         "name": picture.name,

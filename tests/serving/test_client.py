@@ -46,7 +46,7 @@ def test_predicts_as_the_keras_model(client: Any, model: keras.Model, signal: np
         assert getattr(prediction, key).flags.writeable
     cheap = client.predict(signal, attention=False)
     np.testing.assert_allclose(cheap.probability, expected["probability"], atol=1e-5)
-    assert cheap[1:] == (None,) * 6
+    assert cheap[1:] == (None,) * 7
 
 
 def test_saliency_is_the_gradient_of_the_logit(
@@ -280,10 +280,11 @@ def test_refuses_a_version_with_a_label() -> None:
 
 @pytest.fixture(scope="module")
 def ensemble_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """`pair`, which has two members; `liar`, which forgets the last gene."""
+    """`pair`, which has two members; `liar`, which forgets the last gene; `additive`."""
     folder = tmp_path_factory.mktemp("ensemble")
     save_describing(folder / "pair" / "1", members=2)
     save_describing(folder / "liar" / "1", members=2, kept=slice(-1))
+    save_describing(folder / "additive" / "1", variant="additive_chrome")
     with LocalServer(folder, rest_port=0) as server:
         yield server
 
@@ -301,9 +302,21 @@ def test_ensemble_says_how_far_its_members_differ(
     np.testing.assert_array_equal(prediction.beta_sd, np.full((4, 2), 0.25))
 
 
+def test_additive_model_says_what_each_bin_contributes(
+    open_client: OpenClient, ensemble_server: LocalServer
+) -> None:
+    signal = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
+    with open_client("additive", at=ensemble_server, batch_size=3) as client:
+        prediction = client.predict(signal)
+        assert client.predict(signal, attention=False).contribution is None
+    np.testing.assert_array_equal(prediction.contribution, signal.transpose(0, 2, 1) - 3)
+    with open_client("pair", at=ensemble_server) as client:
+        assert client.predict(signal).contribution is None
+
+
 def test_answers_of_an_ensemble_keep_to_the_limit(ensemble_server: LocalServer) -> None:
-    # A gene takes 2 * 4 * (2 * 3 + 2 + 1) = 72 bytes.
-    with Client(ensemble_server.target, "pair", max_message_bytes=4096 + 4 * 72) as client:
+    # A gene takes 4 * (2 * (2 * 3 + 2 + 1) + 2 * 3) = 96 bytes.
+    with Client(ensemble_server.target, "pair", max_message_bytes=4096 + 4 * 96) as client:
         parts = list(client.predict_stream(np.ones((9, 3, 2), np.float32)))
     assert [len(part.probability) for part in parts] == [4, 4, 1]
 

@@ -57,6 +57,19 @@ def test_table_of_an_ensemble() -> None:
     np.testing.assert_allclose(table["beta_sd_y"], [0.03, 0.08])
 
 
+CONTRIBUTION = np.array(
+    [[[0.5, -1.0, 0.25], [0.0, -2.0, 0.0]], [[1.0, 1.0, 1.0], [-0.5, 0.0, 0.5]]]
+)
+
+
+def test_table_sums_the_contributions_of_a_mark() -> None:
+    prediction = Prediction(PROBABILITY, ALPHA, BETA, contribution=CONTRIBUTION)
+    table = to_table(prediction, MARKS)
+    assert list(table.columns)[-3:] == ["beta_y", "contribution_x", "contribution_y"]
+    assert list(table["contribution_x"]) == [-0.25, 3.0]
+    assert list(table["contribution_y"]) == [-2.0, 0.0]
+
+
 def test_joins_what_is_there() -> None:
     joined = join([ENSEMBLE, ENSEMBLE])
     np.testing.assert_array_equal(joined.alpha_sd, np.concatenate([ALPHA, ALPHA]) / 10)
@@ -96,13 +109,25 @@ def test_arrays_have_the_names_and_coordinates_of_a_runs_attention() -> None:
     }
 
 
+def test_contributions_are_written_as_attention_is() -> None:
+    description = describe(bin_bp=100, flank_bp=150)
+    dataset = to_xarray(description, Prediction(PROBABILITY, contribution=CONTRIBUTION))
+    values = dataset["contribution"]
+    assert values.dims == ("gene", "mark", "bin")
+    assert list(values.sel(mark="y", bin=-50)) == [-2.0, 0.0]
+    assert values.units == "1"
+    assert values.long_name.startswith("contribution to the logit of high expression")
+
+
 def test_bins_of_unknown_length_are_numbered() -> None:
     dataset = to_xarray(describe(bin_bp=None), Prediction(PROBABILITY, ALPHA))
     assert list(dataset["bin"].values) == [0, 1, 2]
     assert "gene_id" not in dataset.coords
 
 
-@pytest.mark.parametrize(("members", "numbers"), [(1, 2 * 3 + 2 + 1), (5, 2 * (2 * 3 + 2 + 1))])
+@pytest.mark.parametrize(
+    ("members", "numbers"), [(1, 2 * (2 * 3) + 2 + 1), (5, 2 * (2 * 3 + 2 + 1) + 2 * 3)]
+)
 def test_counts_all_that_is_answered(members: int, numbers: int) -> None:
     description = describe(members=members)
     assert description.genes_a_request(1000, 4096 + 10 * 4 * numbers, 4) == 10

@@ -197,7 +197,8 @@
     const rows = [...table.tBodies[0].rows];
     const marks = [...table.tHead.rows[1].querySelectorAll("[data-mark]")];
     const drawings = [...document.querySelectorAll("svg.gene")];
-    const hasAlpha = rows[0].cells.length > 2 + marks.length;
+    // What stands in the table beside the signal, such as alpha.
+    const others = [...table.tHead.rows[0].querySelectorAll("th")].slice(1).map((th) => th.textContent);
     const [where, list] = readout.children;
     slider.parentElement.hidden = false;
     readout.hidden = false;
@@ -223,12 +224,15 @@
       where.textContent = `Bin ${bin + 1} of ${rows.length}${place}`;
       list.replaceChildren(
         ...marks.map((mark, i) => {
-          const alpha = `alpha ${cells[2 + marks.length + i]}`;
+          const more = others.flatMap((name, k) => [
+            " ",
+            element("small", {}, `${name} ${cells[2 + marks.length * (k + 1) + i]}`),
+          ]);
           return element(
             "div",
             {},
             element("dt", {}, element("span", { class: `swatch ${mark.dataset.swatch}` }), mark.dataset.mark),
-            element("dd", {}, cells[2 + i], ...(hasAlpha ? [" ", element("small", {}, alpha)] : [])),
+            element("dd", {}, cells[2 + i], ...more),
           );
         }),
       );

@@ -23,7 +23,8 @@ def save_describing(
         num_bins: Number of bins.
         kept: The genes that it answers, for one that lies.
         scale: Factor of the probability, for one that is broken.
-        **details: What it says of itself beside them; an ensemble if there are several `members`.
+        **details: What it says of itself beside them; an ensemble if there are several `members`,
+            additive if its `variant` is.
     """
     region = {"bin_bp": 100, "flank_bp": 50 * num_bins, "transform": "log1p"}
     about = {"marks": marks, "num_bins": num_bins, **region, "label_rule": "median", **details}
@@ -39,6 +40,8 @@ def save_describing(
         if details.get("members", 1) > 1:
             one = beta[:, 0]
             answer |= {"probability_sd": 0.1 * one, "alpha_sd": alpha + 1, "beta_sd": 0.25 * beta}
+        if details.get("variant") == "additive_chrome":
+            answer["contribution"] = alpha - 3
         return answer
 
     def describe(query: tf.Tensor) -> dict[str, tf.Tensor]:

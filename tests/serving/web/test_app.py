@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from html_page import Page, number, send
+from made_models import save_describing
 from starlette.testclient import TestClient
 
 from serving.client import Client
@@ -59,6 +60,24 @@ def test_numbers_are_the_clients(
     answer = page.get(shown.link("predictions.csv"))
     assert answer.headers["content-disposition"] == 'attachment; filename="predictions.csv"'
     assert answer.text == table.to_csv(index=False, float_format="%.6g")
+
+
+def test_an_additive_model_shows_what_its_answer_is_made_of(
+    config: WebConfig, tmp_path: Path, signal: np.ndarray, text: str
+) -> None:
+    save_describing(tmp_path / "additive/1", CSV_MARKS, 8, variant="additive_chrome")
+    with LocalServer(tmp_path) as server:
+        config = dataclasses.replace(config, target=server.target, models=("additive",))
+        with TestClient(build_app(config), base_url="http://localhost") as page:
+            shown = Page(send(page, model="additive", source="csv", text=text).text)
+            table = pd.read_csv(io.StringIO(page.get(shown.link("predictions.csv")).text))
+    assert shown.tables["values"][0] == ["", "", "signal", "alpha", "contribution"]
+    assert shown.tables["values"][1][2:] == [*CSV_MARKS] * 3
+    values = [[number(cell) for cell in row[12:]] for row in shown.tables["values"][2:]]
+    np.testing.assert_allclose(values, signal[0] - 3)
+    total = f"{(signal[0] - 3).sum():+.2f}".replace("-", "\N{MINUS SIGN}")
+    assert f"{total} in all, the logit" in " ".join(shown.text.split())
+    np.testing.assert_allclose(table["contribution_H3K4me3"], (signal[:, :, 3] - 3).sum(axis=1))
 
 
 def test_the_command_writes_the_same_table(

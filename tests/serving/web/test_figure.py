@@ -146,6 +146,43 @@ def test_variants_without_attention_are_drawn_too(
     assert ("beta 0.75" in words) == (beta is not None)
 
 
+CONTRIBUTION = np.array([[0.5, -0.25, 0.0, 1.0], [-1.0, 0.0, -1.0, 0.25]], np.float32)
+
+
+def bars(root: ElementTree.Element, name: str, mark: int) -> list[float]:
+    """How far from the line of zero each bin is drawn that raises, or lowers, the answer."""
+    (group,) = of_class(root, "contribution")
+    drawn = of_class(group, name)[mark].get("d", "")
+    zero = float(drawn.split()[1].split("V")[0])
+    return [zero - float(y) for y in re.findall(r"V([\d.]+)H", drawn)]
+
+
+@pytest.mark.parametrize("is_narrow", [True, False])
+def test_contributions_are_bars_up_and_down_on_one_scale_for_all_marks(is_narrow: bool) -> None:
+    root = parsed(picture(contribution=CONTRIBUTION), is_narrow=is_narrow)
+    raises = np.array([bars(root, "raises", mark) for mark in (0, 1)])
+    lowers = np.array([bars(root, "lowers", mark) for mark in (0, 1)])
+    # From the lowest to the highest contribution the strip is 26 high.
+    np.testing.assert_allclose(raises, 13 * CONTRIBUTION.clip(min=0), atol=0.02)
+    np.testing.assert_allclose(lowers, 13 * CONTRIBUTION.clip(max=0), atol=0.02)
+    adds = "" if is_narrow else "adds "
+    assert {f"{adds}+1.25", f"{adds}\N{MINUS SIGN}1.75"} <= set(texts(root))
+    assert "lowers the logit, by up to 1 a bin" in texts(root)
+    words = root.get("aria-label", "")
+    assert "H2A.Z: signal up to 0" in words
+    assert "adds \N{MINUS SIGN}1.75 to the logit" in words
+    # They make room for themselves, below alpha and above the next mark.
+    without = parsed(picture(), is_narrow=is_narrow)
+    height, less = (float(r.get("viewBox", "").split()[3]) for r in (root, without))
+    assert height == less + 2 * 29 + 24
+    assert not of_class(without, "raises")
+
+
+def test_contributions_that_are_all_zero_are_a_line() -> None:
+    root = parsed(picture(contribution=np.zeros((2, 4), np.float32)))
+    assert bars(root, "raises", 0) == bars(root, "lowers", 1) == [0] * 4
+
+
 @pytest.mark.parametrize(
     ("oriented", "strand", "direction", "axis"),
     [
@@ -206,7 +243,8 @@ def test_names_stay_text() -> None:
 
 
 def test_a_file_of_its_own_needs_nothing_else() -> None:
-    root = ElementTree.fromstring(standalone(picture(), "PAX5: 0.9", "tiny, version 3"))
+    of = picture(contribution=CONTRIBUTION)
+    root = ElementTree.fromstring(standalone(of, "PAX5: 0.9", "tiny, version 3"))
     assert {"PAX5: 0.9", "tiny, version 3"} <= set(texts(root))
     (style,) = root.iter(f"{SVG}style")
     assert "var(" not in (style.text or "") and "url(" not in (style.text or "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serving.web.numbers import brief, decimals, signed
+from serving.web.numbers import brief, decimals, signed, signed_brief, signed_decimals
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,6 @@ def test_three_digits_that_matter(value: float, text: str) -> None:
 
 def test_signs_and_decimals() -> None:
     assert (signed(-5000), signed(0), signed(100)) == ("\N{MINUS SIGN}5,000", "0", "+100")
+    assert (signed_brief(0.0123), signed_brief(-12)) == ("+0.0123", "\N{MINUS SIGN}12")
+    assert (signed_decimals(-1.234), signed_decimals(-0.001)) == ("\N{MINUS SIGN}1.23", "+0.00")
     assert decimals(-0.12345) == "\N{MINUS SIGN}0.123"

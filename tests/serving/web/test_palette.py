@@ -5,9 +5,12 @@ import math
 import pytest
 
 from keras_chrome.figures.palette import (
+    DOWN_COLOUR,
     MARK_COLOURS,
     OTHER_MARK_COLOUR,
     SHAPE_CONTRAST,
+    TEXT_CONTRAST,
+    UP_COLOUR,
     contrast,
     luminance,
     mark_colour,
@@ -37,6 +40,12 @@ def test_marks_have_the_colours_of_the_report(mark: str) -> None:
         assert colours[mark_class(mark)] == mark_colour(mark).lower()
         line = readable(mark_colour(mark), theme.paper, SHAPE_CONTRAST)
         assert colours[f"{mark_class(mark)}-line"] == line.lower()
+
+
+def test_what_raises_and_lowers_has_the_colours_of_the_figures() -> None:
+    for colours, theme in ((light_colours(), LIGHT_THEME), (dark_colours(), DARK_THEME)):
+        for name, colour in (("raises", UP_COLOUR), ("lowers", DOWN_COLOUR)):
+            assert colours[name] == readable(colour, theme.paper, TEXT_CONTRAST).lower()
 
 
 def test_unknown_marks_share_a_class() -> None:
