@@ -19,6 +19,7 @@ from keras_chrome.runs.finished import (
     check_belong_together,
     find_finished_runs,
     read_test_genes,
+    tell_apart,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Leaderboard:
 
     There is a group for each label rule, split scheme and set of marks. A group's models are
     compared on its shared epigenomes: those on which every model has runs, in every fold that any
-    of them has. An AUROC is the mean over folds of means over seeds.
+    of them has. An AUROC is the mean over folds of means over seeds. Runs of one model that were
+    trained differently are models of their own, with names by `tell_apart`.
 
     Attributes:
         models: A row a model, best first: `labels`, `split`, `marks`, `model`; `mean`, `median`,
@@ -90,8 +92,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
 
     Raises:
         InputError: If there is no finished run, a run is damaged, or runs do not belong together:
-            one dataset with several contents, one model with several options, the same training
-            twice, test genes that differ.
+            one dataset with several contents, the same training twice, test genes that differ.
 
     Example:
         >>> leaderboard(["runs"]).models
@@ -108,7 +109,8 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
         paired_test_rows,
     )
 
-    runs, left_out = find_finished_runs(paths)
+    found, left_out = find_finished_runs(paths)
+    runs = tell_apart(found)
     check_belong_together(runs)
     models, epigenomes, tests, ceilings = [], [], [], []
     for group, of_group in _grouped(runs, _group).items():
@@ -175,7 +177,7 @@ def _measure(
     from keras_chrome.statistics.paired_tests import Placements, auroc_samples, placements
 
     measured = {
-        run.model: Measurement({}, {}, {}, is_deterministic=run.model in DETERMINISTIC)
+        run.name: Measurement({}, {}, {}, is_deterministic=run.model in DETERMINISTIC)
         for runs, _ in folds.values()
         for run in runs
     }
@@ -183,7 +185,7 @@ def _measure(
         placed = placements(genes.label, genes.probability)
         samples = auroc_samples(placed, seed=fold)
         calibrations = np.array([calibration(genes.label, p) for p in genes.probability])
-        models = np.array([run.model for run in of_fold])
+        models = np.array([run.name for run in of_fold])
         for model in dict.fromkeys(models):
             is_own = models == model
             measured[model].placements[fold] = Placements(*(own[is_own] for own in placed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from keras_chrome.runs.run import Run, open_run
 if TYPE_CHECKING:
     import pandas as pd
 
-# Options in which the runs of one model may differ: what a leaderboard parts or averages over.
+# Options that a leaderboard parts or averages over: they make no other training of a model.
 _COMPARED = {"dataset", "marks", "seed", "split", "split_seed", "num_folds", "fold"}
+_UNKNOWN = object()
 _T = TypeVar("_T")
 
 
@@ -38,6 +40,7 @@ class FinishedRun:
         test_auroc: As in `metrics.json`.
         fingerprint: Of the dataset's contents.
         options: All options of the training; of an ensemble also of its members' trainings.
+        training: How it was trained, where the runs of its model differ in that; see `tell_apart`.
     """
 
     path: Path
@@ -51,6 +54,12 @@ class FinishedRun:
     test_auroc: float
     fingerprint: str
     options: Mapping[str, Any]
+    training: str = ""
+
+    @property
+    def name(self) -> str:
+        """The model, and how it was trained where that is not the same for all its runs."""
+        return f"{self.model} ({self.training})" if self.training else self.model
 
 
 class PredictedGenes(NamedTuple):
@@ -173,16 +182,64 @@ def _split_scheme(config: RunConfig) -> tuple[str, int]:
 
 
 def _identity(run: FinishedRun) -> tuple[str, str, tuple[str, ...], str, str, int, int]:
-    return run.labels, run.split, run.marks, run.epigenome, run.model, run.fold, run.seed
+    return run.labels, run.split, run.marks, run.epigenome, run.name, run.fold, run.seed
+
+
+def tell_apart(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """Name what was trained differently of one model: `attentive_chrome (targets hard)`.
+
+    Of the options in which the runs of a model differ with the same label rule, split scheme and
+    set of marks, those are named that it takes to tell them apart, and the others counted:
+    `additive_chrome (epochs 30 and 9 more)`. What older runs do not know of makes no difference.
+    """
+    of_model: dict[Hashable, list[FinishedRun]] = {}
+    for run in runs:
+        of_model.setdefault(_compared_as(run), []).append(run)
+    telling = {key: _telling_options(group) for key, group in of_model.items()}
+    return [
+        dataclasses.replace(run, training=_training(run, *telling[_compared_as(run)]))
+        for run in runs
+    ]
+
+
+def _compared_as(run: FinishedRun) -> tuple[str, str, tuple[str, ...], str]:
+    return run.labels, run.split, run.marks, run.model
+
+
+def _telling_options(runs: Sequence[FinishedRun]) -> tuple[list[str], int]:
+    """The options that tell trainings apart, and in how many more they differ."""
+    names = dict.fromkeys(name for run in runs for name in run.options)
+    telling: list[str] = []
+    num_more = 0
+    for name in names:
+        values = {json.dumps(run.options[name]) for run in runs if name in run.options}
+        if len(values) == 1 or name in _COMPARED | LOCAL_OPTIONS:
+            continue
+        if _num_kinds(runs, [*telling, name]) > _num_kinds(runs, telling):
+            telling.append(name)
+        else:
+            num_more += 1
+    return telling, num_more
+
+
+def _num_kinds(runs: Sequence[FinishedRun], names: Sequence[str]) -> int:
+    return len({json.dumps([run.options.get(name, [name]) for name in names]) for run in runs})
+
+
+def _training(run: FinishedRun, telling: Sequence[str], num_more: int) -> str:
+    words = [
+        f"{name.replace('_', ' ')} {'default' if value is None else value}"
+        for name in telling
+        if (value := run.options.get(name, _UNKNOWN)) is not _UNKNOWN
+    ]
+    return ", ".join(words) + (f" and {num_more} more" if words and num_more else "")
 
 
 def check_belong_together(runs: Sequence[FinishedRun]) -> None:
     """See that runs differ only in what a leaderboard compares or averages over.
 
     Raises:
-        InputError: If one dataset has several contents, the runs of one model, label rule, split
-            scheme and set of marks have other options than seed, dataset and fold that differ, or
-            two runs are the same training.
+        InputError: If one dataset has several contents, or two runs are the same training.
     """
     for first, run in _with_first(runs, lambda r: r.epigenome):
         if run.fingerprint != first.fingerprint:
@@ -190,19 +247,10 @@ def check_belong_together(runs: Sequence[FinishedRun]) -> None:
                 f"Expected one dataset named {run.epigenome}. Received: {first.path} and "
                 f"{run.path}, trained on different contents of it; name the runs of one"
             )
-    for first, run in _with_first(runs, lambda r: (r.labels, r.split, r.marks, r.model)):
-        common = (first.options.keys() & run.options.keys()) - _COMPARED - LOCAL_OPTIONS
-        if changed := [k for k in sorted(common) if first.options[k] != run.options[k]]:
-            raise InputError(
-                f"Expected runs of {run.model} with the same options. Received: {first.path} and "
-                f"{run.path}, which differ in "
-                + ", ".join(f"{k} ({first.options[k]!r}, {run.options[k]!r})" for k in changed)
-                + "; name runs of one kind"
-            )
     for first, run in _with_first(runs, _identity):
         if run is not first:
             raise InputError(
-                f"Expected one run of {run.model} on {run.epigenome} with {run.labels} labels and "
+                f"Expected one run of {run.name} on {run.epigenome} with {run.labels} labels and "
                 f"seed {run.seed}. Received: {first.path} and {run.path}; name one of them"
             )
 

@@ -254,11 +254,45 @@ def test_datasets_with_other_contents_are_refused(tmp_path: Path) -> None:
         leaderboard([tmp_path])
 
 
-def test_a_model_with_other_options_is_refused(tmp_path: Path) -> None:
-    make_run(tmp_path / "a", learning_rate=0.1)
-    make_run(tmp_path / "b", learning_rate=0.2, epigenome="E012")
-    with pytest.raises(InputError, match=r"/a and \S+/b, which differ in learning_rate \(0.1, 0.2"):
-        leaderboard([tmp_path])
+def test_trainings_that_differ_are_rows_apart(tmp_path: Path) -> None:
+    for targets in ("soft", "hard"):
+        for seed in (0, 1):
+            make_run(tmp_path / f"{targets}-{seed}", targets=targets, seed=seed)
+    make_run(tmp_path / "other", model="deep_chrome", targets="soft")
+    board = leaderboard([tmp_path])
+    soft, hard = (f"attentive_chrome (targets {targets})" for targets in ("soft", "hard"))
+    runs = dict(zip(board.models["model"], board.models["num_runs"], strict=True))
+    assert runs == {soft: 2, hard: 2, "deep_chrome": 1}
+    pairs = board.paired_tests[board.paired_tests["test"] == "bootstrap"]
+    assert {(row.model_a, row.model_b) for row in pairs.itertuples()} == {
+        (hard, soft),
+        (hard, "deep_chrome"),
+        (soft, "deep_chrome"),
+    }
+    # Both have the same seeds, and so the same predictions here.
+    assert (pairs["difference"] == 0).tolist() == [True, False, False]
+
+
+def test_a_training_is_named_by_what_it_takes_to_tell_it_apart(tmp_path: Path) -> None:
+    recipe = {"batch_size": 128, "learning_rate": 0.003, "mixup": 0.3}
+    plain = {"batch_size": 16, "learning_rate": 0.001, "mixup": 0.0}
+    make_run(tmp_path / "a", **recipe, lstm_reads=None)
+    make_run(tmp_path / "b", **plain, lstm_reads=None)
+    make_run(tmp_path / "c", **plain, lstm_reads="all")
+    make_run(tmp_path / "d", **plain, lstm_reads="all", epigenome="E012")
+    assert set(leaderboard([tmp_path]).epigenomes["model"]) == {
+        "attentive_chrome (mixup 0.3, lstm reads default and 2 more)",
+        "attentive_chrome (mixup 0.0, lstm reads default and 2 more)",
+        "attentive_chrome (mixup 0.0, lstm reads all and 2 more)",
+    }
+
+
+def test_a_run_of_an_earlier_version_is_not_apart_for_what_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    make_run(tmp_path / "a", seed=0)
+    make_run(tmp_path / "b", seed=1, lstm_reads="all")
+    assert leaderboard([tmp_path]).models["model"].tolist() == ["attentive_chrome"]
 
 
 def test_options_may_depend_on_the_label_rule(tmp_path: Path) -> None:
