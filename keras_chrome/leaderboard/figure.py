@@ -1,8 +1,9 @@
 """A leaderboard as a figure: models in the order of their mean AUROC, a dot an epigenome."""
 
 import math
+import textwrap
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,25 +27,56 @@ _MEAN: dict[str, Any] = {
     "markeredgewidth": 1.8,
     "color": DARK,
 }
+# The ceiling's row, apart from the models' rows.
+_CEILING = "expression_elsewhere:\na ceiling, uses no mark"
+_CEILING_ROWS = 1.35
 _REFERENCE: dict[str, Any] = {"color": GREY, "linewidth": 0.9, "linestyle": ":"}
 
 
-def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
+class _Panel(NamedTuple):
+    """The rows of a group, and its title."""
+
+    title: str
+    models: pd.DataFrame
+    epigenomes: pd.DataFrame
+    ceilings: pd.DataFrame
+
+    @property
+    def num_rows(self) -> float:
+        """How high it is, in rows of a model."""
+        return len(self.models) + _CEILING_ROWS * bool(len(self.ceilings))
+
+    @property
+    def ceiling_y(self) -> float:
+        """Where the ceiling is drawn."""
+        return self.num_rows - 1
+
+
+def draw_leaderboard(
+    models: pd.DataFrame, epigenomes: pd.DataFrame, ceilings: pd.DataFrame
+) -> Figure:
     """Draw a panel for each label rule, split scheme and set of marks.
 
     A row is a model, best first. A dot is an epigenome, open where the model is not compared with
     all others. Bar and number are the mean over the filled dots; the dotted line is the
-    reference's. Up to six epigenomes have colours, and 95 % intervals.
+    reference's. Up to six epigenomes have colours, and 95 % intervals. Below a line lies the
+    ceiling, which is no model.
 
     Args:
         models: `Leaderboard.models`.
         epigenomes: `Leaderboard.epigenomes`.
+        ceilings: `Leaderboard.ceilings`.
 
     Returns:
         A figure to save.
     """
     panels = [
-        (title.replace(", marks ", ",\nmarks "), rows_of(group, models), rows_of(group, epigenomes))
+        _Panel(
+            title.replace(", marks ", ",\nmarks "),
+            rows_of(group, models),
+            of_group := rows_of(group, epigenomes),
+            _as_epigenomes(rows_of(group, ceilings), of_group),
+        )
         for group, title in group_titles(models).items()
     ]
     names = sorted(epigenomes["epigenome"].unique())
@@ -53,19 +85,19 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
     )
     num_columns = min(2, len(panels))
     num_rows = math.ceil(len(panels) / num_columns)
-    most_models = max(len(of_panel) for _, of_panel, _ in panels)
+    most_rows = max(panel.num_rows for panel in panels)
     figure = Figure(
         figsize=(
             0.2 + _PANEL_WIDTH_INCHES * num_columns,
-            0.3 + (0.85 + _ROW_INCHES * most_models) * num_rows,
+            0.3 + (0.85 + _ROW_INCHES * most_rows) * num_rows,
         ),
         dpi=200,
         layout=ConstrainedLayoutEngine(wspace=0.06),
     )
     grid = figure.subplots(num_rows, num_columns, squeeze=False)
-    for axes, (title, of_panel, of_epigenomes) in zip(grid.flat, panels, strict=False):
-        axes.set_title(title, fontsize=10, loc="left", color=DARK)
-        _draw_frame(axes, of_panel, of_epigenomes, has_intervals=bool(colours))
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        axes.set_title(panel.title, fontsize=10, loc="left", color=DARK)
+        _draw_frame(axes, panel, has_intervals=bool(colours))
     for axes in grid.flat[len(panels) :]:
         axes.axis("off")
     handles = _legend_handles(models, epigenomes, colours)
@@ -73,22 +105,27 @@ def draw_leaderboard(models: pd.DataFrame, epigenomes: pd.DataFrame) -> Figure:
     legend_below(figure, handles, math.ceil(len(handles) / num_lines))
     # A swarm needs to know how large the axes are.
     figure.draw_without_rendering()
-    for axes, (_, of_panel, of_epigenomes) in zip(grid.flat, panels, strict=False):
-        for y, model in enumerate(of_panel["model"]):
-            of_model = of_epigenomes[of_epigenomes["model"] == model]
+    for axes, panel in zip(grid.flat, panels, strict=False):
+        rows = [panel.epigenomes[panel.epigenomes["model"] == m] for m in panel.models["model"]]
+        for y, of_row in [*enumerate(rows), (panel.ceiling_y, panel.ceilings)]:
             if colours:
-                _draw_intervals(axes, of_model, y, colours)
+                _draw_intervals(axes, of_row, y, colours)
             else:
-                _draw_swarm(axes, of_model, y)
+                _draw_swarm(axes, of_row, y)
     return figure
 
 
-def _draw_frame(
-    axes: Axes, models: pd.DataFrame, epigenomes: pd.DataFrame, *, has_intervals: bool
-) -> None:
+def _as_epigenomes(ceilings: pd.DataFrame, epigenomes: pd.DataFrame) -> pd.DataFrame:
+    """With `is_shared`, as the rows of models have it."""
+    shared = epigenomes.loc[epigenomes["is_shared"], "epigenome"]
+    return ceilings.assign(is_shared=ceilings["epigenome"].isin(shared))
+
+
+def _draw_frame(axes: Axes, panel: _Panel, *, has_intervals: bool) -> None:
     """All of a panel but the dots."""
+    models = panel.models
     quiet(axes, "bottom", fontsize=8)
-    _set_limits(axes, epigenomes, len(models), has_intervals=has_intervals)
+    _set_limits(axes, panel, has_intervals=has_intervals)
     has_means = (models["num_epigenomes"] > 1).any()
     _write_beside(axes, -0.8, "mean" if has_means else "AUROC", fontsize=8, color=GREY)
     for y, mean in enumerate(models["mean"]):
@@ -99,27 +136,59 @@ def _draw_frame(
             axes.plot([mean], [y], zorder=4, **_MEAN)
     for mean in models.loc[models["model"] == models["reference"], "mean"].dropna():
         axes.axvline(mean, zorder=1, **_REFERENCE)
-    axes.set_yticks(range(len(models)), models["model"], fontsize=9, color=DARK)
+    _label_rows(axes, panel)
+    if len(panel.ceilings):
+        _draw_ceiling_frame(axes, panel)
     axes.set_xlabel("test AUROC", fontsize=9, color=DARK)
     round_ticks(axes.xaxis, 6)
 
 
-def _set_limits(
-    axes: Axes, epigenomes: pd.DataFrame, num_models: int, *, has_intervals: bool
-) -> None:
+def _label_rows(axes: Axes, panel: _Panel) -> None:
+    labels: dict[float, str] = {
+        y: _in_lines(model) for y, model in enumerate(map(str, panel.models["model"]))
+    }
+    if len(panel.ceilings):
+        labels[panel.ceiling_y] = _CEILING
+    axes.set_yticks(list(labels), list(labels.values()), fontsize=9, color=DARK)
+    for label in axes.get_yticklabels():
+        if "\n" in label.get_text():
+            label.set_fontsize(7)
+    if len(panel.ceilings):
+        axes.get_yticklabels()[-1].set_color(GREY)
+
+
+def _in_lines(model: str) -> str:
+    """How a model was trained stands below its name."""
+    name, bracket, training = model.partition(" (")
+    return "\n".join([name, *textwrap.wrap(f"({training}", 30)]) if bracket else name
+
+
+def _draw_ceiling_frame(axes: Axes, panel: _Panel) -> None:
+    """The line that parts the ceiling from the models, and its mean."""
+    y = panel.ceiling_y
+    axes.axhline((len(panel.models) - 1 + y) / 2, color=GREY, linewidth=0.8, zorder=0)
+    of_models = set(panel.epigenomes.loc[panel.epigenomes["is_shared"], "epigenome"])
+    shared = panel.ceilings[panel.ceilings["is_shared"]]
+    if set(shared["epigenome"]) == of_models:
+        mean = shared["auroc"].mean()
+        _write_beside(axes, y, f"{mean:.3f}", fontsize=9, color=GREY)
+
+
+def _set_limits(axes: Axes, panel: _Panel, *, has_intervals: bool) -> None:
     # An interval is unknown where a class has one test gene.
     columns = ["auroc", "auroc_low", "auroc_high"] if has_intervals else ["auroc"]
-    low, high = np.nanmin(epigenomes[columns]), np.nanmax(epigenomes[columns])
+    values = np.concatenate([t[columns] for t in (panel.epigenomes, panel.ceilings)])
+    low, high = np.nanmin(values), np.nanmax(values)
     margin = 0.04 * (high - low) or 0.01
     axes.set_xlim(low - margin, high + margin)
-    axes.set_ylim(num_models - 0.45, -0.55)
+    axes.set_ylim(panel.num_rows - 0.45, -0.55)
 
 
 def _write_beside(axes: Axes, y: float, text: str, **style: Any) -> None:
     axes.text(1.02, y, text, transform=axes.get_yaxis_transform(), va="center", **style)
 
 
-def _draw_intervals(axes: Axes, rows: pd.DataFrame, y: int, colours: Mapping[str, str]) -> None:
+def _draw_intervals(axes: Axes, rows: pd.DataFrame, y: float, colours: Mapping[str, str]) -> None:
     """Dots one below the other, each with its interval."""
     below = np.linspace(-1, 1, len(colours) + 2)[1:-1] * _SPREAD
     heights = dict(zip(colours, y + below, strict=True))
@@ -129,7 +198,7 @@ def _draw_intervals(axes: Axes, rows: pd.DataFrame, y: int, colours: Mapping[str
         draw_estimate(axes, heights[name], estimate, style)
 
 
-def _draw_swarm(axes: Axes, rows: pd.DataFrame, y: int) -> None:
+def _draw_swarm(axes: Axes, rows: pd.DataFrame, y: float) -> None:
     """Dots on a line, and beside it where they would lie on each other."""
     size_points = 4.0
     extent = axes.get_window_extent()

@@ -202,7 +202,7 @@ def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
 
     write_outputs(
         directory,
-        figures={"leaderboard": draw_leaderboard(board.models, board.epigenomes)},
+        figures={"leaderboard": draw_leaderboard(board.models, board.epigenomes, board.ceilings)},
         tables={
             "leaderboard": board.models,
             "epigenomes": board.epigenomes,
