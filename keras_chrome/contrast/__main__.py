@@ -22,6 +22,11 @@ class Options(ThresholdArguments):
     run_a: Path = option("run directory of epigenome A", positional=True)
     run_b: Path = option("run directory of epigenome B, on the same marks", positional=True)
     split: str = option("genes", default="test", choices=(*SPLITS, "all"))
+    dataset: tuple[str, ...] | None = option(
+        "built datasets, of A and of B, which a run that was trained on several needs (default: "
+        "the runs' own)",
+        default=None,
+    )
     data_dir: Path | None = option(
         "where datasets were built (default: as in training)", default=None
     )
@@ -48,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         given.run_a,
         given.run_b,
         split=given.split,
+        dataset=given.dataset,
         data_dir=given.data_dir,
         labels=given.labels,
         pseudocount=given.pseudocount,

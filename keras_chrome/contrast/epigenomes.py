@@ -6,6 +6,7 @@ As a command: `python -m keras_chrome.contrast RUN_A RUN_B`.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,6 +85,7 @@ def contrast(
     run_b: str | Path,
     *,
     split: str | None = None,
+    dataset: Sequence[str] | None = None,
     data_dir: str | Path | None = None,
     labels: str | None = None,
     pseudocount: float = 1.0,
@@ -103,6 +105,8 @@ def contrast(
         run_b: The same of epigenome B, with the same marks, bins and label rule.
         split: `train`, `valid`, `test` or `all`; `test` if None. A gene counts if it is in
             this split of both.
+        dataset: Built datasets of A and of B, as for a run that was trained on several; the runs'
+            own if None.
         data_dir: Where datasets were built; where each run found its own if None.
         labels: Label rule; the runs' own if None. Genes without such a label are left out.
         pseudocount: Expression to add to both before the logarithm of their ratio is taken.
@@ -138,9 +142,18 @@ def contrast(
 
     if not (math.isfinite(pseudocount) and pseudocount > 0):
         raise InputError(f"Expected a pseudocount above 0. Received: {pseudocount=}")
+    if dataset is not None and len(dataset) != 2:
+        raise InputError(f"Expected two datasets, of A and of B. Received: {dataset=}")
     a, b = (
-        open_study(run, split=split, data_dir=data_dir, labels=labels, on_threshold=on_threshold)
-        for run in (run_a, run_b)
+        open_study(
+            run,
+            split=split,
+            dataset=name,
+            data_dir=data_dir,
+            labels=labels,
+            on_threshold=on_threshold,
+        )
+        for run, name in zip((run_a, run_b), dataset or (None, None), strict=True)
     )
     _check_comparable(a, b)
     num_matched = len(match_genes(a.genes, b.genes)[0])

@@ -1,10 +1,11 @@
 """The options of the faithfulness suite."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from keras_chrome.command_line import option
 from keras_chrome.errors import InputError
-from keras_chrome.importance import METHODS
+from keras_chrome.importance import METHODS, with_respect_to
 from keras_chrome.runs.study import OnArguments
 from keras_chrome.vocabulary import SPLITS, WRT
 
@@ -26,6 +27,10 @@ class FaithfulnessConfig(OnArguments):
         default=WRT,
         choices=WRT,
     )
+    dataset: str | None = option("built dataset; the run's own if left out", default=None)
+    data_dir: str | Path | None = option(
+        "where datasets were built; as in training if left out", default=None
+    )
     split: str = option("genes", default="test", choices=SPLITS)
     max_genes: int = option("at most so many genes, drawn at random", default=200)
     num_seeds: int = option(
@@ -38,8 +43,7 @@ class FaithfulnessConfig(OnArguments):
     def __post_init__(self) -> None:
         if unknown := [m for m in self.methods or () if m not in METHODS]:
             raise InputError(f"Expected among {sorted(METHODS)}. Received: methods={unknown}")
-        if not self.wrt or set(self.wrt) - set(WRT):
-            raise InputError(f"Expected one of {WRT} or both. Received: wrt={self.wrt}")
+        with_respect_to((), self.wrt)  # refuses what it does not know
         for name, least in (
             ("max_genes", 1),
             ("num_seeds", 1),

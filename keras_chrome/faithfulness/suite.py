@@ -87,7 +87,13 @@ def faithfulness(
             f"{trainings.first.path} and {others[0].first.path}, which differ in more"
         )
     path = trainings.first.path
-    study = open_study(path, split=config.split, on_threshold=config.on_threshold)
+    study = open_study(
+        path,
+        split=config.split,
+        dataset=config.dataset,
+        data_dir=config.data_dir,
+        on_threshold=config.on_threshold,
+    )
     _network(study.model)
     directory = Path(directory or path / "faithfulness").expanduser()
     trainings = with_further_trainings(trainings, config, directory)
@@ -196,6 +202,15 @@ class _Suite:
             )
             for label, (method, options) in self.methods.items()
         }
+
+    def _importance_once(self, weights: Sequence[np.ndarray]) -> _Importance:
+        """The same, of an untrained network as it was computed before."""
+        for network, known in zip(
+            self.networks["untrained"], self.importance["untrained"], strict=True
+        ):
+            if all(map(np.array_equal, network.weights, weights)):
+                return known
+        return self._importance(weights)
 
     def attention_scores(self) -> Iterator[_Score]:
         """The attention, and the prediction with it made uniform, or with its places exchanged."""
@@ -347,7 +362,7 @@ class _Suite:
         self.model.set_weights(self.networks["trained"][0].weights)
         untrained = untrained_model(self.study.run, seed=self.config.seed)
         for layer, weights in cascading_randomization(self.model, untrained):
-            alike = _likeness(trained, self._importance(weights))
+            alike = _likeness(trained, self._importance_once(weights))
             self.cascade += [(name, layer, known_mean(r)) for name, r in alike.items()]
         for kind, measure in (("untrained", "random_weights"), ("permuted_labels",) * 2):
             alike_by_network = [_likeness(trained, other) for other in self.importance[kind]]

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 NETWORKS = ("trained", "permuted_labels", "untrained")
 """What a network has learned: its task, a task of shuffled labels, nothing."""
 
+# Of one network and of several.
 _COUNTED = {
-    "trained": "trainings",
-    "permuted_labels": "on shuffled labels",
-    "untrained": "untrained",
+    "trained": ("training", "trainings"),
+    "permuted_labels": ("on shuffled labels",) * 2,
+    "untrained": ("untrained",) * 2,
 }
 
 # Far from the seeds that people train with: no network starts from the weights of another.
@@ -72,7 +73,7 @@ def counted_networks(numbers: Mapping[str, int]) -> list[str]:
         >>> counted_networks({"trained": 3, "untrained": 10})
         ['3 trainings', '10 untrained']
     """
-    return [f"{number} {_COUNTED[kind]}" for kind, number in numbers.items() if number]
+    return [f"{number} {_COUNTED[kind][number > 1]}" for kind, number in numbers.items() if number]
 
 
 def group_trainings(run_dirs: Iterable[str | Path]) -> list[Trainings]:

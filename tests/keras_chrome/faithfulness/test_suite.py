@@ -4,18 +4,20 @@ import json
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 
 from keras_chrome.errors import InputError
-from keras_chrome.faithfulness import FaithfulnessConfig, faithfulness
+from keras_chrome.faithfulness import FaithfulnessConfig, faithfulness, suite
 from keras_chrome.faithfulness.__main__ import main
 from keras_chrome.faithfulness.figure import draw_faithfulness
 from keras_chrome.faithfulness.measures import MEASURES, QUESTIONS
 from keras_chrome.faithfulness.output import answers, markdown
 from keras_chrome.faithfulness.suite import _Score, auroc_loss
 from keras_chrome.faithfulness.trainings import with_further_trainings
+from keras_chrome.importance import compute_importance
 from keras_chrome.runs import open_run
 from keras_chrome.runs.trainings import group_trainings
 from keras_chrome.statistics.bootstrap import NUM_RESAMPLES, with_interval
@@ -121,7 +123,7 @@ def test_without_other_trainings(
     printed = capsys.readouterr().out
     assert all(text in printed for name, text in QUESTIONS.items() if name != "stability")
     words = " ".join(printed.split())
-    assert "cnn_alpha_beta on remc/small: 1 trainings, 2 untrained; 20 of 50 genes" in words
+    assert "cnn_alpha_beta on remc/small: 1 training, 2 untrained; 20 of 50 genes" in words
     assert "best balanced accuracy over 50 validation genes" in words
     table = pd.read_csv(out / "faithfulness.csv")
     measured = table.groupby("measure")["method"].agg(list)
@@ -179,6 +181,25 @@ def test_other_trainings_are_made_once(cnn_run_path: Path, tmp_path: Path) -> No
     assert {"seeds", "permuted_labels", "tau_occlusion"} <= measured
     draw_faithfulness(first)
     assert "shuffled labels" in markdown(first)
+
+
+def test_importance_is_computed_once_in_each_network(
+    cnn_run_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def counted(name: str, model: keras.Model, *args: object, **options: object) -> np.ndarray:
+        seen.append(hash(b"".join(weight.tobytes() for weight in model.get_weights())))
+        return compute_importance(name, model, *args, **options)
+
+    monkeypatch.setattr(suite, "compute_importance", counted)
+    config = FaithfulnessConfig(
+        methods=("alpha",), num_seeds=1, num_permuted=0, num_untrained=2, min_genes=1, max_genes=20
+    )
+    cascade = faithfulness(cnn_run_path, config).cascade
+    # Of five layers the last leaves the first untrained network.
+    assert len(cascade) == 5
+    assert len(seen) == len(set(seen)) == 1 + 2 + 4
 
 
 def test_a_baseline_is_refused(_fitted_baseline: Path) -> None:
@@ -242,3 +263,7 @@ def test_bad_options_are_refused() -> None:
         FaithfulnessConfig(num_seeds=0)
     with pytest.raises(InputError, match=r"methods=\['grad_cam'\]"):
         FaithfulnessConfig(methods=("grad_cam",))
+    with pytest.raises(InputError, match=r"one or more of .* wrt=\(\)"):
+        FaithfulnessConfig(wrt=())
+    with pytest.raises(InputError, match="wrt='log'"):
+        FaithfulnessConfig(wrt=("log",))

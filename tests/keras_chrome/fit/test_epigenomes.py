@@ -12,12 +12,14 @@ import tensorflow_datasets as tfds
 from sklearn.metrics import roc_auc_score
 
 from keras_chrome.attend import attend
+from keras_chrome.contrast import contrast
 from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.data.epigenomes import check_held_out, open_datasets
 from keras_chrome.data.expression_elsewhere import mean_elsewhere
 from keras_chrome.data.targets import soft_targets
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate, summary
+from keras_chrome.faithfulness import FaithfulnessConfig, faithfulness
 from keras_chrome.fit import FitConfig, fit
 from keras_chrome.fit.job import load, prepare, training_run
 from keras_chrome.fit.loop import centred_one_hot
@@ -334,3 +336,30 @@ def test_a_joined_run_goes_on(data_dir: Path, trained: Path) -> None:
     fit(small(data_dir, trained, leave_out="C", epigenome_bias=True, resume=True))
     options = json.loads((trained / "config.json").read_text())["options"]
     assert (options["dataset"], options["leave_out"]) == (BOTH, "C")
+
+
+# === Asked about one of its epigenomes ===
+
+
+def test_a_run_of_several_is_contrasted_between_two_of_them(trained: Path) -> None:
+    with pytest.raises(InputError, match="take --dataset remc/A or remc/B"):
+        contrast(trained, trained)
+    with pytest.raises(
+        InputError, match=r"two datasets, of A and of B\. Received: dataset=\['remc/A'"
+    ):
+        contrast(trained, trained, dataset=["remc/A"])
+    # A simulation of another seed has its genes elsewhere.
+    with pytest.raises(InputError, match="150 genes of remc/A, 150 of remc/C, none in both"):
+        contrast(trained, trained, dataset=["remc/A", "remc/C"], split="all")
+    found = contrast(trained, trained, dataset=["remc/A", "remc/A"])
+    assert (found.name_a, found.name_b) == ("both (remc/A)", "both (remc/A)")
+
+
+def test_the_methods_of_a_run_of_several_are_measured_on_one(trained: Path) -> None:
+    options = {"methods": ("alpha",), "num_seeds": 1, "num_permuted": 0, "num_untrained": 1}
+    with pytest.raises(InputError, match="take --dataset remc/A or remc/B"):
+        faithfulness(trained, FaithfulnessConfig(**options))
+    config = FaithfulnessConfig(**options, dataset="remc/B", max_genes=10, min_genes=1)
+    found = faithfulness(trained, config)
+    assert found.title.startswith("cnn_alpha_beta on remc/B: 1 training, 1 untrained; 10 of ")
+    assert {"deletion", "planted", "random_weights"} <= set(found.scores["measure"])
