@@ -27,6 +27,7 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
             there are several, and one is an ensemble.
     """
     for run in runs:
+        run.check_classifies()
         if baselines := run.config.without_graph:
             what = "a run of" if run.config.kind == "baseline" else "an ensemble with"
             raise InputError(

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
-from keras_chrome.data import check_classes, label_rule
+from keras_chrome.data import label_rule
 from keras_chrome.data.expression_elsewhere import mean_elsewhere
 from keras_chrome.errors import InputError
+from keras_chrome.models.task import TASKS
 from keras_chrome.runs import open_run
 from keras_chrome.runs.files import checked_directory, write_csv, write_json
 from keras_chrome.runs.run import read_metrics
@@ -48,10 +49,11 @@ def evaluate(
         out: Directory for `metrics.json` and `predictions.csv`; the run directory if None.
 
     Returns:
-        For `valid` and `test` what `classification_metrics` returns, and `label_rule`. Of a run on
-        several epigenomes also `epigenomes`, the same of each, and `mean_auroc`. On an epigenome
-        that the run was not trained on also `expression_elsewhere`, see `evaluate_unseen`; genes
-        that it was trained on in another one are left out.
+        For `valid` and `test` what `classification_metrics` returns, and `label_rule`; of
+        regression what `regression_metrics` returns, the task, and the scale in words. Of a run on
+        several epigenomes also `epigenomes`, the same of each, and `mean_auroc` or `mean_pearson`.
+        On an epigenome that the run was not trained on also `expression_elsewhere`, see
+        `evaluate_unseen`; genes that it was trained on in another one are left out.
 
     Raises:
         InputError: If the run or the dataset is missing, or they do not fit each other; if
@@ -73,13 +75,15 @@ def evaluate(
     )
     if is_unseen:
         genes = [_without_trained(run, of_split, opened) for of_split in genes]
+    genes = [run.task.known(of_split) for of_split in genes]
     for of_split in genes:
-        check_classes(of_split, opened, labels)
+        run.task.check(of_split, opened, labels)
     directory = Path(out).expanduser() if out else run.path
+    options: Any = {"labels": labels, "unit": opened.unit, "directory": directory}
     if is_unseen:
-        metrics = evaluate_unseen(run, genes, _own_genes(run), labels=labels, directory=directory)
+        metrics = evaluate_unseen(run, genes, _own_genes(run), **options)
     else:
-        metrics = evaluate_genes(run, genes, labels=labels, directory=directory)
+        metrics = evaluate_genes(run, genes, **options)
     # What training wrote about itself (epochs, time) stays.
     path = directory / "metrics.json"
     write_json(path, {**read_metrics(path), **metrics})
@@ -142,9 +146,14 @@ def evaluate_unseen(
 
 
 def evaluate_genes(
-    run: Run, splits: Sequence[Genes], *, labels: str, directory: Path | None = None
+    run: Run,
+    splits: Sequence[Genes],
+    *,
+    labels: str,
+    unit: str = "RPKM",
+    directory: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure a run's saved model on genes, and write `predictions.csv`.
+    """Measure a run's saved model on genes of known truth, and write `predictions.csv`.
 
     Of several epigenomes it has a column `epigenome`.
     """
@@ -154,16 +163,16 @@ def evaluate_genes(
 
     # All splits at once: each call of `predict` compiles.
     together = predict(run.load_model(), np.concatenate([g.signal for g in splits]))
-    answers = {"probability": together.probability, "probability_sd": together.probability_sd}
+    task, spread = run.task, together.probability_sd
     ends = np.cumsum([len(genes) for genes in splits])
-    metrics: dict[str, Any] = {"label_rule": labels}
+    metrics: dict[str, Any] = {**task.about_metrics(labels, unit)}
     tables = []
     has_epigenomes = any(len(genes.by_epigenome()) > 1 for genes in splits)
     has_transcripts = any((genes.transcript_id != "").any() for genes in splits)
     for genes, end in zip(splits, ends, strict=True):
         own = slice(end - len(genes), end)
-        of_genes = {name: v[own] for name, v in answers.items() if v is not None}
-        metrics[genes.split] = _measured(genes, of_genes["probability"])
+        truth, answer = task.truth(genes), together.answer[own]
+        metrics[genes.split] = _measured(task, genes, truth, answer)
         tables.append(
             pd.DataFrame(
                 {
@@ -172,8 +181,8 @@ def evaluate_genes(
                     # One gene may have several TSSs.
                     **({"transcript_id": genes.transcript_id} if has_transcripts else {}),
                     "split": genes.split,
-                    "label": genes.label,
-                    **of_genes,
+                    **task.columns(truth, answer),
+                    **({} if spread is None else {"probability_sd": spread[own]}),
                 }
             )
         )
@@ -201,35 +210,28 @@ def _measured(genes: Genes, probability: np.ndarray) -> dict[str, Any]:
 def summary(metrics: Mapping[str, Any]) -> str:
     """Metrics in words for the screen: a table, one line a split.
 
-    Of several epigenomes a line each, and the mean of their AUROCs; of one that was not trained on
-    also what expression in the others says of its labels.
+    Of several epigenomes a line each, and the mean of their AUROCs or Pearson's r; of one that was
+    not trained on also what expression in the others says of it.
     """
-    columns = (
-        "num_genes",
-        "positive_rate",
-        "auroc",
-        "auroc_ci95",
-        "auprc",
-        "log_loss",
-        "brier",
-        "ece",
-    )
+    task = TASKS[metrics.get("task", "classification")]
     splits = {name: metrics[name] for name in (*_EVALUATED_SPLITS, "left_out") if name in metrics}
     rows, notes = [], []
     for split, of_split in splits.items():
         each = of_split.get("epigenomes")
         named = {f"{split} {name}": m for name, m in each.items()} if each else {split: of_split}
-        rows += [{"split": title, **{n: m[n] for n in columns}} for title, m in named.items()]
+        rows += [{"split": title, **{n: m[n] for n in task.shown}} for title, m in named.items()]
         if each:
             notes.append(
-                f"{split}: mean AUROC of {len(each)} epigenomes {of_split['mean_auroc']:.4f}"
+                f"{split}: mean {task.monitor_title} of {len(each)} epigenomes "
+                f"{of_split[f'mean_{task.monitor}']:.4f}"
             )
         for name, of_row in of_split.get("expression_elsewhere", {}).items():
             notes.append(
-                f"{split}: AUROC {of_row['auroc']:.4f} of {_ELSEWHERE[name]} in the epigenomes "
-                f"trained on, without any mark ({of_row['num_genes']:,} genes)"
+                f"{split}: {task.monitor_title} {of_row[task.monitor]:.4f} of {_ELSEWHERE[name]} "
+                f"in the epigenomes trained on, without any mark ({of_row['num_genes']:,} genes)"
             )
-    return "\n".join([format_table(rows), *notes])
+    scale = [metrics["scale"]] if "scale" in metrics else []
+    return "\n".join([*scale, format_table(rows), *notes])
 
 
 @dataclass(frozen=True, kw_only=True)

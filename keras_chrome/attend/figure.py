@@ -149,6 +149,14 @@ def _add_scale(figure: Figure, mapped: QuadMesh, of_axes: Sequence[Axes]) -> Non
     scale.outline.set(visible=True, edgecolor=PALE)
 
 
+def _predicted(gene: xr.Dataset) -> str:
+    """What the model says, of classification or of regression."""
+    if "probability" in gene:
+        return f"P(high) = {float(gene['probability']):.2f}"
+    scale = gene["expression"].attrs["units"]
+    return f"predicted {scale} = {float(gene['expression']):.2f}"
+
+
 def _direction(gene: xr.Dataset) -> str:
     direction = "in the direction of transcription" if bool(gene["oriented"]) else "on the genome"
     return f"kb from the TSS, {direction}"
@@ -172,5 +180,5 @@ def _heading(gene: xr.Dataset) -> list[str]:
     return [
         name,
         "   ".join(filter(None, facts)),
-        f"P(high) = {float(gene['probability']):.2f}, measured {truth}",
+        f"{_predicted(gene)}, measured {truth}",
     ]

@@ -4,6 +4,11 @@ Importing this package imports no scikit-learn; the families do so when one is b
 """
 
 from keras_chrome.baselines.baseline import Baseline, SignalSpec
-from keras_chrome.baselines.registry import BASELINES, DETERMINISTIC, build_baseline
+from keras_chrome.baselines.registry import (
+    BASELINES,
+    DETERMINISTIC,
+    REGRESSORS,
+    build_baseline,
+)
 
-__all__ = ["BASELINES", "DETERMINISTIC", "Baseline", "SignalSpec", "build_baseline"]
+__all__ = ["BASELINES", "DETERMINISTIC", "REGRESSORS", "Baseline", "SignalSpec", "build_baseline"]

@@ -106,12 +106,7 @@ class Baseline:
         from joblib import parallel_config
         from threadpoolctl import threadpool_limits
 
-        low, high = np.bincount(label, minlength=2)
-        if min(low, high) < self.min_class_genes:
-            raise InputError(
-                f"Expected at least {self.min_class_genes} training genes of each class. "
-                f"Received: {low} low, {high} high"
-            )
+        self._check_enough(label)
         if target is not None and not self.takes_soft_targets:
             raise InputError("Expected no soft targets for this baseline. Received: target")
         options: dict[str, Any] = {}
@@ -145,6 +140,14 @@ class Baseline:
 
             probability = at_temperature(probability, self.temperature)
         return {"probability": probability.astype(np.float32)}
+
+    def _check_enough(self, label: np.ndarray) -> None:
+        low, high = np.bincount(label, minlength=2)
+        if min(low, high) < self.min_class_genes:
+            raise InputError(
+                f"Expected at least {self.min_class_genes} training genes of each class. "
+                f"Received: {low} low, {high} high"
+            )
 
     def describe(self) -> str | None:
         """What the fit has learnt, as text of one line a rule, weight or bin.
@@ -204,3 +207,24 @@ class Baseline:
                 f"{self.spec.marks[mark]}; give read counts, depth or fold change"
             )
         return signal
+
+
+class ExpressionBaseline(Baseline):
+    """A regressor of genes: `fit` takes log2(expression + 1) in the place of the label."""
+
+    def __call__(self, signal: np.ndarray) -> dict[str, np.ndarray]:
+        """Predict genes.
+
+        Args:
+            signal: Float `(genes, bins, marks)`, as measured.
+
+        Returns:
+            `expression`, log2(expression + 1), float32 `(genes,)`.
+
+        Raises:
+            InputError: If the signal has other bins or marks than the baseline.
+        """
+        return {"expression": self.pipeline.predict(self._checked(signal)).astype(np.float32)}
+
+    def _check_enough(self, label: np.ndarray) -> None:
+        """Any genes will do."""

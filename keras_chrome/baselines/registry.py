@@ -19,6 +19,11 @@ BASELINES = {
     "gradient_boosting_bins": "keras_chrome.baselines.gradient_boosting:gradient_boosting_bins",
 }
 
+REGRESSORS = {
+    "gradient_boosting": "keras_chrome.baselines.gradient_boosting:gradient_boosting_of_expression",
+}
+"""The baselines that can tell expression, each with its builder likewise."""
+
 DETERMINISTIC = frozenset(
     {"logistic_regression", "logistic_regression_max", "svm", "gradient_boosting_bins"}
 )
@@ -33,6 +38,7 @@ def build_baseline(
     bin_bp: int = 100,
     transform: str = "log1p",
     seed: int = 0,
+    task: str = "classification",
 ) -> Baseline:
     """Build a baseline by its name.
 
@@ -43,6 +49,7 @@ def build_baseline(
         bin_bp: Width of a bin in bp; only names bins in what `Baseline.describe` says.
         transform: `"log1p"`, log(1 + signal), or `"none"`, the signal as it is.
         seed: Seed of what is random in the fit.
+        task: `"classification"`, or `"regression"`, for which there are `REGRESSORS`.
 
     Returns:
         A baseline, not yet fitted.
@@ -54,8 +61,9 @@ def build_baseline(
         >>> baseline = build_baseline("svm", marks=("H3K4me3", "H3K27me3"), num_bins=40)
         >>> baseline.fit(signal, label)(signal)["probability"]
     """
-    if name not in BASELINES:
-        raise InputError(f"Expected one of {sorted(BASELINES)}. Received: model={name!r}")
-    module, function = BASELINES[name].split(":")
+    known = BASELINES if task == "classification" else REGRESSORS
+    if name not in known:
+        raise InputError(f"Expected one of {sorted(known)}. Received: model={name!r}")
+    module, function = known[name].split(":")
     builder: Callable[..., Baseline] = getattr(import_module(module), function)
     return builder(SignalSpec(tuple(marks), num_bins, bin_bp, transform), seed=seed)

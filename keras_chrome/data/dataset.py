@@ -138,6 +138,7 @@ class Dataset:
             "num_bins": self.num_bins,
             "bin_bp": self.bin_bp,
             "flank_bp": self.flank_bp,
+            "unit": self.unit,
             **{
                 k: self.metadata.get(k) for k in ("genome", "oriented", "label_rule", "median_rpkm")
             },
@@ -212,6 +213,11 @@ class Genes:
         """The positions of the genes of each epigenome, in the order in which these come."""
         names, first = np.unique(self.epigenome, return_index=True)
         return {n: np.flatnonzero(self.epigenome == n) for n in names[np.argsort(first)].tolist()}
+
+    def known_where(self, is_known: np.ndarray) -> "Genes":
+        """These genes without some, bool `(genes,)`, that count as unlabelled."""
+        num_unlabelled = self.num_unlabelled + int((~is_known).sum())
+        return replace(self.subset(self.split, is_known), num_unlabelled=num_unlabelled)
 
 
 def _columns() -> list[str]:

@@ -26,6 +26,7 @@ def open_members(run_dirs: Iterable[str | Path]) -> list[Run]:
     if len(runs) < 2:
         raise InputError(f"Expected two runs or more. Received: {len(runs)}")
     for run in runs:
+        run.check_classifies()
         if not run.is_finished or run.config.dataset is None or run.config.kind == "ensemble":
             raise InputError(
                 "Expected finished runs of variants and baselines that were trained on a dataset. "

@@ -18,8 +18,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m keras_chrome.fit",
         description="Train a model on a built dataset and write a run directory.",
     )
-    preset = PRESETS.get(given.pop("preset", None), {})
-    config = FitConfig(**{**preset, **given})
+    preset = given.pop("preset", None)
+    config = FitConfig(**{**PRESETS.get(preset, {}), **given})
+    if preset == "paper" and config.task != "classification":
+        raise InputError(
+            "Expected --task classification with --preset paper, the published training. "
+            f"Received: task={config.task!r}; take --preset plain"
+        )
     quieten_tensorflow()
     run = fit(config)
 

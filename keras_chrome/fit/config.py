@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keras_chrome.baselines import BASELINES, build_baseline
+from keras_chrome.baselines import BASELINES, REGRESSORS, build_baseline
 from keras_chrome.command_line import as_spelled, option
 from keras_chrome.data import check_each_once
 from keras_chrome.errors import InputError
@@ -27,6 +27,7 @@ from keras_chrome.vocabulary import (
     SCHEDULES,
     SPLIT_SCHEMES,
     TARGETS,
+    TASKS,
     TRANSFORMS,
     split_scheme,
 )
@@ -65,6 +66,11 @@ class FitConfig:
         "marks to use, in this order (default: all of the dataset; of several epigenomes those "
         "that all have, or with --mark-dropout any)",
         default=None,
+    )
+    task: str = option(
+        "classification: whether expression is high; regression: log2(expression + 1)",
+        default="classification",
+        choices=TASKS,
     )
     labels: str = option(
         "median: high if rpkm > the epigenome's median; published: the authors' labels",
@@ -221,6 +227,8 @@ class FitConfig:
             if value not in known:
                 raise InputError(f"Expected one of {known}. Received: {name}={value!r}")
             object.__setattr__(self, name, value)
+        if self.task == "regression":
+            self._check_regression()
         self.recipe()  # `Recipe` checks what is in it.
         if not self.target_width > 0:
             raise InputError(
@@ -254,6 +262,24 @@ class FitConfig:
                 f"Expected --init-from RUN with --freeze {self.freeze}. Received: none"
             )
 
+    def _check_regression(self) -> None:
+        """Refuse what is of labels alone; there are no log-odds to calibrate, either."""
+        object.__setattr__(self, "calibrate", "none")
+        expected = {
+            "model": (self.model, (*VARIANTS, *REGRESSORS)),
+            "labels": (self.labels, ("median",)),
+            "targets": (self.targets, (None, "hard")),
+            "distill": (self.distill, (None,)),
+            "regression_weight": (self.regression_weight, (None, 0)),
+        }
+        for name, (value, known) in expected.items():
+            if value not in known:
+                words = [str(word) for word in known if word is not None]
+                raise InputError(
+                    f"Expected {name} {' or '.join(words) or 'left out'} with --task regression. "
+                    f"Received: {name}={value!r}"
+                )
+
     def recipe(self) -> Recipe:
         """How to train: the model's recipe, and what is given beside it."""
         given = {
@@ -263,7 +289,11 @@ class FitConfig:
         }
         if "batch_size" in given:
             given.setdefault("least_steps", 0)
-        return dataclasses.replace(RECIPES.get(self.model, PLAIN), **given)
+        of_model = RECIPES.get(self.model, PLAIN)
+        if self.task == "regression":
+            # Its one loss is the one that this would be the second of.
+            of_model = dataclasses.replace(of_model, regression_weight=0.0)
+        return dataclasses.replace(of_model, **given)
 
     def chosen_targets(self, *median_rpkm: float | None) -> str:
         """The targets, also where the options leave them out.
@@ -278,6 +308,8 @@ class FitConfig:
             return self.targets
         if self.distill is not None:
             return "distilled"
+        if self.task == "regression":
+            return "hard"
         is_threshold = self.labels == "median" and all(map(knows_expression, median_rpkm))
         return "soft" if is_threshold and takes_soft_targets(self.model) else "hard"
 
@@ -302,6 +334,7 @@ def takes_soft_targets(model: str) -> bool:
 
 _WORDS: dict[str, Sequence[str]] = {
     "model": MODELS,
+    "task": TASKS,
     "labels": LABELS,
     "split": SPLIT_SCHEMES,
     "targets": TARGETS,

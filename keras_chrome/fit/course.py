@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss, roc_auc_score
 
 from keras_chrome.data import Genes
 from keras_chrome.errors import InputError
+from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Run
 from keras_chrome.runs.files import write_csv
 from keras_chrome.tables import format_duration
@@ -19,12 +19,14 @@ class Course:
 
     Args:
         run: The run, where `history.csv` is written.
-        genes: The validation genes. Of several epigenomes each has its AUROC, and their mean is
-            what counts: answers are not to be compared from one to another.
+        genes: The validation genes. Of several epigenomes each has its AUROC, or Pearson's r, and
+            their mean is what counts: answers are not to be compared from one to another.
         epochs: Most epochs to train.
-        patience: Epochs without a better validation AUROC after which training stops; 0 for never.
+        patience: Epochs without a better validation AUROC, of regression Pearson's r, after which
+            training stops; 0 for never.
         genes_an_epoch: Genes that an epoch trains on.
         name: What the printed lines begin with.
+        task: What the model tells.
     """
 
     def __init__(
@@ -35,14 +37,16 @@ class Course:
         patience: int,
         genes_an_epoch: int,
         name: str = "",
+        task: Task = CLASSIFICATION,
     ) -> None:
         self.run = run
-        self.label = genes.label
+        self.truth = task.truth(genes)
         self.rows = list(genes.by_epigenome().values())
         self.epochs = epochs
         self.patience = patience
         self.genes_an_epoch = genes_an_epoch
         self.name = name
+        self.task = task
         self.history: list[dict[str, float]] = []
         self.best_weights: list[np.ndarray] = []
         self._ended: list[float] = []
@@ -55,7 +59,7 @@ class Course:
     @property
     def best_epoch(self) -> int:
         """Counted from 1; the first of equals."""
-        return 1 + int(np.argmax([row["val_auroc"] for row in self.history]))
+        return 1 + int(np.argmax([row[f"val_{self.task.monitor}"] for row in self.history]))
 
     @property
     def has_stalled(self) -> bool:
@@ -73,13 +77,16 @@ class Course:
         """Why training is over, and which epoch is kept, in a line."""
         if self.has_stalled:
             epochs = "1 epoch" if self.patience == 1 else f"{self.patience} epochs"
-            why = f"stopped early: no better validation AUROC for {epochs}"
+            why = f"stopped early: no better validation {self.task.monitor_title} for {epochs}"
         elif self.num_epochs >= self.epochs:
             why = "reached the last epoch"
         else:
             why = f"stopped by a callback in epoch {self.num_epochs}"
-        auroc = self.history[self.best_epoch - 1]["val_auroc"]
-        return f"{self.name}{why}; kept epoch {self.best_epoch}, validation AUROC {auroc:.4f}"
+        best = self.history[self.best_epoch - 1][f"val_{self.task.monitor}"]
+        return (
+            f"{self.name}{why}; kept epoch {self.best_epoch}, validation "
+            f"{self.task.monitor_title} {best:.4f}"
+        )
 
     def table(self) -> pd.DataFrame:
         """One row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s."""
@@ -102,7 +109,7 @@ class Course:
         *,
         loss: float,
         wall_s: float,
-        probability: np.ndarray,
+        answer: np.ndarray,
         weights: list[np.ndarray],
         verbose: bool,
     ) -> dict[str, float]:
@@ -111,7 +118,7 @@ class Course:
         Args:
             loss: Mean training loss.
             wall_s: What the training took, without the validation.
-            probability: Of high expression, for the validation genes.
+            answer: The model's, for the validation genes.
             weights: The model's after the epoch.
             verbose: Whether to print.
 
@@ -121,9 +128,9 @@ class Course:
         row = {
             "epoch": self.num_epochs + 1,
             "loss": loss,
-            "val_loss": float(log_loss(self.label, probability, labels=[0, 1])),
-            "val_auroc": float(
-                np.mean([roc_auc_score(self.label[r], probability[r]) for r in self.rows])
+            "val_loss": self.task.mean_loss(self.truth, answer),
+            f"val_{self.task.monitor}": float(
+                np.mean([self.task.score(self.truth[r], answer[r]) for r in self.rows])
             ),
             "genes_per_second": self.genes_an_epoch / wall_s,
             "wall_s": wall_s,
@@ -138,7 +145,8 @@ class Course:
             best = " (best)" if is_best else ""
             print(
                 f"{self.name}epoch {self.num_epochs}/{self.epochs}: loss {loss:.4f}, "
-                f"validation loss {row['val_loss']:.4f}, AUROC {row['val_auroc']:.4f}{best}, "
+                f"validation loss {row['val_loss']:.4f}, {self.task.monitor_title} "
+                f"{row[f'val_{self.task.monitor}']:.4f}{best}, "
                 f"{wall_s:.1f} s{self._time_left(wall_s)}",
                 flush=True,
             )

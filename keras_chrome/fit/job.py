@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from keras_chrome.baselines import BASELINES, build_baseline
-from keras_chrome.data import check_classes, load_genes, split_title
+from keras_chrome.data import load_genes, split_title
 from keras_chrome.data.epigenomes import check_held_out, open_datasets
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate_genes, evaluate_unseen
@@ -26,6 +26,7 @@ from keras_chrome.fit.left_out import load_left_out
 from keras_chrome.fit.start import frozen, open_start, take_weights
 from keras_chrome.fit.targets import Targets, make_targets
 from keras_chrome.models import build_model, logit_model
+from keras_chrome.models.task import TASKS
 from keras_chrome.runs import new_run, open_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.runs.files import write_csv, write_json
@@ -175,7 +176,8 @@ def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]
     marks = dataset.find_marks(config.marks)
     line = (
         f"{dataset.epigenome}: {len(marks)} marks: {', '.join(marks)}\n"
-        f"{counts} ({split_title(config.split, dataset)}), {config.labels} labels\n"
+        f"{counts} ({split_title(config.split, dataset)}), "
+        f"{TASKS[config.task].title(config.labels, dataset.unit)}\n"
         f"model {config.model}, {dataset.num_bins} bins of each mark, {config.targets} targets"
     )
     for part in dataset.parts:
@@ -215,13 +217,12 @@ def finish(training: Training, run: Run, measured: Mapping[str, Any], *, wall_s:
         measured = {**measured, "temperature": temperature}
     run.save_model(training.model)
     genes = [training.genes["valid"], training.genes["test"]]
-    metrics = evaluate_genes(run, genes, labels=training.config.labels)
+    options: Any = {"labels": training.config.labels, "unit": training.dataset.unit}
+    metrics = evaluate_genes(run, genes, **options)
     if training.left_out is not None:
         left_out = training.left_out
         directory = run.path / "left_out"
-        unseen = evaluate_unseen(
-            run, [left_out], genes, labels=training.config.labels, directory=directory
-        )
+        unseen = evaluate_unseen(run, [left_out], genes, directory=directory, **options)
         metrics["left_out"] = {"epigenome": str(left_out.epigenome[0]), **unseen["test"]}
     wall_s += time.perf_counter() - started
     write_json(run.path / "metrics.json", {**metrics, **measured, "wall_s": wall_s})
@@ -254,7 +255,7 @@ def _spelled_dataset(given: str, dataset: Dataset) -> str:
 
 
 def load(config: FitConfig, splits: Sequence[str] = SPLITS) -> tuple[Dataset, dict[str, Genes]]:
-    """The dataset and its splits, each checked to have both classes.
+    """The dataset and its splits, each checked to have both classes, or known expression.
 
     Args:
         config: The options.
@@ -262,18 +263,19 @@ def load(config: FitConfig, splits: Sequence[str] = SPLITS) -> tuple[Dataset, di
             all genes are, to be assigned, and the others dropped.
 
     Raises:
-        InputError: If the dataset is missing or lacks a mark, a split has not both classes, or a
-            gene is in different splits of several epigenomes.
+        InputError: If the dataset is missing or lacks a mark, a split has not these, or a gene is
+            in different splits of several epigenomes.
     """
     from keras_chrome.data.splits import assign_splits
 
+    task = TASKS[config.task]
     dataset = _open(config)
     options: Any = {"marks": config.marks, "labels": config.labels}
     if config.split == "dataset":
-        genes = {split: load_genes(dataset, split, **options) for split in splits}
+        genes = {split: task.known(load_genes(dataset, split, **options)) for split in splits}
         num_unlabelled = sum(of_split.num_unlabelled for of_split in genes.values())
     else:
-        every_gene = load_genes(dataset, **options)
+        every_gene = task.known(load_genes(dataset, **options))
         num_unlabelled = every_gene.num_unlabelled
         split_of_gene = assign_splits(
             config.split,
@@ -289,7 +291,7 @@ def load(config: FitConfig, splits: Sequence[str] = SPLITS) -> tuple[Dataset, di
     if dataset.parts:
         check_held_out(genes)
     if num_unlabelled:
-        print(f"{num_unlabelled} genes left out, without {config.labels} label")
+        print(f"{num_unlabelled} genes left out, {task.without(config.labels)}")
     if config.permute_labels:
         rng = np.random.default_rng(config.seed)
         for split in ("train", "valid"):
@@ -299,7 +301,7 @@ def load(config: FitConfig, splits: Sequence[str] = SPLITS) -> tuple[Dataset, di
             shuffled = {name: getattr(genes[split], name)[order] for name in ("label", "rpkm")}
             genes[split] = dataclasses.replace(genes[split], **shuffled)
     for of_split in genes.values():
-        check_classes(of_split, dataset, config.labels)
+        task.check(of_split, dataset, config.labels)
     return dataset, genes
 
 
@@ -311,6 +313,7 @@ def _model_arguments(
         "marks": list(dataset.find_marks(config.marks)),
         "num_bins": dataset.num_bins,
         "transform": config.transform,
+        **TASKS[config.task].arguments(),
     }
     if config.model in BASELINES:
         return {**arguments, "bin_bp": dataset.bin_bp}
@@ -348,12 +351,12 @@ def _train_baseline(training: Training) -> dict[str, Any]:
     """Fit a baseline; what was measured on the way."""
     started = time.perf_counter()
     baseline, genes, valid = training.model, training.genes["train"], training.genes["valid"]
-    is_hard = training.config.targets == "hard"
+    is_hard, task = training.config.targets == "hard", TASKS[training.config.task]
     baseline.fit(
         genes.signal,
-        genes.label,
+        task.truth(genes),
         target=None if is_hard else training.targets.target,
-        valid=(valid.signal, valid.label),
+        valid=(valid.signal, task.truth(valid)),
     )
     genes_per_second = len(genes) / (time.perf_counter() - started)
     if text := baseline.describe():
@@ -400,6 +403,7 @@ def train_variant(
             targets=training.targets,
             seed=config.seed,
             epigenome_bias=config.epigenome_bias,
+            task=TASKS[config.task],
             resume=config.resume,
             callbacks=callbacks,
         )
@@ -411,8 +415,14 @@ def measured_in_training(history: pd.DataFrame) -> dict[str, Any]:
     return {
         "genes_per_second": float(history["genes_per_second"].median()),
         "epochs_run": len(history),
-        "best_epoch": 1 + int(history["val_auroc"].argmax()),
+        "best_epoch": 1 + int(history[_monitored(history)].argmax()),
     }
+
+
+def _monitored(history: pd.DataFrame) -> str:
+    """The column by which the epoch was chosen."""
+    known = (f"val_{task.monitor}" for task in TASKS.values())
+    return next(name for name in known if name in history)
 
 
 def check_run_directory(config: FitConfig, dataset: Dataset) -> None:

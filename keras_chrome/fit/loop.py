@@ -19,6 +19,7 @@ from keras_chrome.fit.recipes import Recipe
 from keras_chrome.fit.targets import Targets
 from keras_chrome.fit.trainer import compiled_trainer
 from keras_chrome.models.prediction import batch_predictor, predict_batches
+from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Run
 from keras_chrome.runs.files import atomic_path
 
@@ -36,6 +37,7 @@ def train(
     targets: Targets,
     seed: int,
     epigenome_bias: bool = False,
+    task: Task = CLASSIFICATION,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> pd.DataFrame:
@@ -55,6 +57,7 @@ def train(
         targets: What the training genes are trained towards.
         seed: Seeds the order of the genes, and what is altered in them.
         epigenome_bias: Whether each epigenome has a bias of its own in training.
+        task: What the model tells.
         resume: Go on from the checkpoint of the run, if there is one.
         callbacks: Called after our own, as `fit` says.
 
@@ -68,10 +71,12 @@ def train(
     steps = len(train_genes) // batch_size
     epigenomes = train_genes.by_epigenome() if epigenome_bias else {}
     trainer = compiled_trainer(
-        trainee, recipe, steps=steps, seed=seed, num_epigenomes=len(epigenomes)
+        trainee, recipe, steps=steps, seed=seed, num_epigenomes=len(epigenomes), task=task
     )
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    course = Course(run, valid_genes, recipe.epochs, recipe.patience, steps * batch_size)
+    course = Course(
+        run, valid_genes, recipe.epochs, recipe.patience, steps * batch_size, task=task
+    )
     between_epochs = _BetweenEpochs(course, model, valid_genes.signal, epoch_variable)
     between_epochs.set_model(trainer)
     if resume:
@@ -198,13 +203,13 @@ class _BetweenEpochs(keras.callbacks.Callback):
         row = self.course.end_epoch(
             loss=logs["loss"],
             wall_s=wall_s,
-            probability=answers["probability"],
+            answer=answers[self.course.task.output],
             weights=kept,
             # On a terminal Keras's progress bar says the same.
             verbose=not sys.stdout.isatty(),
         )
         # TensorBoard's callback comes next and writes what it finds in the logs.
-        logs["val_loss"], logs["val_auroc"] = row["val_loss"], row["val_auroc"]
+        logs |= {name: value for name, value in row.items() if name.startswith("val_")}
         self._save()
         if self.course.has_stalled:  # or as a callback has decided in the epoch
             self.model.stop_training = True

@@ -11,6 +11,7 @@ from keras_chrome.baselines import BASELINES
 from keras_chrome.data.targets import log_expression, soft_targets
 from keras_chrome.errors import InputError
 from keras_chrome.fit.config import FitConfig, knows_expression, takes_soft_targets
+from keras_chrome.models.task import TASKS
 from keras_chrome.runs import open_run
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Targets(NamedTuple):
     """What training genes are trained towards.
 
     Attributes:
-        target: float32 `(genes,)`, probability of a high label.
+        target: float32 `(genes,)`, probability of a high label; of regression the expression.
         log_expression: float32 `(genes,)`, log2 of the expression over its median, no further
             than 3 from 0; NaN where unknown.
     """

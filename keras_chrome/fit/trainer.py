@@ -13,6 +13,7 @@ from keras_chrome.fit.optimizer import build_optimizer
 from keras_chrome.fit.recipes import Recipe
 from keras_chrome.layers.implementation import recurrence_in_use
 from keras_chrome.models.sharding import split_batch
+from keras_chrome.models.task import CLASSIFICATION, Task
 
 # Python looks at the training this many times an epoch: often enough for a progress bar.
 _REPORTS_AN_EPOCH = 20
@@ -166,7 +167,13 @@ def regression_loss(measured: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
 
 
 def compiled_trainer(
-    trainee: keras.Model, recipe: Recipe, *, steps: int, seed: int = 0, num_epigenomes: int = 0
+    trainee: keras.Model,
+    recipe: Recipe,
+    *,
+    steps: int,
+    seed: int = 0,
+    num_epigenomes: int = 0,
+    task: Task = CLASSIFICATION,
 ) -> ShardedTrainer:
     """A trainer of `trainee`'s weights, ready to `fit`; `steps` are those of an epoch."""
     augmentation = None
@@ -182,7 +189,7 @@ def compiled_trainer(
     variables = trainer.trainable_variables
     trainer.compile(
         build_optimizer(recipe, num_steps=recipe.epochs * steps, variables=variables),
-        keras.losses.BinaryCrossentropy(from_logits=True),
+        task.loss(),
         steps_per_execution=math.ceil(steps / _REPORTS_AN_EPOCH),
         jit_compile=False,
     )

@@ -249,7 +249,10 @@ def units_of(name: str, model: Model, *, wrt: str = "signal") -> str:
     check_wrt(wrt)
     method = _method(name)
     is_transformed = method.has_wrt and wrt != WRT[0] and takes_log(model)
-    return _PER_TRANSFORMED if is_transformed else method.units
+    units = _PER_TRANSFORMED if is_transformed else method.units
+    # Of regression the layer `logit` gives the expression itself.
+    is_regression = "expression" in getattr(model, "output", ())
+    return units.replace("logit", "log2(expression + 1)") if is_regression else units
 
 
 def check_wrt(wrt: str) -> None:

@@ -20,7 +20,7 @@ class Scores(NamedTuple):
     Attributes:
         probability: float64 `(genes,)`, of high expression.
         logit: float64 `(genes,)`: a network's own; of another model, which has none, the
-            `log_odds` of its probability.
+            `log_odds` of its probability; of regression the expression.
     """
 
     probability: np.ndarray
@@ -60,6 +60,11 @@ def model_scores(
             yield Scores(expit(logits), logits)
         return
     for version in tqdm(versions, title, num_versions, disable=None):
-        probability = np.asarray(model(version)["probability"], np.float64)
-        check_finite({"probability": probability}, version)
-        yield Scores(probability, log_odds(probability))
+        answers = model(version)
+        check_finite(answers, version)
+        if "expression" in answers:  # of regression, which has it in the place of the logit
+            scores = np.asarray(answers["expression"], np.float64)
+            yield Scores(expit(scores), scores)
+        else:
+            probability = np.asarray(answers["probability"], np.float64)
+            yield Scores(probability, log_odds(probability))

@@ -13,16 +13,17 @@ import tensorflow as tf
 from keras_chrome.data import broken_bins
 from keras_chrome.errors import InputError
 from keras_chrome.models.sharding import num_shards, split_batch
+from keras_chrome.models.task import CLASSIFICATION, task_of
 
 Answering: TypeAlias = "keras.Model | Callable[[np.ndarray], Mapping[str, np.ndarray]]"
-"""A network, or any function from the signal to a dict with `probability`, as a baseline is."""
+"""A network, or any function from the signal to a dict with its answer, as a baseline is."""
 
 
 class Prediction(NamedTuple):
     """What a model says of genes.
 
     Attributes:
-        probability: float32 `(genes,)`, of high expression.
+        answer: float32 `(genes,)`, what `output` names.
         alpha: float32 `(genes, marks, bins)`, sums to one over bins; None where the variant has
             no attention over bins.
         beta: float32 `(genes, marks)`, sums to one over marks; None likewise.
@@ -32,15 +33,31 @@ class Prediction(NamedTuple):
             `(genes,)`; None of another model.
         alpha_sd: Likewise, `(genes, marks, bins)`.
         beta_sd: Likewise, `(genes, marks)`.
+        output: `probability`, or of regression `expression`: see `keras_chrome.models.task`.
     """
 
-    probability: np.ndarray
+    answer: np.ndarray
     alpha: np.ndarray | None = None
     beta: np.ndarray | None = None
     contribution: np.ndarray | None = None
     probability_sd: np.ndarray | None = None
     alpha_sd: np.ndarray | None = None
     beta_sd: np.ndarray | None = None
+    output: str = CLASSIFICATION.output
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Of high expression, float32 `(genes,)`.
+
+        Raises:
+            InputError: If the model is of regression.
+        """
+        if self.output != CLASSIFICATION.output:
+            raise InputError(
+                "Expected a model that tells the probability of high expression. Received: one "
+                f"that tells {self.output}; train one with --task classification"
+            )
+        return self.answer
 
 
 def predict(model: Answering, signal: np.ndarray, *, batch_size: int = 512) -> Prediction:
@@ -57,7 +74,9 @@ def predict(model: Answering, signal: np.ndarray, *, batch_size: int = 512) -> P
     Raises:
         InputError: If an answer is not finite.
     """
-    return Prediction(**answer_all(model, signal, batch_size=batch_size))
+    answers = answer_all(model, signal, batch_size=batch_size)
+    output = task_of(answers).output
+    return Prediction(answers.pop(output), output=output, **answers)
 
 
 def answer_all(

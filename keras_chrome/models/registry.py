@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from keras_chrome.errors import InputError
+from keras_chrome.models.task import TASKS
 
 if TYPE_CHECKING:
     import keras
@@ -43,6 +44,7 @@ def build_model(
     transform: str = "log1p",
     signal_mean: Sequence[float] | None = None,
     signal_variance: Sequence[float] | None = None,
+    task: str = "classification",
     **options: Any,
 ) -> keras.Model:
     """Build a variant by its name.
@@ -54,13 +56,15 @@ def build_model(
         transform: `"log1p"` or `"none"`, see `SignalTransform`.
         signal_mean: Mean of log(1 + signal) a mark, for `"log1p"`.
         signal_variance: Its variance.
+        task: `"classification"`, or `"regression"`, of log2(expression + 1).
         **options: The variant's own options.
 
     Returns:
         A functional model from the signal `(batch, bins, marks)`, as measured, to a dict of
         float32: `probability` of high expression `(batch,)`, and where the variant has them
         `alpha` `(batch, marks, bins)` and `beta` `(batch, marks)`. Its layer `logit` gives the
-        logit of high expression, `(batch, 1)`.
+        logit of high expression, `(batch, 1)`. Of regression `expression` `(batch,)` stands in the
+        place of `probability`, and is what the layer `logit` gives.
 
     Raises:
         InputError: If the variant is unknown, or has no such option.
@@ -87,7 +91,7 @@ def build_model(
         marks, transform, signal_mean, signal_variance, name="signal_transform"
     )
     outputs = variant_function(signal_transform(signal), **options)
-    return keras.Model(signal, outputs, name=variant)
+    return keras.Model(signal, TASKS[task].outputs(signal, outputs), name=variant)
 
 
 def build_bank(

@@ -127,6 +127,7 @@ def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) ->
         history = _read_history(path / "history.csv")
         tables = {finding.name: _read_finding(path, finding) for finding in FINDINGS}
         study = open_study(path, split="test", **data)
+        study.run.check_classifies()
         quality = _read_quality(study.dataset.path / "quality" / "quality.json")
         check_classes(study.genes, study.dataset, study.labels)
         prediction = study.prediction

@@ -16,6 +16,7 @@ LOCAL_OPTIONS = frozenset({"run_dir", "data_dir", "resume", "overwrite", "checkp
 """Options that say where a run and its files lie, and not what it is."""
 
 EARLIER_TRAINING: Mapping[str, Any] = {
+    "task": "classification",
     "targets": "hard",
     "target_width": 1.0,
     "distill": None,
@@ -64,6 +65,7 @@ class DatasetSpec:
     oriented: bool | None = None
     label_rule: str | None = None
     median_rpkm: float | None = None
+    unit: str | None = None
     epigenomes: list[dict[str, Any]] | None = None
 
     @property

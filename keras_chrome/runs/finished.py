@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from keras_chrome.errors import InputError
+from keras_chrome.models.task import CLASSIFICATION
 from keras_chrome.runs.config import LOCAL_OPTIONS, DatasetSpec, RunConfig
 from keras_chrome.runs.run import Run, open_run
 
@@ -94,6 +95,8 @@ def find_finished_runs(
     for run in _named_runs(paths):
         if not run.is_finished:
             left_out[run.path] = "not finished: no metrics.json"
+        elif run.task is not CLASSIFICATION:
+            left_out[run.path] = f"of {run.task.name}: it has no AUROC"
         elif run.config.dataset is None:
             left_out[run.path] = "imported: not trained on a dataset"
         else:

@@ -30,6 +30,7 @@ from keras_chrome.data import load_genes
 from keras_chrome.data.epigenomes import open_datasets
 from keras_chrome.errors import InputError
 from keras_chrome.models.mixed_ensemble import MixedEnsemble
+from keras_chrome.models.task import CLASSIFICATION, TASKS, Task
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
 from keras_chrome.runs.files import atomic_path, write_json
 
@@ -105,6 +106,23 @@ class Run:
         return self.config.labels
 
     @property
+    def task(self) -> Task:
+        """What the model tells of a gene."""
+        return TASKS[self.config.options.get("task", "classification")]
+
+    def check_classifies(self) -> None:
+        """See that the model tells a probability, for what has no meaning without.
+
+        Raises:
+            InputError: If it does not.
+        """
+        if self.task is not CLASSIFICATION:
+            raise InputError(
+                "Expected a run of classification, which tells the probability of high expression. "
+                f"Received: {self.path}, of {self.task.name}"
+            )
+
+    @property
     def is_finished(self) -> bool:
         """Whether all is there: `metrics.json` is written last."""
         return (self.path / "metrics.json").is_file()
@@ -112,6 +130,8 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` holds: `valid` and `test`, each with auroc, auprc and so on.
+
+        Of regression, with pearson, spearman and r2.
 
         Raises:
             InputError: If training did not finish, or the weights were imported: `evaluate` writes
@@ -122,6 +142,8 @@ class Run:
     @property
     def history(self) -> pd.DataFrame:
         """A row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s.
+
+        Of regression val_pearson stands in the place of val_auroc.
 
         Raises:
             InputError: If no epoch is over, or the model has none: it is a baseline, an ensemble,
@@ -134,6 +156,7 @@ class Run:
         """A row a validation or test gene: gene_id, split, label, probability.
 
         Of an ensemble also probability_sd, the standard deviation over its members.
+        Of regression measured and predicted, log2(expression + 1), stand in the place of the two.
 
         Raises:
             InputError: As `metrics` does.

@@ -297,7 +297,7 @@ class Study:
 
         Returns:
             These variables, and `signal` (gene, mark, bin), `probability`, `label` and `rpkm`
-            (gene).
+            (gene); of regression `expression`, as predicted, in the place of `probability`.
             Coordinates: `gene`, a name that no other gene of the dataset has, so that
             `.sel(gene="PAX5")` finds it; `mark`; `bin`, the start of the bin in bp relative to the
             TSS, along the genome, or along the direction of transcription for genes where
@@ -327,10 +327,10 @@ class Study:
                         "long_name": "signal as measured",
                     },
                 ),
-                "probability": (
+                self.prediction.output: (
                     "gene",
-                    self.prediction.probability,
-                    {"units": "1", "long_name": "probability of high expression"},
+                    self.prediction.answer,
+                    self.run.task.about_answer(self.dataset.unit),
                 ),
                 "label": ("gene", genes.label, {"long_name": "1 for high expression, 0 for low"}),
                 "rpkm": (
@@ -371,19 +371,22 @@ def open_study(
     dataset: str | None = None,
     data_dir: str | Path | None = None,
     labels: str | None = None,
-    on_threshold: str | float = "balanced",
+    on_threshold: str | float | None = None,
 ) -> Study:
     """Load a run's model and genes.
 
     The genes are those of `GeneOptions`. Here its names are spelled out, so that an unknown one is
-    refused. `on_threshold` is that of `ThresholdArguments`.
+    refused. `on_threshold` is that of `ThresholdArguments`; whoever gives it asks which genes are
+    predicted ON.
 
     Raises:
         InputError: If the run, the dataset or the gene is missing, or they do not fit each other,
-            or there is no such threshold.
+            there is no such threshold, or the run is of regression and one is given.
     """
-    on_choice = _on_choice(on_threshold)
+    on_choice = _on_choice("balanced" if on_threshold is None else on_threshold)
     run = open_run(run_dir)
+    if on_threshold is not None:
+        run.check_classifies()
     opened = run.open_dataset(dataset, data_dir)
     if opened.parts:
         raise InputError(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -91,7 +92,27 @@ def weighted_spearman(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], fl
         for place in places:
             times = np.bincount(place, weight)
             ranks.append((np.cumsum(times) - times / 2)[place])
-        (var_x, cov), (_, var_y) = np.cov(ranks, fweights=weight, ddof=0)
-        return cov / math.sqrt(var_x * var_y) if var_x > 0 and var_y > 0 else math.nan
+        return _weighted_r(ranks, weight)
 
     return correlation
+
+
+def weighted_pearson(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], float]:
+    """Pearson's correlation of a sample in which a gene may stand several times.
+
+    Args:
+        x: Floats `(genes,)`.
+        y: Floats `(genes,)`.
+
+    Returns:
+        A function of the weights, integers `(genes,)`: how often each gene stands in the sample.
+        It answers NaN where `x` or `y` is the same for all.
+    """
+    both = np.stack([x, y]).astype(np.float64)
+    return lambda weight: _weighted_r(both, weight)
+
+
+def _weighted_r(both: Any, weight: np.ndarray) -> float:
+    """Pearson's correlation of two rows; NaN where one does not vary."""
+    (var_x, cov), (_, var_y) = np.cov(both, fweights=weight, ddof=0)
+    return cov / math.sqrt(var_x * var_y) if var_x > 0 and var_y > 0 else math.nan

@@ -1,13 +1,20 @@
-"""How well probabilities agree with labels."""
+"""How well a model's answers agree with what was measured."""
 
 import math
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    log_loss,
+    r2_score,
+    roc_auc_score,
+)
 
 from keras_chrome.statistics.bootstrap import with_interval
 from keras_chrome.statistics.calibration import calibration
+from keras_chrome.statistics.correlation import weighted_pearson, weighted_spearman
 
 
 def classification_metrics(
@@ -43,6 +50,46 @@ def classification_metrics(
     }
 
 
+def regression_metrics(
+    measured: np.ndarray,
+    predicted: np.ndarray,
+    *,
+    gene_id: np.ndarray | None = None,
+    seed: int = 0,
+) -> dict[str, float | int | list[float]]:
+    """Metrics of one split.
+
+    Args:
+        measured: Floats `(genes,)`, log2(expression + 1), not all the same.
+        predicted: Floats `(genes,)`.
+        gene_id: As for `classification_metrics`.
+        seed: Seeds the bootstrap.
+
+    Returns:
+        `pearson`; `pearson_ci95`, percentiles 2.5 and 97.5 of it over 1,000 bootstrap samples of
+        the genes; `spearman`; `r2`, one less the squared error over that of the measured mean,
+        below 0 where the mean would do better; `num_genes`. Where the prediction is the same for
+        all genes it tells nothing, and the correlations are 0.
+    """
+    statistic = weighted_pearson(measured, predicted)
+    interval = _interval(statistic, len(measured), gene_id=gene_id, seed=seed)
+    every_gene = np.ones(len(measured), int)
+    spearman = weighted_spearman(measured, predicted)(every_gene)
+    return {
+        "pearson": pearson_or_0(measured, predicted),
+        "pearson_ci95": np.nan_to_num(interval).tolist(),
+        "spearman": 0.0 if math.isnan(spearman) else spearman,
+        "r2": float(r2_score(measured, predicted)),
+        "num_genes": len(measured),
+    }
+
+
+def pearson_or_0(measured: np.ndarray, predicted: np.ndarray) -> float:
+    """Pearson's correlation, and 0 where either is the same for all genes."""
+    r = weighted_pearson(measured, predicted)(np.ones(len(measured), int))
+    return 0.0 if math.isnan(r) else r
+
+
 def auroc_interval(
     label: np.ndarray,
     probability: np.ndarray,
@@ -54,11 +101,22 @@ def auroc_interval(
 
     Rows of one `gene_id`, if given, are drawn together: they are no news of each other.
     """
-    auroc = weighted_auroc(label, probability)
-    gene = np.arange(len(label))
+    statistic = weighted_auroc(label, probability)
+    return _interval(statistic, len(label), gene_id=gene_id, seed=seed)
+
+
+def _interval(
+    statistic: Callable[[np.ndarray], float],
+    num_rows: int,
+    *,
+    gene_id: np.ndarray | None,
+    seed: int,
+) -> list[float]:
+    """The 95 % percentile interval of a statistic of weighted rows, over samples of the genes."""
+    gene = np.arange(num_rows)
     if gene_id is not None:
         gene = np.unique(gene_id, return_inverse=True)[1]
-    sampled = with_interval(lambda weight: auroc(weight[gene]), gene.max() + 1, seed=seed)
+    sampled = with_interval(lambda weight: statistic(weight[gene]), gene.max() + 1, seed=seed)
     _, low, high = sampled.tolist()
     return [low, high]
 

@@ -21,7 +21,10 @@ as any other options do, and a leaderboard of several folders tells schemes and 
 """
 
 # The options of `fit` that a sweep sets itself; all others are the same in every run.
-SET_BY_SWEEP = {"dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite"}
+# Its leaderboard is of AUROCs: it trains no other task.
+SET_BY_SWEEP = {
+    *("dataset", "model", "labels", "task", "seed", "run_dir", "resume", "overwrite"),
+}
 FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - SET_BY_SWEEP
 
 

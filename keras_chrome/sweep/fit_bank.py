@@ -228,7 +228,7 @@ class _Seat:
         self.course.end_epoch(
             loss=self.loss,
             wall_s=self.wall_s,
-            probability=probability[: len(self.training.genes["valid"])],
+            answer=probability[: len(self.training.genes["valid"])],
             weights=bank.weights(place, shapes),
             verbose=True,
         )
