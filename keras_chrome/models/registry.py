@@ -91,7 +91,7 @@ def build_model(
         marks, transform, signal_mean, signal_variance, name="signal_transform"
     )
     outputs = variant_function(signal_transform(signal), **options)
-    return keras.Model(signal, TASKS[task].outputs(signal, outputs), name=variant)
+    return TASKS[task].answering(keras.Model(signal, outputs, name=variant))
 
 
 def build_bank(

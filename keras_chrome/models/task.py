@@ -39,8 +39,8 @@ class Task(ABC):
     shown: tuple[str, ...]
 
     @abstractmethod
-    def outputs(self, signal: Any, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The outputs of a model, of those that a variant makes of a symbolic signal."""
+    def answering(self, model: keras.Model) -> keras.Model:
+        """A variant's model, with the answer of the task."""
 
     @abstractmethod
     def loss(self) -> keras.losses.Loss:
@@ -107,9 +107,9 @@ class Classification(Task):
         "ece",
     )
 
-    def outputs(self, signal: Any, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Those of the variant."""
-        return outputs
+    def answering(self, model: keras.Model) -> keras.Model:
+        """The model itself."""
+        return model
 
     def loss(self) -> keras.losses.Loss:
         """The cross-entropy."""
@@ -174,13 +174,15 @@ class Regression(Task):
     monitor_title = "Pearson's r"
     shown = ("num_genes", "pearson", "pearson_ci95", "spearman", "r2")
 
-    def outputs(self, signal: Any, outputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`expression`, which is the logit, in the place of `probability`."""
+    def answering(self, model: keras.Model) -> keras.Model:
+        """The same layers, with `expression`, which is the logit, in the place of `probability`."""
         import keras
 
-        logit = keras.Model(signal, outputs).get_layer("logit").output
-        others = {name: output for name, output in outputs.items() if name != "probability"}
-        return {self.output: keras.ops.squeeze(logit, axis=-1), **others}
+        # Where a variant is additive, the layer gives its contributions, too.
+        logit, *_ = keras.tree.flatten(model.get_layer("logit").output)
+        others = {name: output for name, output in model.output.items() if name != "probability"}
+        outputs = {self.output: keras.ops.squeeze(logit, axis=-1), **others}
+        return keras.Model(model.input, outputs, name=model.name)
 
     def loss(self) -> keras.losses.Loss:
         """The squared error."""

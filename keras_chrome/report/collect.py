@@ -13,7 +13,7 @@ from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.importance import compute_importance, methods_of
 from keras_chrome.models.prediction import Prediction
-from keras_chrome.runs import Study, open_study
+from keras_chrome.runs import Study, open_run, open_study
 from keras_chrome.runs.run import read_metrics
 from keras_chrome.runs.study import DataOptions
 from keras_chrome.statistics.metrics import classification_metrics
@@ -123,11 +123,11 @@ def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) ->
     paths = list({Path(path).resolve(): Path(path) for path in run_dirs}.values())
     collected = []
     for path, name in zip(paths, _names(paths), strict=True):
+        open_run(path).check_classifies()
         # Files first: they are read at once, and the model takes its time.
         history = _read_history(path / "history.csv")
         tables = {finding.name: _read_finding(path, finding) for finding in FINDINGS}
         study = open_study(path, split="test", **data)
-        study.run.check_classifies()
         quality = _read_quality(study.dataset.path / "quality" / "quality.json")
         check_classes(study.genes, study.dataset, study.labels)
         prediction = study.prediction

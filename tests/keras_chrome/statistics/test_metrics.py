@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from keras_chrome.statistics.metrics import auroc_interval, classification_metrics, weighted_auroc
+from keras_chrome.statistics.correlation import weighted_pearson
+from keras_chrome.statistics.metrics import (
+    auroc_interval,
+    classification_metrics,
+    regression_metrics,
+    weighted_auroc,
+)
 
 
 def test_metrics_by_hand() -> None:
@@ -67,3 +73,35 @@ def test_a_gene_that_stands_in_several_epigenomes_narrows_no_interval() -> None:
     assert own[1] - own[0] == pytest.approx(high - low, rel=0.1)
     taken_apart = auroc_interval(thrice[0], thrice[1])
     assert taken_apart[1] - taken_apart[0] < 0.7 * (high - low)
+
+
+def test_regression_by_hand() -> None:
+    measured, predicted = np.array([0.0, 1, 2, 3]), np.array([1.0, 0, 2, 4])
+    metrics = regression_metrics(measured, predicted)
+    assert metrics["pearson"] == pytest.approx(5.5 / np.sqrt(5 * 8.75))
+    assert metrics["spearman"] == pytest.approx(0.8)
+    assert metrics["r2"] == pytest.approx(1 - 3 / 5)
+    assert metrics["num_genes"] == 4
+
+
+def test_the_interval_of_pearson_is_that_of_samples_of_genes() -> None:
+    rng = np.random.default_rng(0)
+    measured = rng.normal(size=400)
+    predicted = 0.6 * measured + 0.8 * rng.normal(size=400)
+    low, high = regression_metrics(measured, predicted)["pearson_ci95"]
+    # Fisher's interval, of normal variables.
+    r = np.corrcoef(measured, predicted)[0, 1]
+    expected = np.tanh(np.arctanh(r) + np.array([-1.96, 1.96]) / np.sqrt(397))
+    np.testing.assert_allclose([low, high], expected, atol=0.015)
+
+
+def test_one_prediction_for_all_genes_tells_nothing() -> None:
+    metrics = regression_metrics(np.array([0.0, 1, 2]), np.ones(3))
+    assert metrics["pearson"] == metrics["spearman"] == metrics["r2"] == 0
+    assert metrics["pearson_ci95"] == [0, 0]
+
+
+def test_weighted_pearson_is_that_of_repeated_genes() -> None:
+    x, y, weight = np.array([0.0, 1, 2, 3]), np.array([1.0, 0, 2, 4]), np.array([2, 0, 1, 3])
+    expected = np.corrcoef(np.repeat(x, weight), np.repeat(y, weight))[0, 1]
+    assert weighted_pearson(x, y)(weight) == pytest.approx(expected)
