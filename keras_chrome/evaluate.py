@@ -25,10 +25,15 @@ from keras_chrome.tables import format_table
 
 if TYPE_CHECKING:
     from keras_chrome.data import Dataset, Genes
+    from keras_chrome.models.task import Task
     from keras_chrome.runs import Run
 
 _EVALUATED_SPLITS = ("valid", "test")
-_ELSEWHERE = {"mean_label": "the mean label", "mean_log_expression": "the mean log2 expression"}
+_ELSEWHERE = {
+    "mean_label": "the mean label",
+    "mean_log_expression": "the mean log2 expression",
+    "mean_expression": "the mean expression",
+}
 
 
 def evaluate(
@@ -69,6 +74,7 @@ def evaluate(
             f"({own.name}, {run.labels}). Received: dataset={opened.name!r}, labels={labels!r}"
         )
 
+    run.task.check_unit(own.unit if own else None, opened.unit)
     genes = [run.load_genes(split, dataset=opened, labels=labels) for split in _EVALUATED_SPLITS]
     is_unseen = own is not None and not {part.epigenome for part in own.parts}.intersection(
         genes[0].by_epigenome()
@@ -112,7 +118,13 @@ def _own_genes(run: Run) -> list[Genes]:
 
 
 def evaluate_unseen(
-    run: Run, splits: Sequence[Genes], own: Sequence[Genes], *, labels: str, directory: Path
+    run: Run,
+    splits: Sequence[Genes],
+    own: Sequence[Genes],
+    *,
+    labels: str,
+    unit: str = "RPKM",
+    directory: Path,
 ) -> dict[str, Any]:
     """Measure a run's saved model on genes of an epigenome that it was not trained on.
 
@@ -124,24 +136,25 @@ def evaluate_unseen(
         splits: The genes, by split.
         own: Genes that the run validated and tested on.
         labels: Label rule.
+        unit: Of expression.
         directory: Where `predictions.csv` is written.
 
     Returns:
         As `evaluate_genes`, and for each split, where it is known, `expression_elsewhere`: for
         `mean_label` and `mean_log_expression`, over the epigenomes that were trained on, the
-        `auroc` and the `num_genes` that it is of.
+        `auroc` and the `num_genes` that it is of; of regression for `mean_expression` the
+        `pearson`.
     """
-    from sklearn.metrics import roc_auc_score
-
-    metrics = evaluate_genes(run, splits, labels=labels, directory=directory)
+    task = run.task
+    metrics = evaluate_genes(run, splits, labels=labels, unit=unit, directory=directory)
     for genes in splits:
         rows = metrics[genes.split]["expression_elsewhere"] = {}
-        for name, values in mean_elsewhere(genes.gene_id, own).items():
+        for name, values in mean_elsewhere(genes.gene_id, own, task.elsewhere).items():
             is_known = np.isfinite(values)
-            label = genes.label[is_known]
-            if len(np.unique(label)) == 2:
-                auroc = float(roc_auc_score(label, values[is_known]))
-                rows[name] = {"auroc": auroc, "num_genes": len(label)}
+            truth = task.truth(genes)[is_known]
+            if len(np.unique(truth)) > 1:
+                score = task.score(truth, values[is_known])
+                rows[name] = {task.monitor: score, "num_genes": len(truth)}
     return metrics
 
 
@@ -190,19 +203,15 @@ def evaluate_genes(
     return metrics
 
 
-def _measured(genes: Genes, probability: np.ndarray) -> dict[str, Any]:
-    """The metrics of a split; of several epigenomes also those of each, and their mean AUROC."""
-    from keras_chrome.statistics.metrics import classification_metrics
-
+def _measured(task: Task, genes: Genes, truth: np.ndarray, answer: np.ndarray) -> dict[str, Any]:
+    """The metrics of a split; of several epigenomes also those of each, and their mean score."""
     rows = genes.by_epigenome()
     if len(rows) == 1:
-        return classification_metrics(genes.label, probability)
-    each = {
-        name: classification_metrics(genes.label[r], probability[r]) for name, r in rows.items()
-    }
+        return task.metrics(truth, answer)
+    each = {name: task.metrics(truth[r], answer[r]) for name, r in rows.items()}
     return {
-        **classification_metrics(genes.label, probability, gene_id=genes.gene_id),
-        "mean_auroc": float(np.mean([of_one["auroc"] for of_one in each.values()])),
+        **task.metrics(truth, answer, gene_id=genes.gene_id),
+        f"mean_{task.monitor}": float(np.mean([of_one[task.monitor] for of_one in each.values()])),
         "epigenomes": each,
     }
 

@@ -99,6 +99,8 @@ class Dataset:
     @property
     def unit(self) -> str:
         """What expression is measured in, whatever it is: the features' name is `rpkm`."""
+        if self.parts:
+            return " or ".join(dict.fromkeys(part.unit for part in self.parts))
         # Own data built by earlier versions has it among the options alone.
         options = self.metadata.get("options") or {}
         return str(self.metadata.get("unit") or options.get("unit") or "RPKM")

@@ -1,12 +1,11 @@
 """Expression of a dataset's genes in other epigenomes, which needs no mark of its own."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from keras_chrome.data.dataset import Dataset, Genes
-from keras_chrome.data.targets import log_expression
 
 _FILE_NAME = "expression_elsewhere.csv"
 
@@ -30,29 +29,24 @@ def read_expression_elsewhere(dataset: Dataset, gene_id: np.ndarray) -> np.ndarr
     return np.array([mean_of.get(gene, np.nan) for gene in gene_id.tolist()])
 
 
-def mean_elsewhere(gene_id: np.ndarray, others: Sequence[Genes]) -> dict[str, np.ndarray]:
+def mean_elsewhere(
+    gene_id: np.ndarray,
+    others: Sequence[Genes],
+    values: Callable[[Genes], Mapping[str, np.ndarray]],
+) -> dict[str, np.ndarray]:
     """What genes do in other epigenomes, which needs no mark of their own.
 
     Args:
         gene_id: Text `(genes,)`.
         others: Genes of other epigenomes.
+        values: What genes do, numbers `(genes,)` by name, NaN where unknown.
 
     Returns:
-        float64 `(genes,)`, NaN where unknown: `mean_label`, and `mean_log_expression`, that of
-        log2(expression + 0.1).
+        float64 `(genes,)` by name, the mean over the others; NaN where unknown.
     """
     import pandas as pd
 
-    tables = [
-        pd.DataFrame(
-            {
-                "gene_id": genes.gene_id,
-                "mean_label": genes.label,
-                "mean_log_expression": log_expression(genes.rpkm),
-            }
-        )
-        for genes in others
-    ]
+    tables = [pd.DataFrame({"gene_id": genes.gene_id, **values(genes)}) for genes in others]
     if not tables:
         return {}
     means = pd.concat(tables).groupby("gene_id").mean().reindex(gene_id)

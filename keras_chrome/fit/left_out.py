@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_chrome.data import check_classes, load_genes, open_dataset
+from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.data.epigenomes import check_alike
+from keras_chrome.models.task import TASKS
 
 if TYPE_CHECKING:
     from keras_chrome.data import Dataset, Genes
@@ -28,7 +29,7 @@ def load_left_out(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes
 
     Raises:
         InputError: If the left-out dataset is missing, has other bins, lacks a mark, or has no such
-            genes of both classes.
+            genes of both classes, of regression none of known expression in the same unit.
     """
     if config.leave_out is None or "test" not in genes:
         return None
@@ -36,7 +37,10 @@ def load_left_out(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes
     check_alike([*(dataset.parts or (dataset,)), left_out])
     if config.recipe().mark_dropout:
         left_out = left_out.reading(config.marks or dataset.marks)
+    task = TASKS[config.task]
+    task.check_unit(dataset.unit, left_out.unit)
     every_gene = load_genes(left_out, marks=config.marks, labels=config.labels)
     tested = every_gene.subset("test", np.isin(every_gene.gene_id, genes["test"].gene_id))
-    check_classes(tested, left_out, config.labels)
+    tested = task.known(tested)
+    task.check(tested, left_out, config.labels)
     return tested

@@ -74,9 +74,7 @@ def train(
         trainee, recipe, steps=steps, seed=seed, num_epigenomes=len(epigenomes), task=task
     )
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
-    course = Course(
-        run, valid_genes, recipe.epochs, recipe.patience, steps * batch_size, task=task
-    )
+    course = Course(run, valid_genes, recipe.epochs, recipe.patience, steps * batch_size, task=task)
     between_epochs = _BetweenEpochs(course, model, valid_genes.signal, epoch_variable)
     between_epochs.set_model(trainer)
     if resume:

@@ -28,8 +28,8 @@ def open_start(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) 
         genes: Its genes by their split.
 
     Raises:
-        InputError: If it is of another variant, marks, bins or transform, or was itself, or the run
-            that it started from, trained on genes that are to be validated or tested on.
+        InputError: If it is of another variant, marks, bins, transform or task, or was itself, or
+            the run that it started from, trained on genes that are to be validated or tested on.
     """
     if config.init_from is None:
         return None
@@ -39,12 +39,14 @@ def open_start(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) 
         "model": config.model,
         "marks": ", ".join(config.marks or dataset.marks),
         "transform": config.transform,
+        "task": config.task,
         **{name: getattr(dataset, name) for name in bins},
     }
     received = {
         "model": run.model_name,
         "marks": ", ".join(run.marks),
         "transform": run.config.arguments["transform"],
+        "task": run.task.name,
         **bins,
     }
     if differing := [name for name in expected if expected[name] != received[name]]:

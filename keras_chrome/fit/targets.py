@@ -68,7 +68,7 @@ def make_targets(config: FitConfig, dataset: Dataset, genes: Genes) -> Targets:
                 f"{getattr(config, name)!r}. Received: {dataset.name}, without; take "
                 "--targets hard and --regression-weight 0"
             )
-    target = genes.label.astype(np.float32)
+    target = TASKS[config.task].truth(genes).astype(np.float32)
     measured = np.empty(len(genes), np.float32)
     for name, of_epigenome in rows.items():
         median = median_of[name]

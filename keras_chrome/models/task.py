@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_chrome.data import check_classes
+from keras_chrome.data.targets import log_expression
 from keras_chrome.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class Task(ABC):
     Attributes:
         name: As `--task` has it.
         output: Name of the model's answer for a gene.
-        monitor: The metric of validation genes by which the epoch is chosen, the highest.
+        monitor: The metric of genes by which epochs and models are chosen, the highest.
         monitor_title: The same in words.
         shown: Metrics of a split that stand on the screen.
     """
@@ -50,12 +51,28 @@ class Task(ABC):
     def known(self, genes: Genes) -> Genes:
         """The genes of which the truth is known; others count as unlabelled."""
 
-    @abstractmethod
     def check(self, genes: Genes, dataset: Dataset, labels: str) -> None:
-        """See that there are genes to train on and to measure by.
+        """See that there are genes to train on and to measure by, of each epigenome.
 
         Raises:
             InputError: If there are not.
+        """
+        if not dataset.parts:
+            self._check_one(genes, dataset, labels)
+        for part in dataset.parts:
+            of_part = genes.subset(genes.split, genes.epigenome == part.epigenome)
+            self._check_one(of_part, part, labels)
+
+    @abstractmethod
+    def _check_one(self, genes: Genes, dataset: Dataset, labels: str) -> None:
+        """As `check`, of one epigenome."""
+
+    @abstractmethod
+    def check_unit(self, *units: str | None) -> None:
+        """See that truths may be compared, by the units of expression; None where unknown.
+
+        Raises:
+            InputError: If they may not.
         """
 
     @abstractmethod
@@ -75,12 +92,22 @@ class Task(ABC):
         return {} if self.name == "classification" else {"task": self.name}
 
     @abstractmethod
-    def validation(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, float]:
-        """What an epoch is told by: `val_loss`, and `val_` and the monitor."""
+    def mean_loss(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        """The mean loss of genes, in float64."""
 
     @abstractmethod
-    def metrics(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, Any]:
-        """The metrics of a split."""
+    def score(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        """What `monitor` names."""
+
+    @abstractmethod
+    def metrics(
+        self, truth: np.ndarray, answer: np.ndarray, *, gene_id: np.ndarray | None = None
+    ) -> dict[str, Any]:
+        """The metrics of a split; with `gene_id`, genes of one id are drawn together."""
+
+    @abstractmethod
+    def elsewhere(self, genes: Genes) -> dict[str, np.ndarray]:
+        """What of genes foretells, without any mark, the same genes in another epigenome."""
 
     @abstractmethod
     def about_metrics(self, labels: str, unit: str) -> dict[str, str]:
@@ -121,9 +148,12 @@ class Classification(Task):
         """All: unlabelled genes are not even loaded."""
         return genes
 
-    def check(self, genes: Genes, dataset: Dataset, labels: str) -> None:
+    def _check_one(self, genes: Genes, dataset: Dataset, labels: str) -> None:
         """See that both classes are there."""
         check_classes(genes, dataset, labels)
+
+    def check_unit(self, *units: str | None) -> None:
+        """A label is above a median in any unit."""
 
     def truth(self, genes: Genes) -> np.ndarray:
         """The label, int8 0 or 1."""
@@ -137,20 +167,29 @@ class Classification(Task):
         """A label."""
         return f"without {labels} label"
 
-    def validation(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, float]:
-        """Log loss and AUROC."""
-        from sklearn.metrics import log_loss, roc_auc_score
+    def mean_loss(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        """The log loss in nats."""
+        from sklearn.metrics import log_loss
 
-        return {
-            "val_loss": float(log_loss(truth, answer, labels=[0, 1])),
-            "val_auroc": float(roc_auc_score(truth, answer)),
-        }
+        return float(log_loss(truth, answer, labels=[0, 1]))
 
-    def metrics(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, Any]:
+    def score(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        """The AUROC."""
+        from sklearn.metrics import roc_auc_score
+
+        return float(roc_auc_score(truth, answer))
+
+    def metrics(
+        self, truth: np.ndarray, answer: np.ndarray, *, gene_id: np.ndarray | None = None
+    ) -> dict[str, Any]:
         """See `classification_metrics`."""
         from keras_chrome.statistics.metrics import classification_metrics
 
-        return classification_metrics(truth, answer)
+        return classification_metrics(truth, answer, gene_id=gene_id)
+
+    def elsewhere(self, genes: Genes) -> dict[str, np.ndarray]:
+        """The label, and log2(expression + 0.1)."""
+        return {"mean_label": genes.label, "mean_log_expression": log_expression(genes.rpkm)}
 
     def about_metrics(self, labels: str, unit: str) -> dict[str, str]:
         """The label rule."""
@@ -195,7 +234,25 @@ class Regression(Task):
         return genes.known_where(np.isfinite(genes.rpkm))
 
     def check(self, genes: Genes, dataset: Dataset, labels: str) -> None:
-        """See that expression is known, and not the same for all."""
+        """See that expression is known, not the same for all, and in one unit."""
+        super().check(genes, dataset, labels)
+        self.check_unit(*(part.unit for part in dataset.parts))
+
+    def check_unit(self, *units: str | None) -> None:
+        """See that there is one."""
+        if len(known := {unit for unit in units if unit is not None}) > 1:
+            raise InputError(
+                "Expected expression in one unit for --task regression. Received: "
+                f"{', '.join(sorted(known))}; take datasets of one of them"
+            )
+
+    def _check_one(self, genes: Genes, dataset: Dataset, labels: str) -> None:
+        if (is_negative := genes.rpkm < 0).any():
+            raise InputError(
+                f"Expected expression of 0 or more in {dataset.name} for --task regression, which "
+                f"takes its logarithm. Received: {genes.rpkm.min():g}, and {is_negative.sum()} "
+                "genes below 0; build it from expression that is no logarithm yet"
+            )
         if len(np.unique(genes.rpkm)) > 1:
             return
         unknown = f", and {genes.num_unlabelled} without" if genes.num_unlabelled else ""
@@ -217,20 +274,27 @@ class Regression(Task):
         """An expression."""
         return "without known expression"
 
-    def validation(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, float]:
-        """Mean squared error and Pearson's correlation."""
+    def mean_loss(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        """The mean squared error."""
+        return float(np.mean((answer - truth) ** 2, dtype=np.float64))
+
+    def score(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        """Pearson's correlation."""
         from keras_chrome.statistics.metrics import pearson_or_0
 
-        return {
-            "val_loss": float(np.mean((answer - truth) ** 2, dtype=np.float64)),
-            "val_pearson": pearson_or_0(truth, answer),
-        }
+        return pearson_or_0(truth, answer)
 
-    def metrics(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, Any]:
+    def metrics(
+        self, truth: np.ndarray, answer: np.ndarray, *, gene_id: np.ndarray | None = None
+    ) -> dict[str, Any]:
         """See `regression_metrics`."""
         from keras_chrome.statistics.metrics import regression_metrics
 
-        return regression_metrics(truth, answer)
+        return regression_metrics(truth, answer, gene_id=gene_id)
+
+    def elsewhere(self, genes: Genes) -> dict[str, np.ndarray]:
+        """The expression, on the same scale."""
+        return {"mean_expression": expression_scale(genes.rpkm)}
 
     def about_metrics(self, labels: str, unit: str) -> dict[str, str]:
         """The task and what its numbers are."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from scipy.stats import pearsonr
 from sklearn.metrics import roc_auc_score
 
 from keras_chrome.attend import attend
@@ -25,6 +27,7 @@ from keras_chrome.fit.job import load, prepare, training_run
 from keras_chrome.fit.loop import centred_one_hot
 from keras_chrome.fit.trainer import ShardedTrainer
 from keras_chrome.models import build_model, logit_model
+from keras_chrome.models.task import CLASSIFICATION, TASKS
 from keras_chrome.runs import open_run
 from keras_chrome.vocabulary import CORE_MARKS
 
@@ -242,7 +245,8 @@ def test_genes_trained_on_elsewhere_are_not_evaluated(
 
 def test_means_elsewhere_are_nan_where_unknown(data_dir: Path) -> None:
     genes = load_genes(open_dataset("A", data_dir), "test")
-    means = mean_elsewhere(np.array(["nowhere", genes.gene_id[3]]), [genes, genes])
+    ids = np.array(["nowhere", genes.gene_id[3]])
+    means = mean_elsewhere(ids, [genes, genes], CLASSIFICATION.elsewhere)
     assert np.isnan(means["mean_label"][0])
     assert means["mean_label"][1] == genes.label[3]
 
@@ -363,3 +367,81 @@ def test_the_methods_of_a_run_of_several_are_measured_on_one(trained: Path) -> N
     found = faithfulness(trained, config)
     assert found.title.startswith("cnn_alpha_beta on remc/B: 1 training, 1 untrained; 10 of ")
     assert {"deletion", "planted", "random_weights"} <= set(found.scores["measure"])
+
+
+@pytest.fixture(scope="module")
+def regressed(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of regression on A and B, tested on C as well."""
+    path = tmp_path_factory.mktemp("runs") / "expression"
+    fit(small(data_dir, path, leave_out="C", epigenome_bias=True, task="regression"))
+    return path
+
+
+def test_regression_on_several_is_judged_by_the_mean_of_their_correlations(regressed: Path) -> None:
+    run = open_run(regressed)
+    table = run.predictions
+    for split in ("valid", "test"):
+        of_split = run.metrics[split]
+        each = {
+            name: pearsonr(rows["measured"], rows["predicted"]).statistic
+            for name, rows in table[table["split"] == split].groupby("epigenome")
+        }
+        assert set(each) == {"A", "B"}
+        for name, r in each.items():
+            assert of_split["epigenomes"][name]["pearson"] == pytest.approx(r, abs=1e-6)
+        assert of_split["mean_pearson"] == pytest.approx(np.mean([*each.values()]), abs=1e-6)
+    assert run.history["val_pearson"].max() == pytest.approx(
+        run.metrics["valid"]["mean_pearson"], abs=1e-5
+    )
+    words = summary(run.metrics)
+    assert f"test: mean Pearson's r of 2 epigenomes {run.metrics['test']['mean_pearson']:.4f}" in (
+        words
+    )
+
+
+def test_regression_of_an_unseen_epigenome_stands_beside_its_expression_elsewhere(
+    regressed: Path, data_dir: Path
+) -> None:
+    left_out = open_run(regressed).metrics["left_out"]
+    rows = left_out["expression_elsewhere"]
+    assert left_out["epigenome"] == "C"
+    assert set(rows) == {"mean_expression"}
+    c, *others = (load_genes(open_dataset(name, data_dir), "test") for name in "CAB")
+    assert [genes.gene_id.tolist() for genes in others] == [c.gene_id.tolist()] * 2
+    mean = np.mean([np.log2(genes.rpkm + 1) for genes in others], axis=0)
+    r = pearsonr(np.log2(c.rpkm + 1), mean).statistic
+    assert rows["mean_expression"]["pearson"] == pytest.approx(r, abs=1e-6)
+    assert rows["mean_expression"]["num_genes"] == len(c) == left_out["num_genes"]
+
+
+def test_each_epigenome_needs_expression_and_one_unit(data_dir: Path) -> None:
+    regression, both = TASKS["regression"], open_datasets(BOTH, data_dir)
+    genes = load_genes(both, "test")
+    of_b = genes.epigenome == "B"
+    unknown = dataclasses.replace(genes, rpkm=np.where(of_b, np.nan, genes.rpkm))
+    with pytest.raises(InputError, match=r"split 'test' of remc/B .*Received: 0 with known"):
+        regression.check(regression.known(unknown), both, "median")
+    logarithms = dataclasses.replace(genes, rpkm=np.where(of_b, -2.5, genes.rpkm))
+    with pytest.raises(InputError, match=r"0 or more in remc/B.*Received: -2.5, and \d+ genes"):
+        regression.check(logarithms, both, "median")
+    a, b = both.parts
+    other = dataclasses.replace(b, metadata={**b.metadata, "unit": "TPM"})
+    mixed = dataclasses.replace(both, parts=(a, other))
+    assert mixed.unit == "RPKM or TPM"
+    with pytest.raises(InputError, match=r"one unit .*Received: RPKM, TPM"):
+        regression.check(genes, mixed, "median")
+    CLASSIFICATION.check(genes, mixed, "median")
+
+
+def test_a_run_is_evaluated_in_its_unit(regressed: Path, data_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(data_dir / "remc" / "C", tmp_path / "remc" / "C")
+    file = tmp_path / "remc" / "C" / "1.0.0" / "metadata.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "unit": "TPM"}))
+    with pytest.raises(InputError, match=r"one unit for --task regression. Received: RPKM, TPM"):
+        evaluate(regressed, dataset="C", data_dir=tmp_path, out=tmp_path / "out")
+
+
+def test_a_run_of_one_task_starts_none_of_another(trained: Path, data_dir: Path) -> None:
+    config = small(data_dir, trained.parent / "x", init_from=trained, task="regression")
+    with pytest.raises(InputError, match=r"of task regression. Received: .* of task classif"):
+        prepare(config)
