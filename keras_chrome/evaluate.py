@@ -176,7 +176,7 @@ def evaluate_genes(
 
     # All splits at once: each call of `predict` compiles.
     together = predict(run.load_model(), np.concatenate([g.signal for g in splits]))
-    task, spread = run.task, together.probability_sd
+    task, spread = run.task, together.answer_sd
     ends = np.cumsum([len(genes) for genes in splits])
     metrics: dict[str, Any] = {**task.about_metrics(labels, unit)}
     tables = []
@@ -194,8 +194,7 @@ def evaluate_genes(
                     # One gene may have several TSSs.
                     **({"transcript_id": genes.transcript_id} if has_transcripts else {}),
                     "split": genes.split,
-                    **task.columns(truth, answer),
-                    **({} if spread is None else {"probability_sd": spread[own]}),
+                    **task.columns(truth, answer, None if spread is None else spread[own]),
                 }
             )
         )

@@ -52,8 +52,9 @@ class Baseline:
         describe: What a fitted pipeline has learnt, as text; None if nobody could read it.
         min_class_genes: Genes of each class that the fit needs: as many as it has folds of
             cross-validation.
-        takes_soft_targets: Whether the pipeline's classifier is fitted with the arguments `target`
-            and `valid`, see `fit`.
+        takes_soft_targets: Whether the pipeline's classifier is fitted with the argument `target`,
+            see `fit`.
+        takes_valid: Likewise with `valid`.
 
     Attributes:
         temperature: What the log-odds of its answers are divided by.
@@ -61,6 +62,7 @@ class Baseline:
 
     # Of the class, for baselines that were saved before these were.
     takes_soft_targets = False
+    takes_valid = False
     temperature = 1.0
 
     def __init__(
@@ -71,11 +73,13 @@ class Baseline:
         describe: Callable[[Pipeline], str] | None = None,
         min_class_genes: int = 1,
         takes_soft_targets: bool = False,
+        takes_valid: bool = False,
     ) -> None:
         self.pipeline = pipeline
         self.spec = spec
         self.min_class_genes = min_class_genes
         self.takes_soft_targets = takes_soft_targets
+        self.takes_valid = takes_valid
         self._describe = describe
 
     def fit(
@@ -112,10 +116,10 @@ class Baseline:
         options: dict[str, Any] = {}
         if self.takes_soft_targets:
             options["classifier__target"] = target
-            if valid is not None:
-                features = self.pipeline[:-1].fit(self._checked(signal))
-                of_valid = features.transform(self._checked(valid[0]))
-                options["classifier__valid"] = (of_valid, valid[1])
+        if self.takes_valid and valid is not None:
+            features = self.pipeline[:-1].fit(self._checked(signal))
+            of_valid = features.transform(self._checked(valid[0]))
+            options["classifier__valid"] = (of_valid, valid[1])
         # Trees and folds take the cores: a BLAS with threads of its own would only get in their
         # way. They compute outside the interpreter's lock, so threads will do.
         with threadpool_limits(1, "blas"), parallel_config("threading", n_jobs=-1):

@@ -1,17 +1,27 @@
 """Gradient boosting, on bins alone and with what sums them up."""
 
+from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import roc_auc_score
 
 from keras_chrome.baselines.baseline import Baseline, ExpressionBaseline, SignalSpec
 from keras_chrome.baselines.features import AllBins, BinsAndSummaries, signal_pipeline
+from keras_chrome.statistics.metrics import pearson_or_0
 
 _MOST_ROUNDS = 240
 _ROUNDS_A_LOOK = 10
+_TREES: dict[str, Any] = {
+    "learning_rate": 0.07,
+    "max_iter": _MOST_ROUNDS,
+    "max_leaf_nodes": 15,
+    "max_features": 0.1,
+    "early_stopping": False,
+}
 
 
 def gradient_boosting(spec: SignalSpec, *, seed: int = 0) -> Baseline:
@@ -22,7 +32,7 @@ def gradient_boosting(spec: SignalSpec, *, seed: int = 0) -> Baseline:
     that a split may choose from were chosen on validation genes of E012.
     """
     pipeline = signal_pipeline(BinsAndSummaries(spec), ChosenRounds(seed=seed), spec.transform)
-    return Baseline(pipeline, spec, takes_soft_targets=True)
+    return Baseline(pipeline, spec, takes_soft_targets=True, takes_valid=True)
 
 
 def gradient_boosting_bins(spec: SignalSpec, *, seed: int = 0) -> Baseline:
@@ -38,13 +48,13 @@ def gradient_boosting_bins(spec: SignalSpec, *, seed: int = 0) -> Baseline:
 
 
 def gradient_boosting_of_expression(spec: SignalSpec, *, seed: int = 0) -> Baseline:
-    """Gradient boosted trees on the same features, fitted to log2(expression + 1)."""
-    regressor = HistGradientBoostingRegressor(
-        learning_rate=0.05, max_iter=300, max_features=0.1, early_stopping=False, random_state=seed
-    )
-    return ExpressionBaseline(
-        signal_pipeline(BinsAndSummaries(spec), regressor, spec.transform), spec
-    )
+    """The same trees on the same features, fitted to log2(expression + 1).
+
+    Validation genes choose their number here, too.
+    """
+    regressor = ChosenRoundsOfExpression(seed=seed)
+    pipeline = signal_pipeline(BinsAndSummaries(spec), regressor, spec.transform)
+    return ExpressionBaseline(pipeline, spec, takes_valid=True)
 
 
 class ChosenRounds(ClassifierMixin, BaseEstimator):
@@ -79,14 +89,7 @@ class ChosenRounds(ClassifierMixin, BaseEstimator):
                 highest AUROC, of every tenth; without them all trees answer.
         """
         self.classes_ = np.array([0, 1])
-        self.trees_ = HistGradientBoostingClassifier(
-            learning_rate=0.07,
-            max_iter=_MOST_ROUNDS,
-            max_leaf_nodes=15,
-            max_features=0.1,
-            early_stopping=False,
-            random_state=self.seed,
-        )
+        self.trees_ = HistGradientBoostingClassifier(**_TREES, random_state=self.seed)
         if target is None:
             self.trees_.fit(features, label)
         else:
@@ -102,12 +105,63 @@ class ChosenRounds(ClassifierMixin, BaseEstimator):
 
     def _best_rounds(self, features: np.ndarray, label: np.ndarray) -> int:
         stages = self.trees_.staged_predict_proba(features)
-        looks = islice(stages, _ROUNDS_A_LOOK - 1, None, _ROUNDS_A_LOOK)
-        aurocs = [roc_auc_score(label, probability[:, 1]) for probability in looks]
-        return _ROUNDS_A_LOOK * (1 + int(np.argmax(aurocs)))
+        return _best_rounds(roc_auc_score(label, stage[:, 1]) for stage in _looks(stages))
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """Probability of either label, `(genes, 2)`."""
         stages = self.trees_.staged_predict_proba(features)
         probability: np.ndarray = next(islice(stages, self.num_rounds_ - 1, None))
         return probability
+
+
+class ChosenRoundsOfExpression(RegressorMixin, BaseEstimator):
+    """Boosted trees of squared error, of which likewise only the first so many answer.
+
+    Args:
+        seed: Of the features that each split may choose from.
+
+    Attributes:
+        trees_: All of the trees.
+        num_rounds_: How many of them answer.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fit(
+        self,
+        features: np.ndarray,
+        expression: np.ndarray,
+        valid: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> "ChosenRoundsOfExpression":
+        """Fit to training genes.
+
+        Args:
+            features: Floats `(genes, features)`.
+            expression: Floats `(genes,)`, log2(expression + 1).
+            valid: Features and expression of validation genes. The number of rounds is that with
+                their highest Pearson correlation, of every tenth; without them all trees answer.
+        """
+        self.trees_ = HistGradientBoostingRegressor(**_TREES, random_state=self.seed)
+        self.trees_.fit(features, expression)
+        self.num_rounds_ = _MOST_ROUNDS
+        if valid is not None:
+            stages = _looks(self.trees_.staged_predict(valid[0]))
+            self.num_rounds_ = _best_rounds(pearson_or_0(valid[1], stage) for stage in stages)
+        return self
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """log2(expression + 1), `(genes,)`."""
+        stages = self.trees_.staged_predict(features)
+        expression: np.ndarray = next(islice(stages, self.num_rounds_ - 1, None))
+        return expression
+
+
+def _looks(stages: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Every tenth round of trees."""
+    return islice(stages, _ROUNDS_A_LOOK - 1, None, _ROUNDS_A_LOOK)
+
+
+def _best_rounds(scores: Iterable[float]) -> int:
+    """The number of rounds with the highest of the scores of every tenth."""
+    return _ROUNDS_A_LOOK * (1 + int(np.argmax([*scores])))

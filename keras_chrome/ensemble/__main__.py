@@ -20,8 +20,8 @@ class Options:
     )
     run_dir: Path = option("run directory to write")
     stack: bool = option(
-        "choose the members' weights by the log loss on the validation genes, instead of equal "
-        "ones",
+        "choose the members' weights by the log loss on the validation genes, of regression the "
+        "squared error, instead of equal ones",
         default=False,
     )
     data_dir: Path | None = option(
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv,
         prog="python -m keras_chrome.ensemble",
         description="Make one run directory of several runs: its model answers the mean of their "
-        "logits, of a baseline the log-odds, and how far they lie apart.",
+        "logits, of a baseline the log-odds, of regression the expression, and how far they lie "
+        "apart.",
     )
     quieten_tensorflow()
     run = ensemble(given.runs, given.run_dir, stack=given.stack, data_dir=given.data_dir)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_chrome.data import check_classes
 from keras_chrome.ensemble.members import open_members
 from keras_chrome.ensemble.stack import Stack, choose_weights
 from keras_chrome.errors import InputError
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 # What an ensemble's options say as those of its members do; the seed is the first one's.
 _SHARED_OPTIONS = (
-    *("dataset", "marks", "labels", "split", "split_seed", "num_folds", "fold", "seed"),
+    *("dataset", "marks", "task", "labels", "split", "split_seed", "num_folds", "fold", "seed"),
 )
 
 
@@ -43,19 +42,21 @@ def ensemble(
 
     The probability is the sigmoid of the mean of the members' logits, of a baseline the log-odds of
     its probability; alpha and beta are the means over the members that have them; and the model
-    also answers how far the members lie apart, `probability_sd`, `alpha_sd` and `beta_sd`.
+    also answers how far the members lie apart, `probability_sd`, `alpha_sd` and `beta_sd`. Of
+    regression it is the expression that is averaged, and `expression_sd` that tells how far.
 
     If all members are networks, the model is one Keras model, `model.keras`, and every command
     takes the run as it takes one of a variant. With a baseline among them it has no gradient, as
     baselines have none, and the run holds copies of the members' files, in `members`.
 
     Args:
-        run_dirs: Run directories, two or more: of the same contents of a dataset, marks, label
-            rule and genes in each split, of any variants, baselines and seeds.
+        run_dirs: Run directories, two or more: of the same task, contents of a dataset, marks,
+            label rule and genes in each split, of any variants, baselines and seeds.
         run_dir: The run directory to write.
-        stack: Whether to choose the members' weights by the log loss on the validation genes. They
-            are 0 or more and sum to one; a member of weight 0 is left out of the model. Networks
-            have chosen their best epoch on these genes, so that they may weigh a little too much.
+        stack: Whether to choose the members' weights by the log loss on the validation genes, of
+            regression by the squared error. They are 0 or more and sum to one; a member of weight
+            0 is left out of the model. Networks have chosen their best epoch on these genes, so
+            that they may weigh a little too much.
         data_dir: Where datasets were built; where the first run found its own if None.
 
     Returns:
@@ -77,16 +78,19 @@ def ensemble(
             "a run; take another"
         )
     dataset = _open_dataset(first, data_dir)
-    genes = {split: first.load_genes(split, dataset=dataset) for split in ("valid", "test")}
+    task = first.task
+    genes = {
+        split: task.known(first.load_genes(split, dataset=dataset)) for split in ("valid", "test")
+    }
     for of_split in genes.values():
-        check_classes(of_split, dataset, first.labels)
+        task.check(of_split, dataset, first.labels)
     weights: Sequence[float] = [1 / len(runs)] * len(runs)
     if stack:
         chosen = _stack(runs, genes["valid"])
         weights = chosen.weights
         print(
-            f"weights: by log loss on {len(genes['valid']):,} validation genes, "
-            f"{chosen.log_loss:.4f}; with equal weights {chosen.equal_log_loss:.4f}",
+            f"weights: by {task.loss_title} on {len(genes['valid']):,} validation genes, "
+            f"{chosen.loss:.4f}; with equal weights {chosen.equal_loss:.4f}",
             flush=True,
         )
     with new_run(
@@ -97,7 +101,7 @@ def ensemble(
     ) as run:
         write_csv(run.path / "splits.csv", first.splits)
         _write_model(run, [r for r, w in zip(runs, weights, strict=True) if w > 0])
-        metrics = evaluate_genes(run, list(genes.values()), labels=first.labels)
+        metrics = evaluate_genes(run, list(genes.values()), labels=first.labels, unit=dataset.unit)
         write_json(run.path / "metrics.json", metrics)
     return run
 
@@ -117,7 +121,8 @@ def _stack(runs: Sequence[Run], genes: Genes) -> Stack:
 
     answers = [member_answers(run.load_model(), genes.signal) for run in runs]
     logits = np.stack([answer["logit"][:, 0] for answer in answers])
-    return choose_weights(logits, genes.label)
+    task = runs[0].task
+    return choose_weights(logits, task.truth(genes), task)
 
 
 def _options(runs: Sequence[Run], **options: Any) -> dict[str, Any]:

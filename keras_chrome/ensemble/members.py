@@ -26,7 +26,6 @@ def open_members(run_dirs: Iterable[str | Path]) -> list[Run]:
     if len(runs) < 2:
         raise InputError(f"Expected two runs or more. Received: {len(runs)}")
     for run in runs:
-        run.check_classifies()
         if not run.is_finished or run.config.dataset is None or run.config.kind == "ensemble":
             raise InputError(
                 "Expected finished runs of variants and baselines that were trained on a dataset. "
@@ -57,6 +56,7 @@ def shared_by_members(run: Run) -> dict[str, Any]:
     """What the members of an ensemble have in common, each by a name."""
     config, dataset = run.config, run.config.dataset
     return {
+        "task": run.task.name,
         "marks": list(config.marks),
         "labels": config.labels,
         **dataclasses.asdict(config.bins),
@@ -65,6 +65,7 @@ def shared_by_members(run: Run) -> dict[str, Any]:
         "dataset contents": dataset and dataset.fingerprint,
         "oriented": dataset and dataset.oriented,
         "genome": dataset and dataset.genome,
+        "unit": dataset and dataset.unit,
     }
 
 

@@ -13,6 +13,7 @@ def summary(run: Run, members: Sequence[Run]) -> str:
         run: The ensemble.
         members: Its members, in order.
     """
+    task = run.task
     weights = [*(member.weight for member in run.config.members), 1.0]
     return format_table(
         [
@@ -21,8 +22,10 @@ def summary(run: Run, members: Sequence[Run]) -> str:
                 "model": row.model_name,
                 "seed": "" if row is run else row.config.seed,
                 "weight": weight,
-                "valid AUROC": row.metrics["valid"]["auroc"],
-                "test AUROC": row.metrics["test"]["auroc"],
+                **{
+                    f"{split} {task.monitor_title}": row.metrics[split][task.monitor]
+                    for split in ("valid", "test")
+                },
             }
             for row, weight in zip([*members, run], weights, strict=True)
         ]

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_chrome.models.task import CLASSIFICATION, Task
+
 _LEAST_WEIGHT = 1e-3
 
 
@@ -13,44 +15,41 @@ class Stack(NamedTuple):
 
     Attributes:
         weights: One a member, 0 or more; they sum to one.
-        log_loss: Of the sigmoid of the weighted mean of the logits, in nats.
-        equal_log_loss: The same with equal weights.
+        loss: Of the weighted mean of the logits, as `Task.loss_of_logit` has it.
+        equal_loss: The same with equal weights.
     """
 
     weights: Sequence[float]
-    log_loss: float
-    equal_log_loss: float
+    loss: float
+    equal_loss: float
 
 
-def choose_weights(logits: np.ndarray, label: np.ndarray) -> Stack:
-    """Choose the weights whose mean logit has the least log loss.
+def choose_weights(logits: np.ndarray, truth: np.ndarray, task: Task = CLASSIFICATION) -> Stack:
+    """Choose the weights whose mean logit has the least loss: log loss, or squared error.
 
-    The log loss is convex in the weights, so that there is one best value, and it moves with every
+    The loss is convex in the weights, so that there is one best value, and it moves with every
     gene, which the AUROC does not. A weight below 0.001 becomes 0.
 
     Args:
         logits: Floats `(members, genes)`.
-        label: Integers `(genes,)`, 1 for high expression, 0 for low; of validation genes, for on
-            training genes the member that has learned them by heart would win.
+        truth: `(genes,)`, 1 for high expression, 0 for low, or of regression the expression; of
+            validation genes, for on training genes the member that has learned them by heart would
+            win.
+        task: What the members tell.
     """
     from scipy.optimize import minimize
-    from scipy.special import expit
 
     num_members, num_genes = logits.shape
 
-    def log_loss(weights: np.ndarray) -> float:
-        logit = weights @ logits
-        return float(np.mean(np.logaddexp(0, logit) - label * logit))
-
-    def gradient(weights: np.ndarray) -> np.ndarray:
-        slopes: np.ndarray = logits @ (expit(weights @ logits) - label) / num_genes
-        return slopes
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        mean, slopes = task.loss_of_logit(truth, weights @ logits)
+        return mean, logits @ slopes / num_genes
 
     equal = np.full(num_members, 1 / num_members)
     found = minimize(
-        log_loss,
+        loss,
         equal,
-        jac=gradient,
+        jac=True,
         method="SLSQP",
         bounds=[(0, 1)] * num_members,
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1, "jac": np.ones_like},
@@ -58,4 +57,4 @@ def choose_weights(logits: np.ndarray, label: np.ndarray) -> Stack:
     ).x
     found[found < _LEAST_WEIGHT] = 0
     weights = found / found.sum()
-    return Stack(weights.tolist(), log_loss(weights), log_loss(equal))
+    return Stack(weights.tolist(), loss(weights)[0], loss(equal)[0])

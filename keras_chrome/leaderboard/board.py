@@ -5,19 +5,21 @@ As a command: `python -m keras_chrome.leaderboard runs --out leaderboard`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_chrome.baselines import DETERMINISTIC
+from keras_chrome.models.task import CLASSIFICATION
 from keras_chrome.runs.finished import (
     FinishedRun,
     PredictedGenes,
     check_belong_together,
     find_finished_runs,
+    grouped,
     read_test_genes,
     tell_apart,
 )
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 REFERENCE = "deep_chrome"
 GROUP = ["labels", "split", "marks"]
 """The columns that every table begins with: what is not compared with each other."""
-_T = TypeVar("_T")
-_K = TypeVar("_K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,14 @@ class Leaderboard:
             `expression_elsewhere`, their mean logarithm there, which uses no mark; its 95 %
             interval over genes; `num_genes` with and `num_unknown` without a value elsewhere. It
             is in no rank and no test.
+        correlations: Of runs of regression, which are compared with each other alone, a row a
+            `split`, `marks`, `epigenome` and `model`, best first: `pearson`, of log2(expression +
+            1), the mean over folds of means over seeds; its 95 % interval, `pearson_low` and
+            `pearson_high`, over genes and seeds by the hierarchical bootstrap; `se_over_seeds`;
+            `spearman`, `r2`; `against`, the reference, or the best model where it has no run in
+            every fold; `difference`, this model's `pearson` less that of `against`, with its
+            interval over the same samples of the genes, `difference_low` and `difference_high`;
+            `num_genes`, `num_folds`, `num_runs`.
     """
 
     models: pd.DataFrame
@@ -78,6 +86,7 @@ class Leaderboard:
     paired_tests: pd.DataFrame
     left_out: Mapping[Path, str]
     ceilings: pd.DataFrame
+    correlations: pd.DataFrame
 
 
 def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> Leaderboard:
@@ -100,6 +109,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
     import pandas as pd
 
     from keras_chrome.leaderboard.ceiling import CeilingRow, ceiling_row
+    from keras_chrome.leaderboard.correlations import CorrelationRow, correlation_rows
     from keras_chrome.leaderboard.models import (
         EpigenomeRow,
         ModelRow,
@@ -110,13 +120,15 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
     )
 
     found, left_out = find_finished_runs(paths)
-    runs = tell_apart(found)
-    check_belong_together(runs)
+    every_run = tell_apart(found)
+    check_belong_together(every_run)
+    runs = [run for run in every_run if run.task == CLASSIFICATION.name]
+    of_expression = [run for run in every_run if run.task != CLASSIFICATION.name]
     models, epigenomes, tests, ceilings = [], [], [], []
-    for group, of_group in _grouped(runs, _group).items():
+    for group, of_group in grouped(runs, _group).items():
         measurements = {}
-        for epigenome, of_epigenome in _grouped(of_group, lambda run: run.epigenome).items():
-            by_fold = sorted(_grouped(of_epigenome, lambda run: run.fold).items())
+        for epigenome, of_epigenome in grouped(of_group, lambda run: run.epigenome).items():
+            by_fold = sorted(grouped(of_epigenome, lambda run: run.fold).items())
             folds = {fold: (of_fold, read_test_genes(of_fold)) for fold, of_fold in by_fold}
             measurements[epigenome] = _measure(folds)
             genes = [genes for _, genes in folds.values()]
@@ -139,6 +151,7 @@ def leaderboard(paths: Iterable[str | Path], *, reference: str = REFERENCE) -> L
         table(PairedTestRow, tests, num_genes="Int64"),
         left_out,
         table(CeilingRow, ceilings),
+        pd.DataFrame(correlation_rows(of_expression, reference), columns=CorrelationRow._fields),
     )
 
 
@@ -150,7 +163,7 @@ def group_titles(
     if len({marks for _, _, marks in groups}) > 1:
         title += ", marks {marks}"
     return {
-        (labels, split, marks): title.format(labels=labels, split=_split_title(split), marks=marks)
+        (labels, split, marks): title.format(labels=labels, split=split_title(split), marks=marks)
         for labels, split, marks in groups
     }
 
@@ -160,7 +173,8 @@ def rows_of(group: tuple[str, str, str], table: pd.DataFrame) -> pd.DataFrame:
     return table[(table[GROUP] == list(group)).all(axis="columns")]
 
 
-def _split_title(split: str) -> str:
+def split_title(split: str) -> str:
+    """A split scheme in words."""
     return "the dataset's split" if split == "dataset" else split
 
 
@@ -182,9 +196,9 @@ def _measure(
         for run in runs
     }
     for fold, (of_fold, genes) in folds.items():
-        placed = placements(genes.label, genes.probability)
+        placed = placements(genes.truth, genes.answer)
         samples = auroc_samples(placed, seed=fold)
-        calibrations = np.array([calibration(genes.label, p) for p in genes.probability])
+        calibrations = np.array([calibration(genes.truth, p) for p in genes.answer])
         models = np.array([run.name for run in of_fold])
         for model in dict.fromkeys(models):
             is_own = models == model
@@ -192,11 +206,3 @@ def _measure(
             measured[model].samples[fold] = samples[:, is_own]
             measured[model].calibrations[fold] = calibrations[is_own]
     return measured
-
-
-def _grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
-    """Items by key, keys in the order of their first item."""
-    groups: dict[_K, list[_T]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return groups

@@ -45,7 +45,7 @@ def ceiling_row(runs: Sequence[FinishedRun], folds: Sequence[PredictedGenes]) ->
     except InputError:
         return None
     values = [read_expression_elsewhere(dataset, genes.gene_id) for genes in folds]
-    labels = [g.label[~np.isnan(of)] for g, of in zip(folds, values, strict=True)]
+    labels = [g.truth[~np.isnan(of)] for g, of in zip(folds, values, strict=True)]
     if any(set(label) != {0, 1} for label in labels):
         return None
     if dataset.fingerprint() != run.config.dataset.fingerprint:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from keras_chrome.leaderboard.board import Leaderboard, group_titles, rows_of
+from keras_chrome.leaderboard.board import Leaderboard, group_titles, rows_of, split_title
 from keras_chrome.leaderboard.overview import interval, overview
 from keras_chrome.runs.files import write_outputs
 from keras_chrome.tables import format_table, markdown_table
@@ -39,6 +39,12 @@ DeLong: p over the test genes of an epigenome, as if other seeds gave the same; 
 differ it finds differences that are none. Bootstrap: p over genes and seeds. Of several epigenomes,
 the number with p < {_ALPHA}. Wilcoxon: p over epigenomes. All with Holm's correction for the number
 of pairs of models."""
+_LEGEND_OF_EXPRESSION = """\
+- Pearson's r of predicted and measured log2(expression + 1) is the mean over folds of means over
+  seeds, as are Spearman's rank correlation and R2. R2 is one less the squared error over that of
+  the measured mean.
+- The 95 % intervals are over genes and seeds, by a hierarchical bootstrap of both; of a model with
+  one seed over genes alone. That of a difference is over the same samples of the genes."""
 
 _Rows: TypeAlias = Sequence[Mapping[str, str]]
 
@@ -54,6 +60,7 @@ def summary(board: Leaderboard) -> str:
         blocks += [group.heading, *_blocks(group, format_table, against)]
     if len(board.paired_tests):
         blocks.append(_SHORT_LEGEND)
+    blocks += [block for part in _correlations(board, format_table) for block in part]
     return "\n\n".join([*blocks, *_left_out(board)])
 
 
@@ -64,7 +71,11 @@ def markdown(board: Leaderboard) -> str:
         blocks += ["## Overview", *overview(board)]
     for group in groups:
         blocks += [f"## {group.heading}", *_blocks(group, markdown_table)]
-    return "\n\n".join([*blocks, "## How to read it", _LEGEND, *_left_out(board)]) + "\n"
+    of_expression = list(_correlations(board, markdown_table))
+    blocks += [block for heading, *parts in of_expression for block in (f"## {heading}", *parts)]
+    legends = [_LEGEND] if groups else []
+    legends += [_LEGEND_OF_EXPRESSION] if of_expression else []
+    return "\n\n".join([*blocks, "## How to read it", *legends, *_left_out(board)]) + "\n"
 
 
 class _Group(NamedTuple):
@@ -113,6 +124,35 @@ def _ceiling_sentence(row: Any) -> str:
         f"logarithm of the\nsame gene's expression in other epigenomes, which uses no mark: "
         f"{_number(row.auroc)} ({interval(row)}; {genes})."
     )
+
+
+def _correlations(board: Leaderboard, table: Callable[[_Rows], str]) -> Iterator[list[str]]:
+    """Of runs of regression, by split, marks and epigenome: a heading and a table."""
+    columns = ["split", "marks", "epigenome"]
+    has_several_marks = board.correlations["marks"].nunique() > 1
+    groups: Any = board.correlations.groupby(columns, sort=False)
+    for (split, marks, epigenome), rows in groups:
+        heading = f"Test Pearson's r of log2(expression + 1), {epigenome}, {split_title(split)}"
+        if has_several_marks:
+            heading += f", marks {marks}"
+        yield [heading, table([_correlation_cells(row) for row in rows.itertuples()])]
+
+
+def _correlation_cells(row: Any) -> dict[str, str]:
+    difference = ""
+    if not math.isnan(row.difference):
+        low, high = (_number(end, "+.4f") for end in (row.difference_low, row.difference_high))
+        difference = f"{row.difference:+.4f} ({low} to {high})"
+    return {
+        "model": row.model,
+        "Pearson's r": _number(row.pearson),
+        "95 % interval": f"{row.pearson_low:.3f}-{row.pearson_high:.3f}",
+        "SE over seeds": _number(row.se_over_seeds),
+        "Spearman's": _number(row.spearman),
+        "R2": _number(row.r2),
+        f"r against {row.against}": difference,
+        "runs": str(row.num_runs),
+    }
 
 
 def _left_out(board: Leaderboard) -> list[str]:
@@ -197,17 +237,23 @@ def _tests_of_epigenomes(rows: Sequence[Any], sign: int) -> str:
 
 
 def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
-    """Write `leaderboard.csv`, `.md`, `.png` and `.svg`, and a table of each other attribute."""
+    """Write `leaderboard.csv`, `.md`, `.png` and `.svg`, and a table of each other attribute.
+
+    Of runs of one task alone, what the other one's would be in is left out.
+    """
     from keras_chrome.leaderboard.figure import draw_leaderboard
 
-    write_outputs(
-        directory,
-        figures={"leaderboard": draw_leaderboard(board.models, board.epigenomes, board.ceilings)},
-        tables={
+    figures, tables = {}, {}
+    if len(board.models):
+        figures["leaderboard"] = draw_leaderboard(board.models, board.epigenomes, board.ceilings)
+        tables = {
             "leaderboard": board.models,
             "epigenomes": board.epigenomes,
             "paired_tests": board.paired_tests,
             "ceilings": board.ceilings,
-        },
-        texts={"leaderboard.md": markdown(board)},
+        }
+    if len(board.correlations):
+        tables["correlations"] = board.correlations
+    write_outputs(
+        directory, figures=figures, tables=tables, texts={"leaderboard.md": markdown(board)}
     )

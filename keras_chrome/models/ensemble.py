@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_chrome.layers import WeightedDeviation, WeightedMean
 from keras_chrome.models.registry import logit_output
+from keras_chrome.models.task import task_of
 
 ATTENTION = ("alpha", "beta")
 
@@ -46,26 +46,27 @@ def combined(answers: Sequence[Mapping[str, Any]], weights: Sequence[float]) -> 
     """What an ensemble answers.
 
     Args:
-        answers: Of each member `logit` `(batch, 1)`, `probability` `(batch,)`, and where it has
-            them `alpha` and `contribution` `(batch, marks, bins)` and `beta` `(batch, marks)`:
-            symbolic tensors or arrays.
+        answers: Of each member `logit` `(batch, 1)`, `probability` or of regression `expression`
+            `(batch,)`, and where it has them `alpha` and `contribution` `(batch, marks, bins)` and
+            `beta` `(batch, marks)`: symbolic tensors or arrays.
         weights: Not negative, one a member; they sum to one.
 
     Returns:
-        `probability` `(batch,)`, the sigmoid of the weighted mean of the logits; `alpha` and
-        `beta`, the weighted means over the members that have them; if all have one, the weighted
-        mean `contribution`, which sums to the mean logit. Of several members also
-        `probability_sd`, `alpha_sd` and `beta_sd`, how far they lie apart: the weighted standard
-        deviation.
+        `probability` `(batch,)`, the sigmoid of the weighted mean of the logits, or `expression`,
+        that mean itself; `alpha` and `beta`, the weighted means over the members that have them; if
+        all have one, the weighted mean `contribution`, which sums to the mean logit. Of several
+        members also `probability_sd` or `expression_sd`, `alpha_sd` and `beta_sd`, how far they
+        lie apart: the weighted standard deviation.
     """
     logit = WeightedMean(weights, name="logit")([answer["logit"] for answer in answers])
-    outputs = {"probability": ops.squeeze(ops.sigmoid(logit), axis=-1)}
+    task = task_of(answers[0])
+    outputs = {task.output: task.of_logit(logit)}
     if all("contribution" in answer for answer in answers):
         outputs["contribution"] = WeightedMean(weights, name="mean_contribution")(
             [answer["contribution"] for answer in answers]
         )
     spreads = {}
-    for name in ("probability", *ATTENTION):
+    for name in (task.output, *ATTENTION):
         have = [i for i, answer in enumerate(answers) if name in answer]
         if not have:
             continue

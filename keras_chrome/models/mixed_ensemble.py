@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_chrome.models.registry import logit_output
-from keras_chrome.statistics.log_odds import log_odds
+from keras_chrome.models.task import task_of
 
 if TYPE_CHECKING:
     import keras
@@ -57,8 +57,8 @@ def member_answers(model: keras.Model | Baseline, signal: np.ndarray) -> dict[st
         signal: Float `(genes, bins, marks)`, as measured.
 
     Returns:
-        `logit` `(genes, 1)`, a network's own or the `log_odds` of a baseline's probability, and
-        all that the model answers itself.
+        `logit` `(genes, 1)`, a network's own or the `log_odds` of a baseline's probability, of
+        regression its expression, and all that the model answers itself.
 
     Raises:
         InputError: As calling a `MixedEnsemble` does.
@@ -70,7 +70,8 @@ def member_answers(model: keras.Model | Baseline, signal: np.ndarray) -> dict[st
     if isinstance(model, keras.Model):
         return answer_all(_with_logit(model), signal)
     answers = answer_all(model, signal)
-    return {"logit": log_odds(answers["probability"])[:, np.newaxis], **answers}
+    task = task_of(answers)
+    return {"logit": task.logit_of(answers[task.output])[:, np.newaxis], **answers}
 
 
 # What is asked of a member again is the same object, so that it is compiled once.

@@ -29,7 +29,7 @@ class Prediction(NamedTuple):
         beta: float32 `(genes, marks)`, sums to one over marks; None likewise.
         contribution: float32 `(genes, marks, bins)`, sums to the logit; None where the variant is
             not additive.
-        probability_sd: Of an ensemble, how far its members lie apart: their standard deviation,
+        answer_sd: Of an ensemble, how far its members lie apart: their standard deviation,
             `(genes,)`; None of another model.
         alpha_sd: Likewise, `(genes, marks, bins)`.
         beta_sd: Likewise, `(genes, marks)`.
@@ -40,7 +40,7 @@ class Prediction(NamedTuple):
     alpha: np.ndarray | None = None
     beta: np.ndarray | None = None
     contribution: np.ndarray | None = None
-    probability_sd: np.ndarray | None = None
+    answer_sd: np.ndarray | None = None
     alpha_sd: np.ndarray | None = None
     beta_sd: np.ndarray | None = None
     output: str = CLASSIFICATION.output
@@ -59,6 +59,11 @@ class Prediction(NamedTuple):
             )
         return self.answer
 
+    @property
+    def probability_sd(self) -> np.ndarray | None:
+        """Of an ensemble, the standard deviation of its members' probabilities, `(genes,)`."""
+        return self.answer_sd
+
 
 def predict(model: Answering, signal: np.ndarray, *, batch_size: int = 512) -> Prediction:
     """Predict genes in large batches, compiled by XLA; one gene alone is not worth compiling for.
@@ -76,7 +81,8 @@ def predict(model: Answering, signal: np.ndarray, *, batch_size: int = 512) -> P
     """
     answers = answer_all(model, signal, batch_size=batch_size)
     output = task_of(answers).output
-    return Prediction(answers.pop(output), output=output, **answers)
+    spread = answers.pop(f"{output}_sd", None)
+    return Prediction(answers.pop(output), answer_sd=spread, output=output, **answers)
 
 
 def answer_all(

@@ -30,18 +30,30 @@ class Task(ABC):
         output: Name of the model's answer for a gene.
         monitor: The metric of genes by which epochs and models are chosen, the highest.
         monitor_title: The same in words.
+        loss_title: What `loss` is, in words.
         shown: Metrics of a split that stand on the screen.
+        column_names: In `predictions.csv`, of the truth and the answer.
     """
 
     name: str
     output: str
     monitor: str
     monitor_title: str
+    loss_title: str
     shown: tuple[str, ...]
+    column_names: tuple[str, str]
 
     @abstractmethod
     def answering(self, model: keras.Model) -> keras.Model:
         """A variant's model, with the answer of the task."""
+
+    @abstractmethod
+    def of_logit(self, logit: Any) -> Any:
+        """The answer `(batch,)` that a logit `(batch, 1)` makes, a tensor or an array."""
+
+    @abstractmethod
+    def logit_of(self, answer: np.ndarray) -> np.ndarray:
+        """The logit `(genes,)` that makes an answer, of a model that has no such layer."""
 
     @abstractmethod
     def loss(self) -> keras.losses.Loss:
@@ -96,6 +108,10 @@ class Task(ABC):
         """The mean loss of genes, in float64."""
 
     @abstractmethod
+    def loss_of_logit(self, truth: np.ndarray, logit: np.ndarray) -> tuple[float, np.ndarray]:
+        """The mean loss of genes, and the slope of each gene's loss in its logit."""
+
+    @abstractmethod
     def score(self, truth: np.ndarray, answer: np.ndarray) -> float:
         """What `monitor` names."""
 
@@ -114,8 +130,10 @@ class Task(ABC):
         """What `metrics.json` says beside the metrics."""
 
     @abstractmethod
-    def columns(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, np.ndarray]:
-        """What `predictions.csv` has of genes."""
+    def columns(
+        self, truth: np.ndarray, answer: np.ndarray, answer_sd: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """What `predictions.csv` has of genes; of an ensemble how far its members lie apart."""
 
     @abstractmethod
     def about_answer(self, unit: str) -> dict[str, str]:
@@ -129,14 +147,28 @@ class Classification(Task):
     output = "probability"
     monitor = "auroc"
     monitor_title = "AUROC"
+    loss_title = "log loss"
     shown = (
         *("num_genes", "positive_rate", "auroc", "auroc_ci95", "auprc", "log_loss", "brier"),
         "ece",
     )
+    column_names = ("label", "probability")
 
     def answering(self, model: keras.Model) -> keras.Model:
         """The model itself."""
         return model
+
+    def of_logit(self, logit: Any) -> Any:
+        """Its sigmoid."""
+        import keras
+
+        return keras.ops.squeeze(keras.ops.sigmoid(logit), axis=-1)
+
+    def logit_of(self, answer: np.ndarray) -> np.ndarray:
+        """The log-odds."""
+        from keras_chrome.statistics.log_odds import log_odds
+
+        return log_odds(answer)
 
     def loss(self) -> keras.losses.Loss:
         """The cross-entropy."""
@@ -173,6 +205,13 @@ class Classification(Task):
 
         return float(log_loss(truth, answer, labels=[0, 1]))
 
+    def loss_of_logit(self, truth: np.ndarray, logit: np.ndarray) -> tuple[float, np.ndarray]:
+        """Of the log loss in nats."""
+        from scipy.special import expit
+
+        loss = np.mean(np.logaddexp(0, logit) - truth * logit)
+        return float(loss), expit(logit) - truth
+
     def score(self, truth: np.ndarray, answer: np.ndarray) -> float:
         """The AUROC."""
         from sklearn.metrics import roc_auc_score
@@ -195,9 +234,12 @@ class Classification(Task):
         """The label rule."""
         return {"label_rule": labels}
 
-    def columns(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, np.ndarray]:
-        """`label` and `probability`."""
-        return {"label": truth, "probability": answer}
+    def columns(
+        self, truth: np.ndarray, answer: np.ndarray, answer_sd: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """`label` and `probability`, of an ensemble `probability_sd`."""
+        spread = {} if answer_sd is None else {"probability_sd": answer_sd}
+        return {"label": truth, "probability": answer, **spread}
 
     def about_answer(self, unit: str) -> dict[str, str]:
         """A probability."""
@@ -211,7 +253,9 @@ class Regression(Task):
     output = "expression"
     monitor = "pearson"
     monitor_title = "Pearson's r"
+    loss_title = "squared error"
     shown = ("num_genes", "pearson", "pearson_ci95", "spearman", "r2")
+    column_names = ("measured", "predicted")
 
     def answering(self, model: keras.Model) -> keras.Model:
         """The same layers, with `expression`, which is the logit, in the place of `probability`."""
@@ -220,8 +264,18 @@ class Regression(Task):
         # Where a variant is additive, the layer gives its contributions, too.
         logit, *_ = keras.tree.flatten(model.get_layer("logit").output)
         others = {name: output for name, output in model.output.items() if name != "probability"}
-        outputs = {self.output: keras.ops.squeeze(logit, axis=-1), **others}
+        outputs = {self.output: self.of_logit(logit), **others}
         return keras.Model(model.input, outputs, name=model.name)
+
+    def of_logit(self, logit: Any) -> Any:
+        """The logit itself."""
+        import keras
+
+        return keras.ops.squeeze(logit, axis=-1)
+
+    def logit_of(self, answer: np.ndarray) -> np.ndarray:
+        """The answer itself."""
+        return answer
 
     def loss(self) -> keras.losses.Loss:
         """The squared error."""
@@ -278,6 +332,11 @@ class Regression(Task):
         """The mean squared error."""
         return float(np.mean((answer - truth) ** 2, dtype=np.float64))
 
+    def loss_of_logit(self, truth: np.ndarray, logit: np.ndarray) -> tuple[float, np.ndarray]:
+        """Of the squared error."""
+        error = logit - truth.astype(np.float64)
+        return float(np.mean(error * error)), 2 * error
+
     def score(self, truth: np.ndarray, answer: np.ndarray) -> float:
         """Pearson's correlation."""
         from keras_chrome.statistics.metrics import pearson_or_0
@@ -300,9 +359,12 @@ class Regression(Task):
         """The task and what its numbers are."""
         return {"task": self.name, "scale": scale_title(unit)}
 
-    def columns(self, truth: np.ndarray, answer: np.ndarray) -> dict[str, np.ndarray]:
-        """`measured` and `predicted`."""
-        return {"measured": truth, "predicted": answer}
+    def columns(
+        self, truth: np.ndarray, answer: np.ndarray, answer_sd: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """`measured` and `predicted`, of an ensemble `predicted_sd`."""
+        spread = {} if answer_sd is None else {"predicted_sd": answer_sd}
+        return {"measured": truth, "predicted": answer, **spread}
 
     def about_answer(self, unit: str) -> dict[str, str]:
         """Expression."""

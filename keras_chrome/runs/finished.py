@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from keras_chrome.errors import InputError
-from keras_chrome.models.task import CLASSIFICATION
+from keras_chrome.models.task import CLASSIFICATION, TASKS
 from keras_chrome.runs.config import LOCAL_OPTIONS, DatasetSpec, RunConfig
 from keras_chrome.runs.run import Run, open_run
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _COMPARED = {"dataset", "marks", "seed", "split", "split_seed", "num_folds", "fold"}
 _UNKNOWN = object()
 _T = TypeVar("_T")
+_K = TypeVar("_K", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class FinishedRun:
         model: Variant or baseline.
         fold: Which chromosomes are tested; 0 where the scheme has no folds.
         seed: Seed of the training.
-        test_auroc: As in `metrics.json`.
+        task: `classification` or `regression`.
+        test_score: AUROC of the test genes, of regression Pearson's r, as in `metrics.json`.
         fingerprint: Of the dataset's contents.
         options: All options of the training; of an ensemble also of its members' trainings.
         training: How it was trained, where the runs of its model differ in that; see `tell_apart`.
@@ -52,7 +54,8 @@ class FinishedRun:
     model: str
     fold: int
     seed: int
-    test_auroc: float
+    task: str
+    test_score: float
     fingerprint: str
     options: Mapping[str, Any]
     training: str = ""
@@ -68,13 +71,13 @@ class PredictedGenes(NamedTuple):
 
     Attributes:
         gene_id: Text `(genes,)`.
-        label: Integers `(genes,)`, 0 or 1.
-        probability: Floats `(runs, genes)`.
+        truth: `(genes,)`, the label, 0 or 1; of regression the measured expression.
+        answer: Floats `(runs, genes)`, the probability, or the predicted expression.
     """
 
     gene_id: np.ndarray
-    label: np.ndarray
-    probability: np.ndarray
+    truth: np.ndarray
+    answer: np.ndarray
 
 
 def find_finished_runs(
@@ -95,8 +98,6 @@ def find_finished_runs(
     for run in _named_runs(paths):
         if not run.is_finished:
             left_out[run.path] = "not finished: no metrics.json"
-        elif run.task is not CLASSIFICATION:
-            left_out[run.path] = f"of {run.task.name}: it has no AUROC"
         elif run.config.dataset is None:
             left_out[run.path] = "imported: not trained on a dataset"
         else:
@@ -151,7 +152,10 @@ def _finished_run(run: Run, dataset: DatasetSpec) -> FinishedRun:
             model=config.model,
             fold=fold,
             seed=config.options["seed"],
-            test_auroc=json.loads((run.path / "metrics.json").read_text())["test"]["auroc"],
+            task=run.task.name,
+            test_score=json.loads((run.path / "metrics.json").read_text())["test"][
+                run.task.monitor
+            ],
             fingerprint=dataset.fingerprint,
             options=_all_options(config),
         )
@@ -184,8 +188,8 @@ def _split_scheme(config: RunConfig) -> tuple[str, int]:
             return split, 0
 
 
-def _identity(run: FinishedRun) -> tuple[str, str, tuple[str, ...], str, str, int, int]:
-    return run.labels, run.split, run.marks, run.epigenome, run.name, run.fold, run.seed
+def _identity(run: FinishedRun) -> tuple[str, str, str, tuple[str, ...], str, str, int, int]:
+    return run.task, run.labels, run.split, run.marks, run.epigenome, run.name, run.fold, run.seed
 
 
 def tell_apart(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
@@ -205,8 +209,8 @@ def tell_apart(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     ]
 
 
-def _compared_as(run: FinishedRun) -> tuple[str, str, tuple[str, ...], str]:
-    return run.labels, run.split, run.marks, run.model
+def _compared_as(run: FinishedRun) -> tuple[str, str, str, tuple[str, ...], str]:
+    return run.task, run.labels, run.split, run.marks, run.model
 
 
 def _telling_options(runs: Sequence[FinishedRun]) -> tuple[list[str], int]:
@@ -258,6 +262,14 @@ def check_belong_together(runs: Sequence[FinishedRun]) -> None:
             )
 
 
+def grouped(items: Iterable[_T], key: Callable[[_T], _K]) -> dict[_K, list[_T]]:
+    """Items by key, keys in the order of their first item."""
+    groups: dict[_K, list[_T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
 def _with_first(items: Iterable[_T], key: Callable[[_T], Hashable]) -> Iterator[tuple[_T, _T]]:
     """Each item, after the first one of its key."""
     first: dict[Hashable, _T] = {}
@@ -274,38 +286,43 @@ def read_test_genes(runs: Sequence[FinishedRun]) -> PredictedGenes:
         InputError: If a `predictions.csv` is damaged, does not fit `metrics.json`, or has other
             genes or labels than the first.
     """
+    truth, answer = TASKS[runs[0].task].column_names
     tables = [_read_test_table(run) for run in runs]
     for run, table in zip(runs, tables, strict=True):
-        if not table[["gene_id", "label"]].equals(tables[0][["gene_id", "label"]]):
+        if not table[["gene_id", truth]].equals(tables[0][["gene_id", truth]]):
             raise InputError(
                 f"Expected the same test genes and labels on {run.epigenome}. Received: "
                 f"{runs[0].path} and {run.path}, which differ in predictions.csv"
             )
     return PredictedGenes(
         tables[0]["gene_id"].to_numpy(),
-        tables[0]["label"].to_numpy(),
-        np.stack([t["probability"].to_numpy() for t in tables]),
+        tables[0][truth].to_numpy(),
+        np.stack([t[answer].to_numpy() for t in tables]),
     )
 
 
 def _read_test_table(run: FinishedRun) -> pd.DataFrame:
     import pandas as pd
-    from sklearn.metrics import roc_auc_score
 
-    file = run.path / "predictions.csv"
-    types = {"gene_id": str, "split": str, "label": int, "probability": float}
+    task, file = TASKS[run.task], run.path / "predictions.csv"
+    truth, answer = task.column_names
+    is_label = task is CLASSIFICATION
+    types = {"gene_id": str, "split": str, truth: int if is_label else float, answer: float}
     try:
         table = pd.read_csv(file, usecols=list(types), dtype=types, keep_default_na=False)
         test = table[table["split"] == "test"].reset_index(drop=True)
-        if set(test["label"]) != {0, 1}:
-            raise ValueError(f"labels of test genes: {sorted(set(test['label']))}")
-        auroc = roc_auc_score(test["label"], test["probability"])
-        if abs(auroc - run.test_auroc) > 1e-6:
-            raise ValueError(f"AUROC {auroc:.6f}, in metrics.json {run.test_auroc:.6f}")
+        if is_label and set(test[truth]) != {0, 1}:
+            raise ValueError(f"labels of test genes: {sorted(set(test[truth]))}")
+        score = task.score(test[truth].to_numpy(), test[answer].to_numpy())
+        if abs(score - run.test_score) > 1e-6:
+            raise ValueError(
+                f"{task.monitor_title} {score:.6f}, in metrics.json {run.test_score:.6f}"
+            )
     except ValueError as error:
         raise InputError(
-            "Expected test genes labelled 0 and 1 with the AUROC of metrics.json. "
-            f"Received: {file} ({' '.join(str(error).split())}); write it anew with "
+            f"Expected test genes {'labelled 0 and 1 ' if is_label else ''}with the "
+            f"{task.monitor_title} of metrics.json. Received: {file} "
+            f"({' '.join(str(error).split())}); write it anew with "
             f"`python -m keras_chrome.evaluate {run.path}`"
         ) from None
     return test

@@ -156,7 +156,8 @@ class Run:
         """A row a validation or test gene: gene_id, split, label, probability.
 
         Of an ensemble also probability_sd, the standard deviation over its members.
-        Of regression measured and predicted, log2(expression + 1), stand in the place of the two.
+        Of regression measured, predicted and predicted_sd, log2(expression + 1), stand in their
+        place.
 
         Raises:
             InputError: As `metrics` does.

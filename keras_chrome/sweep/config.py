@@ -21,10 +21,7 @@ as any other options do, and a leaderboard of several folders tells schemes and 
 """
 
 # The options of `fit` that a sweep sets itself; all others are the same in every run.
-# Its leaderboard is of AUROCs: it trains no other task.
-SET_BY_SWEEP = {
-    *("dataset", "model", "labels", "task", "seed", "run_dir", "resume", "overwrite"),
-}
+SET_BY_SWEEP = {"dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite"}
 FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - SET_BY_SWEEP
 
 
@@ -106,12 +103,13 @@ class SweepConfig:
 def fits_bank(config: FitConfig) -> bool:
     """Whether a run can be trained in a bank.
 
-    It can in float32, with one LSTM a mark that reads its mark, from random weights, and without
-    dropout, a second loss, altered genes, or a bias of each epigenome.
+    It can for classification in float32, with one LSTM a mark that reads its mark, from random
+    weights, and without dropout, a second loss, altered genes, or a bias of each epigenome.
     """
     recipe = config.recipe()
     return (
         config.model in BANKS
+        and config.task == "classification"
         and not config.dropout
         and config.mark_weights != "shared"
         and config.lstm_reads != "all"

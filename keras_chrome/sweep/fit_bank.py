@@ -56,8 +56,8 @@ def fit_bank(runs: Mapping[str, FitConfig], *, num_places: int) -> dict[str, str
     """
     if unfit := [name for name, config in runs.items() if not fits_bank(config)]:
         raise InputError(
-            "Expected runs of recurrent variants in float32, without dropout, shared weights, a "
-            f"second loss, or altered genes. Received: {', '.join(unfit)}"
+            "Expected runs of recurrent variants for classification in float32, without dropout, "
+            f"shared weights, a second loss, or altered genes. Received: {', '.join(unfit)}"
         )
     failures: dict[str, str] = {}
     groups: dict[tuple[Any, ...], list[str]] = defaultdict(list)

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from keras_chrome.baselines import build_baseline
-from keras_chrome.baselines.gradient_boosting import ChosenRounds
+from keras_chrome.baselines.gradient_boosting import ChosenRounds, ChosenRoundsOfExpression
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,3 +76,33 @@ def test_the_baseline_hands_on_targets_and_validation_genes() -> None:
     every = build_baseline("gradient_boosting", marks=("H3K27me3", "H3K4me3"), num_bins=8)
     learnt = every.fit(signal, label.astype(int), target=target)(signal)["probability"]
     np.testing.assert_allclose(learnt, target, atol=0.05)
+
+
+def test_rounds_of_expression_are_those_with_the_best_validation_correlation() -> None:
+    rng = np.random.default_rng(0)
+    features, valid_features = rng.normal(size=(2, 200, 10))
+    expression, valid_expression = (
+        part[:, 0] + rng.normal(size=200) for part in (features, valid_features)
+    )
+    valid = (valid_features, valid_expression)
+    boosting = ChosenRoundsOfExpression().fit(features, expression, valid=valid)
+    stages = list(boosting.trees_.staged_predict(valid_features))
+    of_rounds = {n: np.corrcoef(valid_expression, stages[n - 1])[0, 1] for n in range(10, 241, 10)}
+    assert boosting.num_rounds_ == max(of_rounds, key=lambda n: of_rounds[n]) < 240
+    answer = boosting.predict(valid_features)
+    np.testing.assert_array_equal(answer, stages[boosting.num_rounds_ - 1])
+    every = ChosenRoundsOfExpression().fit(features, expression)
+    np.testing.assert_array_equal(every.predict(valid_features), stages[-1])
+
+
+def test_the_regressor_is_handed_validation_genes() -> None:
+    rng = np.random.default_rng(0)
+    signal, valid_signal = rng.poisson(3, (2, 120, 8, 2)).astype(np.float32)
+    expression, valid_expression = (
+        part[:, 4, 1] + 3 * rng.normal(size=120) for part in (signal, valid_signal)
+    )
+    baseline = build_baseline(
+        "gradient_boosting", marks=("H3K27me3", "H3K4me3"), num_bins=8, task="regression"
+    )
+    baseline.fit(signal, expression, valid=(valid_signal, valid_expression))
+    assert baseline.pipeline["classifier"].num_rounds_ < 240

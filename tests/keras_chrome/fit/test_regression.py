@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
-from export import export_run
 from keras_chrome.alpha_profile import alpha_profile
 from keras_chrome.attend import attend
 from keras_chrome.attend.figure import draw_gene
@@ -21,7 +20,6 @@ from keras_chrome.fit.__main__ import main
 from keras_chrome.models.prediction import predict
 from keras_chrome.report import report
 from keras_chrome.runs import Run, open_run
-from keras_chrome.runs.finished import find_finished_runs
 from keras_chrome.vocabulary import CORE_MARKS
 
 
@@ -115,18 +113,8 @@ def test_what_needs_a_probability_refuses_in_one_line(run: Run, tmp_path: Path) 
     with pytest.raises(InputError, match=expected):
         alpha_profile(run.path)
     with pytest.raises(InputError, match=expected):
-        export_run(run.path, tmp_path, "model")
-    with pytest.raises(InputError, match=expected):
         report([run.path], tmp_path / "report.html")
     assert not list(tmp_path.iterdir())
-
-
-def test_a_leaderboard_leaves_it_out(run: Run, boosting: Run, cnn_run_path: Path) -> None:
-    runs, left_out = find_finished_runs([run.path, cnn_run_path])
-    assert [of.path for of in runs] == [cnn_run_path]
-    assert left_out == {run.path: "of regression: it has no AUROC"}
-    with pytest.raises(InputError, match=r"1 to leave out, such as .*\(of regression"):
-        find_finished_runs([boosting.path])
 
 
 @pytest.mark.parametrize(
