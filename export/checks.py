@@ -15,6 +15,7 @@ from tensorflow.python.framework import kernels
 from export.signatures import DESCRIPTION_KEY
 from keras_chrome.errors import InputError
 from keras_chrome.models import logit_model
+from keras_chrome.models.task import task_of
 
 # Operations of a GPU library and of a compiler. Builds of TensorFlow differ in whether those of the
 # compiler have a kernel for the CPU.
@@ -81,14 +82,15 @@ def check_parity(
 
     Returns:
         The largest absolute difference of each output, by `signature.output`; of the gradient, and
-        of contributions above one, relative to the largest value.
+        of contributions and expression above one, relative to the largest value.
 
     Raises:
         ExportError: If a difference is larger than 1e-5, or an output is missing or not finite.
     """
     differences: dict[str, float] = {}
     for name, expected in _expected(model, signal).items():
-        # Attention and probabilities are at most one; gradients and contributions may be anything.
+        # Attention and probabilities are at most one; gradients, contributions and expression may
+        # be anything.
         least = 1e-30 if name == "saliency.gradient" else 1.0
         scale = max(least, np.abs(expected).max())
         for num_genes in (len(signal), 1):
@@ -114,10 +116,11 @@ def _expected(model: keras.Model, signal: np.ndarray) -> dict[str, np.ndarray]:
     with tf.device("/CPU:0"):
         outputs = {k: np.asarray(v) for k, v in model(signal, training=False).items()}
         gradient = _gradient_of_logit(model, signal)
+    output = task_of(outputs).output
     return {
         **{f"serving_default.{key}": values for key, values in outputs.items()},
-        "predict.probability": outputs["probability"],
-        "saliency.probability": outputs["probability"],
+        f"predict.{output}": outputs[output],
+        f"saliency.{output}": outputs[output],
         "saliency.gradient": gradient,
     }
 

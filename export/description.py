@@ -27,7 +27,6 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
             there are several, and one is an ensemble.
     """
     for run in runs:
-        run.check_classifies()
         if baselines := run.config.without_graph:
             what = "a run of" if run.config.kind == "baseline" else "an ensemble with"
             raise InputError(
@@ -45,7 +44,10 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
     members = [member for run in runs for member in run.config.counted_members or (run.config,)]
     variants = {member.model for member in members}
     known = {key: shared[key] for key in ("bin_bp", "flank_bp", "oriented", "genome")}
-    label_rule = config.dataset and config.dataset.label_rule
+    label_rule = config.dataset.label_rule if config.dataset else None
+    if config.labels == "published":
+        label_rule = "as published"
+    unit = (config.dataset.unit if config.dataset else None) or "RPKM"
     return {
         "format": 1,
         # An ensemble is the same model whether it was made here or is a run already.
@@ -55,8 +57,7 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
         "marks": list(config.marks),
         "num_bins": config.bins.num_bins,
         "transform": config.arguments["transform"],
-        "probability_of": "high expression",
-        "label_rule": "as published" if config.labels == "published" else label_rule,
+        **runs[0].task.about_model(label_rule, unit),
         "dataset": shared["dataset"],
         **known,
         "versions": {

@@ -54,7 +54,8 @@ def export_runs(
     """Write the model of a run, or the ensemble of several, as a SavedModel.
 
     Several runs are exported as the ensemble of equal weights that `keras_chrome.ensemble` would
-    make of them: its probability is the sigmoid of the mean of their logits.
+    make of them: its probability is the sigmoid of the mean of their logits, of regression its
+    expression the mean of theirs.
 
     The model appears in one step, complete and checked: it is built under a hidden name in
     `models_dir`, loaded in a process without our code, compared there with the Keras model, and

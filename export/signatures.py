@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from keras_chrome.layers.implementation import use_recurrence
 from keras_chrome.models import logit_output
+from keras_chrome.models.task import task_of
 
 # The key under which the model's description, a JSON text, is served and stored.
 DESCRIPTION_KEY = "description"
@@ -24,7 +25,8 @@ def build_servable(model: keras.Model, description: str) -> Servable:
 
     - `serving_default`: signal `(n, bins, marks)` to all that the model answers: probability
       `(n,)`, and where it has them alpha and contribution `(n, marks, bins)`, beta `(n, marks)`
-      and, of an ensemble, `probability_sd`, `alpha_sd` and `beta_sd`.
+      and, of an ensemble, `probability_sd`, `alpha_sd` and `beta_sd`. Of regression, here and
+      below, it is `expression`, log2(expression + 1), that stands in the place of probability.
     - `predict`: signal to probability alone, without the layers that only attention needs.
     - `saliency`: signal to gradient `(n, bins, marks)` and probability. The gradient is that of the
       logit, the class score before it is normalised (Simonyan et al., Deep Inside Convolutional
@@ -49,9 +51,10 @@ def build_servable(model: keras.Model, description: str) -> Servable:
         signatures.
     """
     shape = model.input_shape
-    probability = model.output["probability"]
-    probability_model = keras.Model(model.input, probability)
-    saliency_model = keras.Model(model.input, (logit_output(model), probability))
+    output = task_of(model.output).output
+    answer = model.output[output]
+    answer_model = keras.Model(model.input, answer)
+    saliency_model = keras.Model(model.input, (logit_output(model), answer))
 
     def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         signal = tf.ensure_shape(signal, shape)
@@ -59,14 +62,14 @@ def build_servable(model: keras.Model, description: str) -> Servable:
 
     def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         signal = tf.ensure_shape(signal, shape)
-        return {"probability": probability_model(signal, training=False)}
+        return {output: answer_model(signal, training=False)}
 
     def saliency(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         signal = tf.ensure_shape(signal, shape)
         with tf.GradientTape() as tape:
             tape.watch(signal)
-            logit, probability = saliency_model(signal, training=False)
-        return {"gradient": tape.gradient(logit, signal), "probability": probability}
+            logit, answer = saliency_model(signal, training=False)
+        return {"gradient": tape.gradient(logit, signal), output: answer}
 
     def describe(query: tf.Tensor) -> dict[str, tf.Tensor]:
         # Each number is answered with the whole text: no shape that multiplies them passes.

@@ -65,7 +65,6 @@ def shared_by_members(run: Run) -> dict[str, Any]:
         "dataset contents": dataset and dataset.fingerprint,
         "oriented": dataset and dataset.oriented,
         "genome": dataset and dataset.genome,
-        "unit": dataset and dataset.unit,
     }
 
 

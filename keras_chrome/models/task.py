@@ -139,6 +139,10 @@ class Task(ABC):
     def about_answer(self, unit: str) -> dict[str, str]:
         """Unit and meaning of the answer, as attributes of NetCDF."""
 
+    @abstractmethod
+    def about_model(self, label_rule: str | None, unit: str) -> dict[str, str | None]:
+        """What a served model says of its answer, by the label rule in words and the unit."""
+
 
 class Classification(Task):
     """High expression or low."""
@@ -244,6 +248,10 @@ class Classification(Task):
     def about_answer(self, unit: str) -> dict[str, str]:
         """A probability."""
         return {"units": "1", "long_name": "probability of high expression"}
+
+    def about_model(self, label_rule: str | None, unit: str) -> dict[str, str | None]:
+        """What is high."""
+        return {"probability_of": "high expression", "label_rule": label_rule}
 
 
 class Regression(Task):
@@ -369,6 +377,10 @@ class Regression(Task):
     def about_answer(self, unit: str) -> dict[str, str]:
         """Expression."""
         return {"units": scale_title(unit), "long_name": "predicted expression"}
+
+    def about_model(self, label_rule: str | None, unit: str) -> dict[str, str | None]:
+        """The task, the unit of expression, and the scale of the answer."""
+        return {"task": self.name, "unit": unit, "scale": scale_title(unit)}
 
 
 def expression_scale(value: np.ndarray) -> np.ndarray:

@@ -25,12 +25,13 @@ def _make_run(
     seed: int = 1,
     labels: str = "median",
     epigenome: str = "demo",
+    task: str = "classification",
     **model_options: object,
 ) -> Run:
     """A run directory with an untrained model, without the rest."""
     keras.utils.set_random_seed(seed)
     arguments = {"marks": list(MARKS), "num_bins": NUM_BINS, "transform": "log1p"}
-    model = build_model(variant, **arguments, dropout=0.5, **model_options)
+    model = build_model(variant, **arguments, task=task, dropout=0.5, **model_options)
     # Larger than at the start of training: genes then differ, and gradients are not noise. Of many
     # layers three times would be thousands of times.
     scale = 1.2 if variant == "additive_chrome" else 3
@@ -41,6 +42,7 @@ def _make_run(
             "dataset": f"remc/{epigenome}",
             "model": variant,
             "labels": labels,
+            "task": task,
             "seed": seed,
             "run_dir": str(path),
         },
@@ -54,6 +56,7 @@ def _make_run(
             "oriented": False,
             "genome": "simulated",
             "label_rule": "high if rpkm > median_rpkm",
+            "unit": "TPM",
         },
     ) as run:
         run.save_model(model)
