@@ -187,8 +187,8 @@ def predict_file(
         # Both streams are cut at the same genes.
         for prediction, saliency_of_them in zip(predictions, saliencies, strict=False):
             write(prediction, saliency_of_them)
-            num_genes += len(prediction.probability)
-            bar.update(len(prediction.probability))
+            num_genes += len(prediction.answer)
+            bar.update(len(prediction.answer))
     return num_genes
 
 
@@ -320,9 +320,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv,
         prog="python -m serving.client",
         description="Ask TensorFlow Serving, or the local stand-in, for predictions: a table with "
-        "gene_id, probability and, where the model has attention, the mark and bin that it weighs "
-        "most, the weight of each mark and, of an additive one, what it adds to the logit; or all "
-        "of the attention and contributions, as NetCDF.",
+        "gene_id, probability or predicted expression and, where the model has attention, the "
+        "mark and bin that it weighs most, the weight of each mark and, of an additive one, what "
+        "it adds to the answer; or all of the attention and contributions, as NetCDF.",
     )
     try:
         output = output_to(options.out, saliency=options.saliency)

@@ -11,6 +11,7 @@ import numpy as np
 from serving.errors import InputError, ServerError
 from serving.genes import Genes, check_signal, plain_mark
 
+PROBABILITY, EXPRESSION = "probability", "expression"
 # Names of tensors, the version, the framing.
 _MESSAGE_OVERHEAD_BYTES = 4096
 
@@ -56,11 +57,26 @@ class ModelDescription(NamedTuple):
         return bool(self.details.get("members", 1) > 1)
 
     @property
+    def output(self) -> str:
+        """What it answers of a gene: `probability`, or of regression `expression`."""
+        return EXPRESSION if self.details.get("task") == "regression" else PROBABILITY
+
+    @property
+    def unit(self) -> str:
+        """What a model of regression tells expression in."""
+        return str(self.details.get("unit") or "RPKM")
+
+    @property
+    def scale(self) -> str:
+        """What the answer of a model of regression is, in words."""
+        return str(self.details.get("scale") or f"log2({self.unit} + 1)")
+
+    @property
     def output_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape, for one gene, of each output that the model may have."""
         num_marks = len(self.marks)
         shapes: dict[str, tuple[int, ...]] = {
-            "probability": (),
+            self.output: (),
             "alpha": (num_marks, self.num_bins),
             "beta": (num_marks,),
         }

@@ -46,12 +46,14 @@ class Request(NamedTuple, Generic[_T]):
     Attributes:
         signature: Name of the signature.
         input_name: Name of its only input.
+        output_name: Name of its output, where it has one alone.
         values: The input, float32.
         read: Makes of the answer what the user wants.
     """
 
     signature: str
     input_name: str
+    output_name: str
     values: np.ndarray
     read: Callable[[Answer], _T]
 
@@ -62,7 +64,7 @@ def describe_request(model: str) -> Request[ModelDescription]:
     def read(answer: Answer) -> ModelDescription:
         return ModelDescription.parse(model, answer.version, answer.outputs)
 
-    return Request("describe", "query", np.zeros(1, np.float32), read)
+    return Request("describe", "query", "description", np.zeros(1, np.float32), read)
 
 
 def signal_requests(
@@ -106,7 +108,7 @@ def signal_requests(
             values = description.checked_values(signal[part], names[part])
             ids = None if gene_id is None else gene_id[part]
             read = partial(_read_answer, result, description, len(values), ids)
-            yield Request(signature, "signal", values, read)
+            yield Request(signature, "signal", description.output, values, read)
 
 
 def _read_answer(
@@ -118,12 +120,13 @@ def _read_answer(
 ) -> _Result:
     outputs: dict[str, np.ndarray] = {}
     shapes = description.output_shapes
-    for name in result._fields:
+    for field in result._fields:
+        name = field.replace("answer", description.output)
         # Not gene_id, which is no output; nor what only an ensemble has, if the model is none.
-        if name in shapes and (name in answer.outputs or name not in result._field_defaults):
-            outputs[name] = _array_of(name, (num_genes, *shapes[name]), description, answer)
-            _check_finite(name, outputs[name], description, gene_id)
-    return result(**outputs, gene_id=gene_id)
+        if name in shapes and (name in answer.outputs or field not in result._field_defaults):
+            outputs[field] = _array_of(name, (num_genes, *shapes[name]), description, answer)
+            _check_finite(name, outputs[field], description, gene_id)
+    return result(**outputs, gene_id=gene_id, output=description.output)
 
 
 def _array_of(

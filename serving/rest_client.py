@@ -53,8 +53,6 @@ _LOADED = re.compile(
 )
 # Longest wait for what only makes an error clearer.
 _METRICS_S = 3.0
-# The only output of a signature comes without its name.
-_ONLY_OUTPUT = {"describe": "description"}
 
 
 class RestClient(BlockingClient):
@@ -122,7 +120,8 @@ class RestClient(BlockingClient):
             raise self._unexpected(reply)
         outputs = reply["outputs"]
         if not isinstance(outputs, dict):
-            outputs = {_ONLY_OUTPUT.get(request.signature, "probability"): outputs}
+            # The only output of a signature comes without its name.
+            outputs = {request.output_name: outputs}
         return Answer(outputs, choice)
 
     def _named_version(self, choice: VersionChoice) -> int:

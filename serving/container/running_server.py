@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.container.golden import TOLERANCE
+from serving.container.golden import TOLERANCE, answer_name
 from serving.errors import VerificationError
 
 _METRICS_PATH = "/monitoring/prometheus/metrics"
@@ -20,7 +20,7 @@ _TIMEOUT_S = 10.0
 def check_rest(
     url: str, model: str, version: int, signal: np.ndarray, golden_path: str | Path
 ) -> float:
-    """Ask REST for the probability of genes and compare it with a golden table.
+    """Ask REST for the probability, or expression, of genes and compare it with a golden table.
 
     Returns:
         The largest difference.
@@ -33,11 +33,14 @@ def check_rest(
     body = {"signature_name": "predict", "instances": signal.tolist()}
     path = f"/v1/models/{model}/versions/{version}:predict"
     answer = _get_json(f"{url}{path}", json.dumps(body).encode())
-    expected = pd.read_csv(golden_path)["probability"].to_numpy()
+    golden = pd.read_csv(golden_path)
+    expected = golden[answer_name(map(str, golden))].to_numpy()
     received = np.array(answer.get("predictions", []), np.float64)
-    if received.shape != expected.shape or not np.allclose(received, expected, 0, TOLERANCE):
+    if received.shape != expected.shape or not np.allclose(
+        received, expected, TOLERANCE, TOLERANCE
+    ):
         raise VerificationError(
-            f"Expected the probabilities {expected[:3]} ... Received from REST: {received[:3]} ..."
+            f"Expected the answers {expected[:3]} ... Received from REST: {received[:3]} ..."
         )
     return float(np.abs(received - expected).max())
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from serving.command_line import option, parse, quieten_tensorflow, run_command
 from serving.container.golden import (
+    answer_name,
     compare_tables,
     make_signal,
     predict_in_process,
@@ -120,8 +121,9 @@ class _Golden(_Step):
         write_genes(self.genes, signal)
         table = predict_in_process(self.model_dir, signal)
         table.to_csv(self.golden, index=False)
-        probability = table["probability"]
-        return f"{len(table)} genes, probability {probability.min():.3f} to {probability.max():.3f}"
+        name = answer_name(map(str, table))
+        low, high = table[name].min(), table[name].max()
+        return f"{len(table)} genes, {name} {low:.3f} to {high:.3f}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,8 @@ _FONT = (
     "sans-serif"
 )
 _LEVELS = range(ramp_level(1.0) + 1)
+HIGHEST_EXPRESSION = 12
+"""Where scales of log2(expression + 1) end: at 4,095."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +140,46 @@ def draw_probability(probability: float, sd: float | None = None) -> Markup:
     )
 
 
-def draw_bar(probability: float) -> Markup:
-    """The probability as a bar for a row of a table."""
+def draw_expression(answer: float, sd: float | None, unit: str, measured: float | None) -> Markup:
+    """A scale of log2(expression + 1), written in expression, with the answer as a dot.
+
+    Args:
+        answer: The prediction, on that scale.
+        sd: Its standard deviation, where there is one.
+        unit: Of expression.
+        measured: What was measured, on that scale, as a line; None where nobody knows.
+    """
+    left, right, y = 8.0, 232.0, 12.0
+
+    def at(value: float) -> float:
+        return left + (right - left) * min(1.0, max(0.0, value / HIGHEST_EXPRESSION))
+
+    parts = [
+        element("rect", class_="track", x=left, y=y - 3, width=right - left, height=6, rx=3),
+        element("rect", class_="filled", x=left, y=y - 3, width=at(answer) - left, height=6, rx=3),
+    ]
+    if sd is not None:
+        low, high = rounded(at(answer - sd)), rounded(at(answer + sd))
+        parts.append(path("whisker", f"M{low} {y}H{high}M{low} {y - 5}v10M{high} {y - 5}v10"))
+    if measured is not None:
+        parts.append(path("tss", f"M{rounded(at(measured))} {y - 9}v18"))
+    parts.append(element("circle", class_="dot", cx=at(answer), cy=y, r=6))
+    for value in range(0, HIGHEST_EXPRESSION + 1, 4):
+        amount = f"{2**value - 1:,}"
+        is_last = value == HIGHEST_EXPRESSION
+        anchor = "start" if value == 0 else "end" if is_last else "middle"
+        text = f"{amount} {unit}" if is_last else amount
+        parts.append(text_at(text, at(value), y + 22, "tick", anchor=anchor))
+    return element(
+        "svg", Markup("").join(parts), class_="gauge", viewBox="0 0 240 40", aria_hidden="true"
+    )
+
+
+def draw_bar(share: float) -> Markup:
+    """A share of 1, such as a probability, as a bar for a row of a table."""
     parts = (
         element("rect", class_="track", width=64, height=8, rx=1),
-        element("rect", class_="filled", width=64 * probability, height=8, rx=1),
+        element("rect", class_="filled", width=64 * min(1.0, max(0.0, share)), height=8, rx=1),
         path("middle", "M32 0v8"),
     )
     return element(
@@ -208,7 +245,7 @@ def _drawing(picture: GenePicture, is_narrow: bool) -> tuple[Markup, _Layout, fl
         parts.append(_key(layout, bottom, highest, picture.beta is not None))
     below = _BELOW[is_narrow] if picture.alpha is not None else _BELOW[False]
     if picture.contribution is not None:
-        parts.append(_key_of_signs(picture.contribution, layout, bottom + below))
+        parts.append(_key_of_signs(picture, layout, bottom + below))
         below += _SUMS_KEY
     return Markup("").join(parts), layout, bottom + below
 
@@ -304,14 +341,15 @@ def _contributions(picture: GenePicture, layout: _Layout) -> Markup:
     return element("g", Markup("").join(parts), class_="contribution")
 
 
-def _key_of_signs(contribution: np.ndarray, layout: _Layout, y: float) -> Markup:
+def _key_of_signs(picture: GenePicture, layout: _Layout, y: float) -> Markup:
     """What the bars of contributions mean."""
-    highest = brief(float(np.abs(contribution).max()))
+    assert picture.contribution is not None
+    highest = brief(float(np.abs(picture.contribution).max()))
     parts = []
     x = layout.left
     for name, text, room in (
         ("raises", "raises", 58),
-        ("lowers", f"lowers the logit, by up to {highest} a bin", 0),
+        ("lowers", f"lowers the {picture.score}, by up to {highest} a bin", 0),
     ):
         parts.append(element("rect", class_=name, x=x, y=y, width=10, height=9))
         parts.append(text_at(text, x + 15, y + 9, "tick"))

@@ -64,9 +64,10 @@ class GenePicture:
         alpha: Attention over the bins of each mark, `(marks, bins)`, or None.
         beta: Attention over the marks, `(marks,)`, or None.
         beta_sd: Standard deviation of beta over the members of an ensemble, or None.
-        contribution: What each bin adds to the logit, `(marks, bins)`, or None.
+        contribution: What each bin adds to the score, `(marks, bins)`, or None.
         strand: `+`, `-`, or empty where it is not known.
         signal_unit: What the signal counts, or empty where it is not known.
+        score: What contributions add to: the logit, or the expression.
     """
 
     name: str
@@ -79,6 +80,7 @@ class GenePicture:
     contribution: np.ndarray | None = None
     strand: str = ""
     signal_unit: str = ""
+    score: str = "logit"
 
     @property
     def direction(self) -> int:
@@ -101,7 +103,8 @@ class GenePicture:
             if self.beta is not None:
                 text += f", beta {self.beta_text(i)}"
             if self.contribution is not None:
-                text += f", adds {signed_decimals(float(self.contribution[i].sum()))} to the logit"
+                added = signed_decimals(float(self.contribution[i].sum()))
+                text += f", adds {added} to the {self.score}"
             parts.append(text)
         return "; ".join(parts) + "."
 

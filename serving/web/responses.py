@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from serving.predictions import to_table
-from serving.web import numbers
 from serving.web.figure import figure_css, standalone
 from serving.web.palette import MARK_CLASSES, dark_colours, light_colours
 from serving.web.results import Result
@@ -51,11 +50,8 @@ def svg_of(result: Result, number: int) -> Response:
     """The drawing of a gene, counted from 1."""
     gene = number - 1
     picture = result.picture(gene)
-    probability = numbers.decimals(float(result.prediction.probability[gene]))
-    if (sd := result.probability_sd(gene)) is not None:
-        probability += f" ± {numbers.decimals(sd)}"
     about = f"{result.model.text}, version {result.description.version}; {result.source}"
-    heading = f"{picture.name}: probability of high expression {probability}"
+    heading = f"{picture.name}: {result.answer(gene).line}"
     content = standalone(picture, heading, about)
     return _download(content, "image/svg+xml", f"{_file_name(result, number)}.svg")
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.description import ModelDescription
+from serving.description import EXPRESSION, ModelDescription
 from serving.genes import Genes
 from serving.predictions import Prediction
+from serving.web.answer import Answer, answer_of
 from serving.web.catalogue import Gene
 from serving.web.gene_picture import GenePicture, Region
 from serving.web.served_models import ServedModel
@@ -60,10 +61,9 @@ class Result:
         arrays = (self.genes.gene_id, self.genes.signal, *self.prediction)
         return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
-    def probability_sd(self, gene: int) -> float | None:
-        """Over the members of an ensemble; None for a single model."""
-        sd = self.prediction.probability_sd
-        return None if sd is None else float(sd[gene])
+    def answer(self, gene: int) -> Answer:
+        """What the model tells of a gene."""
+        return answer_of(self.description, self.prediction, gene)
 
     def picture(self, gene: int) -> GenePicture:
         """What is drawn of a gene."""
@@ -84,6 +84,7 @@ class Result:
             contribution=None if contribution is None else contribution[gene],
             strand="" if known is None else known.strand,
             signal_unit=self.signal_unit,
+            score=EXPRESSION if self.description.output == EXPRESSION else "logit",
         )
 
 

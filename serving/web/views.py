@@ -1,14 +1,24 @@
 """What the pages show: a gene, a row of the table, what was measured, what the model is."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import numpy as np
+from markupsafe import Markup
 
+from serving.description import EXPRESSION
 from serving.web import numbers
+from serving.web.answer import Answer, compared
 from serving.web.catalogue import Gene
-from serving.web.figure import draw_bar, draw_gene, draw_probability
+from serving.web.figure import (
+    HIGHEST_EXPRESSION,
+    draw_bar,
+    draw_expression,
+    draw_gene,
+    draw_probability,
+)
 from serving.web.results import Result
 
 
@@ -56,8 +66,8 @@ def address_of_gene(path: str, asked: Asked, dataset: str, gene: str) -> str:
 def view_of_gene(result: Result, gene: int) -> dict[str, Any]:
     """The gene that is drawn."""
     picture = result.picture(gene)
-    prediction = result.prediction
-    probability, sd = float(prediction.probability[gene]), result.probability_sd(gene)
+    answer = result.answer(gene)
+    measured = _measured(result)
     values = []
     for bin_ in range(picture.region.num_bins):
         signal = [numbers.brief(float(v)) for v in picture.signal[bin_]]
@@ -76,15 +86,31 @@ def view_of_gene(result: Result, gene: int) -> dict[str, Any]:
         "number": gene + 1,
         "name": picture.name,
         "picture": picture,
-        "probability": probability,
-        "sd": sd,
-        "gauge": draw_probability(probability, sd),
+        "answer": answer,
+        "gauge": _gauge(answer, measured, result.unit),
         "wide": draw_gene(picture),
         "narrow": draw_gene(picture, is_narrow=True),
         "top": _top(result, gene),
         "values": values,
         "truth": truth_of(result),
+        "compared": ""
+        if measured is None or not answer.unit
+        else compared(answer, measured, result.unit),
     }
+
+
+def _measured(result: Result) -> float | None:
+    """The expression that is known of the only gene."""
+    if result.known is None or math.isnan(result.known.rpkm) or result.known.rpkm < 0:
+        return None
+    return result.known.rpkm
+
+
+def _gauge(answer: Answer, measured: float | None, unit: str) -> Markup:
+    if not answer.unit:
+        return draw_probability(answer.value, answer.sd)
+    known = None if measured is None or unit != answer.unit else math.log2(measured + 1)
+    return draw_expression(answer.value, answer.sd, answer.unit, known)
 
 
 class _Top(NamedTuple):
@@ -109,13 +135,12 @@ def _top(result: Result, gene: int) -> _Top | None:
 def view_of_row(result: Result, gene: int) -> dict[str, Any]:
     """A gene in the table of many."""
     beta = result.prediction.beta
-    probability = float(result.prediction.probability[gene])
+    answer = result.answer(gene)
     return {
         "number": gene + 1,
         "gene_id": str(result.genes.gene_id[gene]),
-        "probability": probability,
-        "sd": result.probability_sd(gene),
-        "bar": draw_bar(probability),
+        "answer": answer,
+        "bar": draw_bar(answer.value / (HIGHEST_EXPRESSION if answer.unit else 1)),
         "top": _top(result, gene),
         "beta": [] if beta is None else [float(value) for value in beta[gene]],
         "highest": -1 if beta is None else int(beta[gene].argmax()),
@@ -139,7 +164,9 @@ def truth_of(result: Result) -> Truth | None:
         return None
     is_published = details.get("label_rule") == "as published"
     is_high = gene.is_high_published if is_published else gene.is_high
-    says_high = bool(result.prediction.probability[0] >= 0.5)
+    if result.description.output == EXPRESSION:
+        is_high = None  # no label is what the model tells
+    says_high = bool(result.prediction.answer[0] >= 0.5)
     is_right = None if is_high is None else says_high == is_high
     was_trained_on = gene.split == "train" and details.get("dataset") == result.source
     return Truth(gene, is_high, is_right, is_published, was_trained_on)
@@ -168,6 +195,7 @@ def facts_of(details: Mapping[str, Any]) -> dict[str, str]:
         "gene region": region,
         "bins run": bins,
         "genome": details.get("genome"),
+        "answers": details.get("scale"),
         "high expression": details.get("label_rule"),
     }
     return {name: str(value) for name, value in known.items() if value}

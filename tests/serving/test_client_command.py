@@ -330,7 +330,7 @@ def test_marks_are_known_in_any_spelling(
 def test_an_answer_that_is_no_number_is_an_error(
     tmp_path: Path, signal: np.ndarray, over: str
 ) -> None:
-    save_describing(tmp_path / "models/broken/1", MARKS, 8, scale=float("nan"))
+    save_describing(tmp_path / "models/broken/1", MARKS, 8, factor=float("nan"))
     csv = write_csv(tmp_path / "genes.csv", signal)
     with LocalServer(tmp_path / "models", rest_port=0) as server:
         where = ("--rest", server.rest_url or "") if over == "rest" else ()

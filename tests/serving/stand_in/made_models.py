@@ -12,7 +12,7 @@ def save_describing(
     marks: tuple[str, ...] = ("x", "y"),
     num_bins: int = 3,
     kept: slice = slice(None),
-    scale: float = 1.0,
+    factor: float = 1.0,
     **details: Any,
 ) -> None:
     """Save a model whose attention is the signal, so that a gene is known by its answer.
@@ -22,16 +22,19 @@ def save_describing(
         marks: Names of the marks.
         num_bins: Number of bins.
         kept: The genes that it answers, for one that lies.
-        scale: Factor of the probability, for one that is broken.
+        factor: Of the probability, for one that is broken.
         **details: What it says of itself beside them; an ensemble if there are several `members`,
-            additive if its `variant` is.
+            additive if its `variant` is, of expression if its `task` is regression.
     """
     region = {"bin_bp": 100, "flank_bp": 50 * num_bins, "transform": "log1p"}
     about = {"marks": marks, "num_bins": num_bins, **region, "label_rule": "median", **details}
     description = json.dumps(about)
 
+    output = "expression" if details.get("task") == "regression" else "probability"
+
     def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probability": scale * tf.sigmoid(tf.reduce_mean(signal[kept], (1, 2)) - 3)}
+        mean = tf.reduce_mean(signal[kept], (1, 2))
+        return {output: factor * (mean if output == "expression" else tf.sigmoid(mean - 3))}
 
     def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         beta = tf.ones_like(signal[kept, 0, :])
@@ -39,7 +42,7 @@ def save_describing(
         answer = {**predict(signal), "alpha": alpha, "beta": 0.5 * beta}
         if details.get("members", 1) > 1:
             one = beta[:, 0]
-            answer |= {"probability_sd": 0.1 * one, "alpha_sd": alpha + 1, "beta_sd": 0.25 * beta}
+            answer |= {f"{output}_sd": 0.1 * one, "alpha_sd": alpha + 1, "beta_sd": 0.25 * beta}
         if details.get("variant") == "additive_chrome":
             answer["contribution"] = alpha - 3
         return answer

@@ -80,6 +80,37 @@ def test_an_additive_model_shows_what_its_answer_is_made_of(
     np.testing.assert_allclose(table["contribution_H3K4me3"], (signal[:, :, 3] - 3).sum(axis=1))
 
 
+def test_a_model_of_expression_says_how_much(
+    config: WebConfig, tmp_path: Path, signal: np.ndarray, text: str, catalogue: Catalogue
+) -> None:
+    details = {"task": "regression", "unit": "TPM", "scale": "log2(TPM + 1)"}
+    for name, members in (("tpm", 1), ("both", 2)):
+        save_describing(tmp_path / f"{name}/1", CSV_MARKS, 8, members=members, **details)
+    with LocalServer(tmp_path) as server:
+        config = dataclasses.replace(config, target=server.target, models=("tpm", "both"))
+        with TestClient(build_app(config), base_url="http://localhost") as page:
+            many = Page(send(page, model="both", source="csv", text=text).text)
+            table = pd.read_csv(io.StringIO(page.get(many.link("predictions.csv")).text))
+            response = page.get("/", params={"model": "tpm", "gene": "pax5"})
+            one = Page(response.text)
+            drawing = page.get(one.link("/gene.svg")).text
+    expected = signal.mean(axis=(1, 2))
+    heading, *rows = many.tables["genes"]
+    assert heading[:5] == ["gene", "log2(TPM + 1)", "", "TPM", "sd"]
+    np.testing.assert_allclose([number(row[1]) for row in rows], expected, atol=5e-3)
+    np.testing.assert_allclose([number(row[3]) for row in rows], 2**expected - 1, rtol=5e-3)
+    np.testing.assert_allclose(table["expression"], expected, rtol=1e-5)
+    answer = float(catalogue.take(0).with_marks(CSV_MARKS).signal.mean())
+    assert f'id="expression">{answer:.2f}</b> <span>or' in response.text
+    assert "Predicted log2(TPM + 1)" in one.text
+    assert "Measured: 12.5 TPM, 3.75 on this scale: the prediction is" in one.text
+    assert "How much?" in one.text
+    assert f"predicted log2(TPM + 1) {answer:.2f}" in drawing
+    for shown in (many, one):
+        assert "robability" not in shown.text
+        assert "The model is right" not in shown.text and "The model is wrong" not in shown.text
+
+
 def test_the_command_writes_the_same_table(
     page: TestClient, server: LocalServer, text: str, tmp_path: Path
 ) -> None:

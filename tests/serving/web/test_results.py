@@ -67,11 +67,11 @@ def test_an_ensemble_shows_how_far_its_members_differ() -> None:
     of = result(
         beta=np.full((10, 2), 0.5, np.float32),
         beta_sd=np.full((10, 2), 0.25, np.float32),
-        probability_sd=np.full(10, 0.125, np.float32),
+        answer_sd=np.full(10, 0.125, np.float32),
     )
-    assert of.probability_sd(3) == pytest.approx(0.125)
+    assert of.answer(3).sd == pytest.approx(0.125)
     beta_sd = of.picture(3).beta_sd
     assert beta_sd is not None and beta_sd.tolist() == [0.25, 0.25]
-    assert result().probability_sd(3) is None
+    assert result().answer(3).sd is None
     assert result().picture(3).beta_sd is None
     assert of.picture(3).region.oriented is True
