@@ -68,6 +68,8 @@ def beta_map(
         raise InputError(
             f"Expected each run once. Received: {', '.join(str(run.path) for run in runs)}"
         )
+    for run in runs:
+        run.check_classifies()
     rows: list[dict[str, Any]] = []
     for gene in genes:
         studies = _find(gene, runs, split, data)

@@ -2,21 +2,20 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
 
-from keras_chrome.data import check_classes
 from keras_chrome.errors import InputError
 from keras_chrome.importance import compute_importance, methods_of
 from keras_chrome.models.prediction import Prediction
+from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Study, open_run, open_study
 from keras_chrome.runs.run import read_metrics
 from keras_chrome.runs.study import DataOptions
-from keras_chrome.statistics.metrics import classification_metrics
 
 
 class Finding(NamedTuple):
@@ -80,7 +79,7 @@ class CollectedRun:
         path: Its directory.
         study: The run, its model and the test genes.
         prediction: What the model says of the test genes.
-        metrics: Of the test genes, as `classification_metrics` returns them.
+        metrics: Of the test genes, as `Task.metrics` returns them.
         training: What `metrics.json` says of the training.
         history: An epoch a row.
         quality: What `quality.json` beside the records holds.
@@ -118,18 +117,20 @@ def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) ->
 
     Raises:
         InputError: If a run or a dataset is missing, they do not fit each other, a file is
-            damaged, or the test genes are all of one class.
+            damaged, the test genes are all of one class, or the runs are of two tasks.
     """
     paths = list({Path(path).resolve(): Path(path) for path in run_dirs}.values())
+    _check_one_task(paths)
     collected = []
     for path, name in zip(paths, _names(paths), strict=True):
-        open_run(path).check_classifies()
         # Files first: they are read at once, and the model takes its time.
-        history = _read_history(path / "history.csv")
-        tables = {finding.name: _read_finding(path, finding) for finding in FINDINGS}
+        task = open_run(path).task
+        history = _read_history(path / "history.csv", task)
+        tables = {finding.name: _read_finding(path, finding) for finding in findings_of(task)}
         study = open_study(path, split="test", **data)
+        study = replace(study, genes=task.known(study.genes))
         quality = _read_quality(study.dataset.path / "quality" / "quality.json")
-        check_classes(study.genes, study.dataset, study.labels)
+        task.check(study.genes, study.dataset, study.labels)
         prediction = study.prediction
         saliency, no_saliency = _saliency(study)
         collected.append(
@@ -138,7 +139,7 @@ def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) ->
                 path=path,
                 study=study,
                 prediction=prediction,
-                metrics=classification_metrics(study.genes.label, prediction.probability),
+                metrics=task.metrics(task.truth(study.genes), prediction.answer),
                 training=read_metrics(path / "metrics.json"),
                 history=history,
                 quality=quality,
@@ -148,6 +149,22 @@ def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) ->
             )
         )
     return collected
+
+
+def findings_of(task: Task) -> tuple[Finding, ...]:
+    """What else is shown: both are of genes predicted ON, which regression does not tell."""
+    return FINDINGS if task is CLASSIFICATION else ()
+
+
+def _check_one_task(paths: Iterable[Path]) -> None:
+    tasks = {path: open_run(path).task.name for path in paths}
+    first = next(iter(tasks), None)
+    for path, task in tasks.items():
+        if first is not None and task != tasks[first]:
+            raise InputError(
+                f"Expected runs of one task in a report. Received: {first} of {tasks[first]} and "
+                f"{path} of {task}; write two reports"
+            )
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
@@ -178,10 +195,11 @@ def _saliency(study: Study) -> tuple[np.ndarray | None, str]:
     return importance.swapaxes(1, 2), ""
 
 
-def _read_history(path: Path) -> pd.DataFrame | None:
+def _read_history(path: Path, task: Task) -> pd.DataFrame | None:
     if not path.is_file():
         return None
-    return _read_csv(path, ("epoch", "loss", "val_loss", "val_auroc"), "train the run again")
+    columns = ("epoch", "loss", "val_loss", f"val_{task.monitor}")
+    return _read_csv(path, columns, "train the run again")
 
 
 def _read_finding(run: Path, finding: Finding) -> pd.DataFrame | None:

@@ -2,7 +2,10 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
+  const isRegression = data.task === "regression";
   const isRight = (genes, i) => (genes.probability[i] >= 0.5) === (genes.label[i] === 1);
+  /** Of regression, how far the prediction lies above what was measured. */
+  const errorOf = (genes, i) => genes.predicted[i] - genes.measured[i];
 
   const canUnpack = "DecompressionStream" in globalThis;
 
@@ -218,6 +221,54 @@
       const series = [{ name: "validation", values: run.history.val_auroc, isMain: true }];
       return [learning(run, series, { title: "Validation AUROC by epoch", yLabel: "AUROC" })];
     },
+    "val-pearson"(run) {
+      const series = [{ name: "validation", values: run.history.val_pearson, isMain: true }];
+      return [learning(run, series, { title: "Validation Pearson's r by epoch", yLabel: "Pearson\u2019s r" })];
+    },
+    scatter(run) {
+      const values = run.scatter.flat();
+      const [low, high] = [Math.min(0, ...values), Math.max(...values)];
+      const margin = (high - low) * 0.03;
+      const ends = [low - margin, high + margin];
+      const { parts, toX, toY } = frame({
+        ...SIZE,
+        x: ends,
+        y: ends,
+        xLabel: `measured ${run.scale}`,
+        yLabel: `predicted ${run.scale}`,
+      });
+      const points = run.scatter.map(([x, y]) => `M${round(toX(x))} ${round(toY(y))}h0`).join("");
+      parts.push(
+        svg("path", { class: "points", d: points }),
+        svg("path", { class: "guess", d: line(ends.map((end) => [toX(end), toY(end)])) }),
+      );
+      for (const of of run.tenths) {
+        const told = `${count(of.num_genes)} genes: predicted ${decimals(of.predicted, 2)}, measured ${decimals(of.measured, 2)} in the mean`;
+        const at = { cx: round(toX(of.measured)), cy: round(toY(of.predicted)) };
+        parts.push(svg("circle", { class: "dot mean", ...at, r: 4.5 }, svg("title", {}, told)));
+      }
+      const told = `Pearson's r ${decimals(run.metrics.pearson, 3)}, Spearman's ${decimals(run.metrics.spearman, 3)}, R2 ${decimals(run.metrics.r2, 3)}`;
+      return [drawing(SIZE.width, SIZE.height, "Predicted against measured", told, ...parts)];
+    },
+    errors(run) {
+      const { counts, low, high } = run.errors;
+      const { parts, toX, toY, box } = frame({
+        ...SIZE,
+        x: [low, high],
+        y: [0, Math.max(...counts) * 1.08],
+        xLabel: `predicted less measured ${run.scale}`,
+        yLabel: "genes",
+        yText: count,
+      });
+      const width = (box.right - box.left) / counts.length;
+      counts.forEach((value, i) => {
+        const size = { width: width - 1, height: box.bottom - toY(value) };
+        parts.push(svg("rect", { class: "bar-high", x: box.left + i * width + 0.5, y: toY(value), ...size }));
+      });
+      parts.push(svg("path", { class: "guess", d: `M${round(toX(0))} ${box.top}V${box.bottom}` }));
+      const told = `${counts.join(", ")} genes in ${counts.length} bins from ${decimals(low, 1)} to ${decimals(high, 1)}`;
+      return [drawing(SIZE.width, SIZE.height, "Errors", told, ...parts)];
+    },
     roc(run) {
       return [
         curve(run, run.roc, {
@@ -385,10 +436,13 @@
       const all = [...genes.id.keys()];
       const names = new Intl.Collator("en", { numeric: true });
       // How sure the model is, and negative where it is wrong.
-      const margin = (i) => (isRight(genes, i) ? 1 : -1) * Math.abs(genes.probability[i] - 0.5);
+      const margin = isRegression
+        ? (i) => -Math.abs(errorOf(genes, i))
+        : (i) => (isRight(genes, i) ? 1 : -1) * Math.abs(genes.probability[i] - 0.5);
+      const answer = isRegression ? genes.predicted : genes.probability;
       genes.orders = {
         name: [...all].sort((a, b) => names.compare(genes.name[a], genes.name[b])),
-        probability: [...all].sort((a, b) => genes.probability[b] - genes.probability[a]),
+        answer: [...all].sort((a, b) => answer[b] - answer[a]),
         wrong: [...all].sort((a, b) => margin(a) - margin(b)),
       };
       return genes;
@@ -583,7 +637,9 @@
     `#${data.runs.length > 1 ? `run=${encodeURIComponent(run().name)}&` : ""}gene=${encodeURIComponent(name)}`;
 
   function link(genes, i) {
-    const sure = `${decimals(genes.probability[i], 3)}, measured ${genes.label[i] ? "high" : "low"}`;
+    const sure = isRegression
+      ? `${decimals(genes.predicted[i], 2)}, measured ${decimals(genes.measured[i], 2)}`
+      : `${decimals(genes.probability[i], 3)}, measured ${genes.label[i] ? "high" : "low"}`;
     return html(
       "li",
       {},
@@ -594,8 +650,9 @@
 
   function showLists() {
     const { genes } = state;
-    const wrong = genes.orders.wrong.filter((i) => !isRight(genes, i)).slice(0, 8);
-    const right = genes.orders.wrong.filter((i) => isRight(genes, i)).reverse().slice(0, 8);
+    const of = (is) => (isRegression ? [...genes.orders.wrong] : genes.orders.wrong.filter((i) => isRight(genes, i) === is));
+    const wrong = of(false).slice(0, 8);
+    const right = of(true).reverse().slice(0, 8);
     byId("right").replaceChildren(...right.map((i) => link(genes, i)));
     byId("wrong").replaceChildren(...wrong.map((i) => link(genes, i)));
     const names = genes.orders.name;
@@ -616,13 +673,26 @@
       ...[symbol ? id : null, genes.transcript[gene], where, side].filter(Boolean).join(" \u00b7 "),
       ...ucsc(genes, gene),
     );
+    byId("gene-verdict").replaceChildren(...verdict(genes, gene));
+    drawPlot();
+  }
+
+  function verdict(genes, gene) {
+    if (isRegression) {
+      const error = errorOf(genes, gene);
+      const { scale: name, unit } = run();
+      const amount = brief(Math.max(0, 2 ** genes.predicted[gene] - 1));
+      const side = error < 0 ? "lower" : "higher";
+      return [
+        `Predicted ${name} ${decimals(genes.predicted[gene], 2)}, or ${amount} ${unit}; measured ${decimals(genes.measured[gene], 2)}, or ${genes.expression[gene]}: the prediction is ${decimals(Math.abs(error), 2)} ${side}`,
+      ];
+    }
     const right = isRight(genes, gene);
     const expression = genes.expression[gene] && `, ${genes.expression[gene]}`;
-    byId("gene-verdict").replaceChildren(
+    return [
       `P(high) = ${decimals(genes.probability[gene], 3)}; measured ${genes.label[gene] ? "high" : "low"} (${run().labels} label${expression}): `,
       html("span", { class: right ? "is-right" : "is-wrong" }, right ? "right" : "wrong"),
-    );
-    drawPlot();
+    ];
   }
 
   function ucsc(genes, gene) {
@@ -676,7 +746,7 @@
     const one = "on one scale for all marks; full colour is";
     if (highest.alpha) parts.push(`Alpha, what the model attends to within a mark, ${one} ${brief(highest.alpha)}.`);
     if (state.layers.beta) parts.push("Beta, what it attends to among marks, sums to 1.");
-    if (highest.saliency) parts.push(`Saliency, the size of the gradient of the logit with respect to the signal as measured, ${one} ${brief(highest.saliency)} a unit of signal.`);
+    if (highest.saliency) parts.push(`Saliency, the size of the gradient of the ${isRegression ? "prediction" : "logit"} with respect to the signal as measured, ${one} ${brief(highest.saliency)} a unit of signal.`);
     if (!strand) parts.push("The strand of this gene is unknown; its bins run as in the dataset.");
     return [...parts, ...run().notes.map((note) => `${note}.`)].join(" ");
   }

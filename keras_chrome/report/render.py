@@ -13,8 +13,14 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from keras_chrome.report.collect import FINDINGS, CollectedRun, Finding
-from keras_chrome.report.curves import precision_recall_points, roc_points
+from keras_chrome.models.task import CLASSIFICATION
+from keras_chrome.report.collect import CollectedRun, Finding, findings_of
+from keras_chrome.report.curves import (
+    error_histogram,
+    precision_recall_points,
+    roc_points,
+    tenths,
+)
 from keras_chrome.report.encode import (
     GENES_A_CHUNK,
     EncodedGenes,
@@ -56,6 +62,7 @@ def render_page(runs: Sequence[CollectedRun]) -> str:
     style = theme_css(marks) + (here / "page.css").read_text()
     script = (here / "page.js").read_text()
     shown = [_shown_run(run, place, marks) for place, run in enumerate(runs)]
+    task = runs[0].study.run.task
     return environment.from_string((here / "page.html").read_text()).render(
         title=f"{', '.join(run.name for run in runs)} - keras-chrome report",
         version=version("keras-chrome"),
@@ -63,7 +70,12 @@ def render_page(runs: Sequence[CollectedRun]) -> str:
         style_hash=_hash(style),
         script=Markup(script),
         script_hash=_hash(script),
-        data=Markup(json_in_script({"marks": marks, "runs": [run["data"] for run in shown]})),
+        data=Markup(
+            json_in_script(
+                {"marks": marks, "task": task.name, "runs": [run["data"] for run in shown]}
+            )
+        ),
+        task=task,
         runs=shown,
     )
 
@@ -75,8 +87,8 @@ def _hash(content: str) -> str:
 def _shown_run(run: CollectedRun, place: int, marks: Sequence[str]) -> dict[str, Any]:
     """What the template knows of a run; `data` is what the script knows."""
     study = run.study
-    genes, probability = study.genes, run.prediction.probability
-    bins = calibration_bins(genes.label, probability)
+    genes, task = study.genes, study.run.task
+    agreement = _classified(run) if task is CLASSIFICATION else _regressed(run)
     encoded = _encode(run)
     return {
         "place": place,
@@ -92,8 +104,9 @@ def _shown_run(run: CollectedRun, place: int, marks: Sequence[str]) -> dict[str,
         "facts": _facts(run),
         "quality": run.quality and {**run.quality, "numbers": _mark_numbers(run.quality, marks)},
         "history": None if run.history is None else run.history.to_dict("records"),
-        "calibration": bins,
-        "findings": [_shown_finding(run, finding, place) for finding in FINDINGS],
+        "title": task.title(study.labels, study.dataset.unit),
+        "agreement": agreement,
+        "findings": [_shown_finding(run, finding, place) for finding in findings_of(task)],
         "chunks": encoded.chunks,
         "genes": _gene_table(run),
         "data": {
@@ -114,17 +127,36 @@ def _shown_run(run: CollectedRun, place: int, marks: Sequence[str]) -> dict[str,
             "history": None
             if run.history is None
             else {**_columns(run.history), "best_epoch": run.training.get("best_epoch")},
-            "metrics": {
-                name: run.metrics[name] for name in ("auroc", "auprc", "positive_rate", "ece")
-            },
-            "roc": roc_points(genes.label, probability),
-            "precisionRecall": precision_recall_points(genes.label, probability),
-            "calibration": [of_bin._asdict() for of_bin in bins],
-            "histogram": [
-                np.histogram(probability[genes.label == label], 20, (0, 1))[0].tolist()
-                for label in (0, 1)
-            ],
+            "scale": task.title(study.labels, study.dataset.unit),
+            "unit": study.dataset.unit,
+            **agreement,
         },
+    }
+
+
+def _classified(run: CollectedRun) -> dict[str, Any]:
+    """How probabilities agree with labels."""
+    label, probability = run.study.genes.label, run.prediction.probability
+    return {
+        "metrics": {name: run.metrics[name] for name in ("auroc", "auprc", "positive_rate", "ece")},
+        "roc": roc_points(label, probability),
+        "precisionRecall": precision_recall_points(label, probability),
+        "calibration": [of_bin._asdict() for of_bin in calibration_bins(label, probability)],
+        "histogram": [
+            np.histogram(probability[label == of], 20, (0, 1))[0].tolist() for of in (0, 1)
+        ],
+    }
+
+
+def _regressed(run: CollectedRun) -> dict[str, Any]:
+    """How predicted expression agrees with what was measured."""
+    measured, predicted = run.study.run.task.truth(run.study.genes), run.prediction.answer
+    counts, edges = error_histogram(measured, predicted)
+    return {
+        "metrics": {name: run.metrics[name] for name in ("pearson", "spearman", "r2")},
+        "scatter": np.round(np.stack([measured, predicted], axis=1), 2).tolist(),
+        "tenths": [tenth._asdict() for tenth in tenths(measured, predicted)],
+        "errors": {"counts": counts, "low": edges[0], "high": edges[1]},
     }
 
 
@@ -140,6 +172,7 @@ def _encode(run: CollectedRun) -> EncodedGenes:
 
 def _gene_table(run: CollectedRun) -> str:
     genes, unit = run.study.genes, run.study.dataset.unit
+    task, answer = run.study.run.task, run.prediction.answer
     return encode_json(
         {
             "name": run.study.gene_names.tolist(),
@@ -155,7 +188,11 @@ def _gene_table(run: CollectedRun) -> str:
                 f"{format_number(r)} {unit}" if math.isfinite(r) else ""
                 for r in genes.rpkm.tolist()
             ],
-            "probability": [float(f"{p:.4f}") for p in run.prediction.probability.tolist()],
+            **{
+                name: [float(f"{value:.4f}") for value in values.tolist()]
+                for name, values in task.columns(task.truth(genes), answer).items()
+                if name != "label"
+            },
         }
     )
 

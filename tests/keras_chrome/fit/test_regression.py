@@ -1,6 +1,7 @@
 """Training towards expression, and what is then asked of the run."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,6 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr
 
-from keras_chrome.alpha_profile import alpha_profile
 from keras_chrome.attend import attend
 from keras_chrome.attend.figure import draw_gene
 from keras_chrome.data import load_genes, open_dataset
@@ -18,7 +18,6 @@ from keras_chrome.explain import explain
 from keras_chrome.fit import FitConfig, fit
 from keras_chrome.fit.__main__ import main
 from keras_chrome.models.prediction import predict
-from keras_chrome.report import report
 from keras_chrome.runs import Run, open_run
 from keras_chrome.vocabulary import CORE_MARKS
 
@@ -108,13 +107,25 @@ def test_occlusion_of_boosting_is_the_fall_of_expression(boosting: Run, data_dir
     np.testing.assert_allclose(fall.values[0, 3, 10], expected[0], atol=1e-5)
 
 
-def test_what_needs_a_probability_refuses_in_one_line(run: Run, tmp_path: Path) -> None:
-    expected = f"Expected a run of classification.*Received: {run.path}, of regression"
-    with pytest.raises(InputError, match=expected):
-        alpha_profile(run.path)
-    with pytest.raises(InputError, match=expected):
-        report([run.path], tmp_path / "report.html")
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [
+        ("alpha_coverage", "{run} --validation-mark H3K27ac"),
+        ("alpha_profile", "{run}"),
+        ("beta_map", "{run} --gene GENE00001"),
+        ("compare", "{run} --validation-mark H3K27ac"),
+        ("contrast", "{run} {run}"),
+        ("faithfulness", "{run}"),
+        ("perturb", "{run} --mark H3K4me3 --scale 0"),
+    ],
+)
+def test_what_needs_a_probability_refuses_in_one_line(verb: str, options: str, run: Run) -> None:
+    with pytest.raises(InputError) as refused:
+        import_module(f"keras_chrome.{verb}.__main__").main(options.format(run=run.path).split())
+    message = str(refused.value)
+    assert "Expected a run of classification, which tells the probability" in message
+    assert f"Received: {run.path}, of regression" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
