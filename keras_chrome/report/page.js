@@ -238,8 +238,10 @@
         yLabel: `predicted ${run.scale}`,
       });
       const points = run.scatter.map(([x, y]) => `M${round(toX(x))} ${round(toY(y))}h0`).join("");
+      // Fainter where many genes lie on each other.
+      const opacity = round(Math.min(0.8, Math.max(0.12, 12 / Math.sqrt(run.scatter.length))));
       parts.push(
-        svg("path", { class: "points", d: points }),
+        svg("path", { class: "points", d: points, "stroke-opacity": opacity }),
         svg("path", { class: "guess", d: line(ends.map((end) => [toX(end), toY(end)])) }),
       );
       for (const of of run.tenths) {
