@@ -13,8 +13,11 @@ from keras_chrome.errors import InputError
 from keras_chrome.fit.config import MODELS, FitConfig
 from keras_chrome.search.space import SPACE
 
-# The options of `fit` that a search sets itself, and one that leaves nothing to search for.
-SET_BY_SEARCH = {"dataset", "model", "seed", "run_dir", "resume", "overwrite", "permute_labels"}
+# The options of `fit` that a search sets itself, one that leaves nothing to search for, and one for
+# which there is no AUROC to search by.
+SET_BY_SEARCH = {
+    *("dataset", "model", "seed", "run_dir", "resume", "overwrite", "permute_labels", "task"),
+}
 FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - SET_BY_SEARCH
 
 

@@ -19,6 +19,7 @@ from keras_chrome.leaderboard.output import markdown, summary
 from keras_chrome.models import logit_model
 from keras_chrome.models.prediction import predict
 from keras_chrome.runs import Run
+from keras_chrome.search.config import SearchConfig
 from keras_chrome.sweep.config import SweepConfig, fits_bank
 from keras_chrome.vocabulary import CORE_MARKS
 
@@ -164,3 +165,8 @@ def test_a_sweep_trains_regression_and_in_no_bank(tmp_path: Path) -> None:
     assert not fits_bank(run)
     with pytest.raises(InputError, match="labels median with --task regression"):
         SweepConfig(**options, labels=("published",), fit_options={"task": "regression"})
+
+
+def test_a_search_goes_by_auroc_and_refuses_regression(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Expected fit_options among .*Received: task"):
+        SearchConfig("remc/small", tmp_path, fit_options={"task": "regression"})
