@@ -166,9 +166,9 @@ def draw_expression(answer: float, sd: float | None, unit: str, measured: float 
     parts.append(element("circle", class_="dot", cx=at(answer), cy=y, r=6))
     for value in range(0, HIGHEST_EXPRESSION + 1, 4):
         amount = f"{2**value - 1:,}"
-        is_last = value == HIGHEST_EXPRESSION
-        anchor = "start" if value == 0 else "end" if is_last else "middle"
-        text = f"{amount} {unit}" if is_last else amount
+        anchor = {0: "start", HIGHEST_EXPRESSION: "end"}.get(value, "middle")
+        # Where there is room for it.
+        text = amount if value else f"{amount} {unit}"
         parts.append(text_at(text, at(value), y + 22, "tick", anchor=anchor))
     return element(
         "svg", Markup("").join(parts), class_="gauge", viewBox="0 0 240 40", aria_hidden="true"
