@@ -28,8 +28,8 @@ class Prediction(NamedTuple):
         alpha_sd: Float32 `(n, marks, bins)`, or None.
         beta_sd: Float32 `(n, marks)`, or None.
         contribution: What each bin of each mark adds to the logit of high expression, or to the
-            expression, which is their sum, float32 `(n, marks, bins)`; None of a model that is not
-            additive.
+            expression, beyond an empty region's, float32 `(n, marks, bins)`; None of a model that
+            is not additive.
         gene_id: Text `(n,)`; None where the genes were asked for without their names.
         output: `probability`, or of a model of regression `expression`.
     """
@@ -116,7 +116,7 @@ _VARIABLES = {
     "contribution": (
         ("gene", "mark", "bin"),
         "1",
-        "contribution to the logit of high expression, which is their sum",
+        "contribution to the logit of high expression, beyond that of an empty region",
     ),
     "gradient": (
         ("gene", "mark", "bin"),
@@ -151,7 +151,7 @@ def to_table(prediction: Prediction, marks: Sequence[str]) -> "pd.DataFrame":
         `top_bin` (from 1), where the attention is largest: alpha, times the beta of the mark where
         there is one; with beta, `beta_MARK` for each mark; of an ensemble, `probability_sd` after
         `probability` and `beta_sd_MARK` for each mark; of an additive model, `contribution_MARK`,
-        what all bins of a mark together add to the logit, which is the sum over the marks.
+        what all bins of a mark together add to the logit.
     """
     import pandas as pd
 

@@ -107,7 +107,7 @@ class FitConfig:
         "run whose probabilities for the training genes are the targets", default=None
     )
     dropout: float | None = option(
-        "dropout rate; 0.5 for deep_chrome and cnn_attn, 0.1 for additive_chrome and 0 for other "
+        "dropout rate; 0.5 for deep_chrome and cnn_attn, 0.1 for context_chrome and 0 for other "
         "variants if left out",
         default=None,
     )

@@ -23,9 +23,11 @@ from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate_genes, evaluate_unseen
 from keras_chrome.fit.config import FitConfig, changed_options
 from keras_chrome.fit.left_out import load_left_out
+from keras_chrome.fit.slopes import starting_slopes
 from keras_chrome.fit.start import frozen, open_start, take_weights
 from keras_chrome.fit.targets import Targets, make_targets
 from keras_chrome.models import build_model, logit_model
+from keras_chrome.models.registry import option_names
 from keras_chrome.models.task import TASKS
 from keras_chrome.runs import new_run, open_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
@@ -317,6 +319,9 @@ def _model_arguments(
     }
     if config.model in BASELINES:
         return {**arguments, "bin_bp": dataset.bin_bp}
+    if "slopes" in option_names(config.model):
+        task = TASKS[config.task]
+        arguments["slopes"] = starting_slopes(train_genes, config.transform, task)
     if start is not None:
         # What its first layer learned to read is signal on this scale.
         scale = {

@@ -104,6 +104,8 @@ _ONE_CYCLE = Recipe(
     ema=0.99,
 )
 
+_ALTERED = dataclasses.replace(_ONE_CYCLE, regression_weight=0.5, mixup=0.3, gain=0.1, shift=2)
+
 RECIPES: dict[str, Recipe] = {
     "attentive_chrome": _ONE_CYCLE,
     "lstm_alpha": _ONE_CYCLE,
@@ -112,8 +114,7 @@ RECIPES: dict[str, Recipe] = {
     "deep_chrome": _ONE_CYCLE,
     "cnn_attn": dataclasses.replace(_ONE_CYCLE, batch_size=32),
     "cnn_alpha_beta": dataclasses.replace(_ONE_CYCLE, batch_size=32),
-    "additive_chrome": dataclasses.replace(
-        _ONE_CYCLE, regression_weight=0.5, mixup=0.3, gain=0.1, shift=2
-    ),
+    "context_chrome": _ALTERED,
+    "additive_chrome": _ALTERED,
 }
 """The recipes of variants by their names, chosen on validation genes; `PLAIN` of all others."""

@@ -7,7 +7,7 @@ from keras_chrome.importance.outputs import read_outputs
 
 
 def contribution(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> np.ndarray:
-    """What each bin of each mark adds to the logit, beyond what an empty region's adds there.
+    """What each bin of each mark adds to the logit, beyond that of an empty region.
 
     The logit is that of an empty region and the sum of this map: the model decides by it, and
     nothing is estimated.
@@ -18,13 +18,11 @@ def contribution(model: Model, signal: np.ndarray, *, batch_size: int = 512) -> 
         batch_size: Genes a batch; the result does not depend on it.
 
     Returns:
-        float32 `(genes, bins, marks)`, in logit; positive where a bin speaks for high expression.
+        float32 `(genes, bins, marks)`, in logit; positive where a bin speaks for high expression,
+        and 0 where it is empty.
 
     Raises:
         InputError: If the model is not additive.
     """
-    both = np.concatenate([np.zeros((1, *signal.shape[1:]), np.float32), signal])
-    (contributions,) = read_outputs(model, both, "contribution", batch_size=batch_size)
-    of_both = np.swapaxes(contributions, 1, 2)
-    beyond_empty: np.ndarray = of_both[1:] - of_both[:1]
-    return beyond_empty
+    (contributions,) = read_outputs(model, signal, "contribution", batch_size=batch_size)
+    return np.swapaxes(contributions, 1, 2)

@@ -1,117 +1,81 @@
-"""AdditiveChrome: marks mixed bin by bin, and an answer that is the sum of what bins contribute."""
+"""AdditiveChrome: an answer that is the sum of what the signal of each bin contributes."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
-from keras.layers import (
-    BatchNormalization,
-    Conv1D,
-    Conv2D,
-    Dense,
-    Dropout,
-    LayerNormalization,
-    MultiHeadAttention,
-)
+from keras.layers import Dropout
 
-from keras_chrome.layers import (
-    AttentionPooling,
-    MarkwiseConvolution,
-    PlaceEmbedding,
-    SpreadOverBins,
-)
-from keras_chrome.models.head import answer
+from keras_chrome.layers import AdditiveLogit
+from keras_chrome.models.context_chrome import attention_in_context
+from keras_chrome.models.head import with_logit
 
 
 def additive_chrome(
     signal: Any,
     *,
+    empty: Any,
+    slopes: Sequence[float] | None = None,
     units: int = 32,
     context_units: int = 64,
     filter_bins: int = 10,
     bins_a_position: int = 2,
     dilations: Sequence[int] = (1, 2, 4),
     heads: int = 4,
-    dropout: float = 0.1,
+    dropout: float = 0.0,
 ) -> dict[str, Any]:
-    """Predict with attention over bins and over marks, by a sum over both.
+    """Predict by a sum over marks and bins, of which an empty bin is no part.
 
-    A convolution reads all marks together, and residual blocks widen its view to 3.3 kb on either
-    side: this is the context, of one state for every two bins. Beside it each mark is a stream of
-    its own: a convolution over its own signal, to which the context is added, and one residual
-    block, which the streams share. As in AttentiveChrome, alpha sums the states of a stream, and
-    beta, which sees all streams, sums the streams. What is summed goes through nothing more than a
-    linear layer:
+    Attention is that of `context_chrome`, and what it weighs is the signal itself:
 
-        logit = sum over marks and bins of beta x alpha x value,  value = w . state + b
+        logit = bias + sum over marks and bins of beta x alpha x value,
+        value = signal beyond an empty bin x (slope of the mark + w . state)
 
-    so that the map of `contribution` = beta x alpha x value is the very sum that is decided by.
+    so that the map of `contribution` = beta x alpha x value is the very sum that is decided by. The
+    network could tell the same by many such sums. It starts from the one that a logistic regression
+    on the mean signal of each mark makes, and so stays near the marks' own directions: trainings
+    that differ in their seed then agree on the map.
 
     Args:
         signal: Symbolic tensor `(batch, bins, marks)`, transformed.
-        units: Size of a stream's state.
-        context_units: Size of the context's.
-        filter_bins: Width of the first convolutions' filters in bins.
-        bins_a_position: Bins to a state.
-        dilations: Of the convolutions, five positions wide, of the context's residual blocks.
-        heads: Of the attention by which marks see each other before beta is chosen.
-        dropout: Rate of dropout on the gene embedding.
+        empty: The same of an empty region.
+        slopes: What the slope of each mark starts from, for attention that is uniform; 1 if None.
+        units: As all others of `context_chrome`.
+        context_units: Likewise.
+        filter_bins: Likewise.
+        bins_a_position: Likewise.
+        dilations: Likewise.
+        heads: Likewise.
+        dropout: Rate of dropout on what the states say.
 
     Returns:
         `probability` `(batch,)`, `alpha` `(batch, marks, bins)`, `beta` `(batch, marks)`, and
-        `contribution` `(batch, marks, bins)` to the logit. Bins of one position share alike.
+        `contribution` `(batch, marks, bins)` to the logit, beyond that of an empty region.
 
     Not in the paper.
     """
-    num_bins = signal.shape[1]
-    # === Layers ===
-    joint_convolution = Conv1D(
-        context_units, filter_bins, bins_a_position, padding="same", name="joint_convolution"
+    attention = attention_in_context(
+        signal,
+        units=units,
+        context_units=context_units,
+        filter_bins=filter_bins,
+        bins_a_position=bins_a_position,
+        dilations=dilations,
+        heads=heads,
     )
-    context_norm = _norm("context_norm")
-    to_streams = Dense(units, name="to_streams")
-    own_convolution = MarkwiseConvolution(
-        units, filter_bins, bins_a_position, name="own_convolution"
-    )
-    places = PlaceEmbedding(name="places")
-    state_norm = _norm("state_norm")
-    bin_attention = AttentionPooling(name="bin_attention")
-    mark_norm = LayerNormalization(epsilon=1e-3, name="mark_norm")
-    among_marks = MultiHeadAttention(heads, units // heads, name="among_marks")
-    mark_attention = AttentionPooling(name="mark_attention")
-    over_bins = SpreadOverBins(num_bins, bins_a_position, name="over_bins")
-    gene_dropout = Dropout(dropout, name="gene_dropout")
-
-    # === Functional Model ===
-    context = joint_convolution(signal)[:, :, None]  # as of one mark
-    for i, dilation in enumerate(dilations, start=1):
-        context += _residual(context, dilation, f"context_{i}")
-    states = places(own_convolution(signal) + to_streams(_gelu(context_norm(context))))
-    states = state_norm(states + _residual(states, 1, "stream"))
-    mark_embeddings, alpha = bin_attention(states)
-    normed = mark_norm(mark_embeddings)
-    _, beta = mark_attention(mark_embeddings + among_marks(normed, normed))
-    gene_embedding = ops.einsum("bm,bmu->bu", beta, mark_embeddings)
-    outputs = answer(gene_dropout(gene_embedding), alpha=alpha, beta=beta, states=states)
-    of_bins = {name: over_bins(outputs[name]) for name in ("alpha", "contribution")}
-    return outputs | of_bins
+    beyond_empty = ops.transpose(signal - empty, (0, 2, 1))
+    evidence = attention.alpha * attention.beta[..., None] * beyond_empty
+    of_positions = _of_positions(evidence, bins_a_position)
+    embedding = ops.einsum("bmp,bpmu->bu", of_positions, attention.states)
+    embedding = Dropout(dropout, name="gene_dropout")(embedding)
+    head = AdditiveLogit(bins_a_position, slopes, name="logit")
+    logit, contribution = head(embedding, evidence, attention.states)
+    return with_logit(logit, alpha=attention.alpha, beta=attention.beta, contribution=contribution)
 
 
-def _residual(states: Any, dilation: int, name: str) -> Any:
-    """What a block adds to states `(batch, positions, marks, units)`; marks share its weights."""
-    units = states.shape[-1]
-    narrow = Conv2D(
-        units // 2, (5, 1), dilation_rate=(dilation, 1), padding="same", name=f"{name}_narrow"
-    )
-    widen = Dense(units, name=f"{name}_widen")
-    seen = narrow(_gelu(_norm(f"{name}_norm_1")(states)))
-    return widen(_gelu(_norm(f"{name}_norm_2")(seen)))
-
-
-def _norm(name: str) -> BatchNormalization:
-    # A training is some thousand steps: Keras's momentum of 0.99 would lag behind.
-    return BatchNormalization(momentum=0.9, name=name)
-
-
-def _gelu(values: Any) -> Any:
-    return ops.gelu(values, approximate=True)
+def _of_positions(values: Any, bins_a_position: int) -> Any:
+    """Sums of the bins `(batch, marks, bins)` of each position; the last has what is left."""
+    missing = -values.shape[-1] % bins_a_position
+    padded = ops.pad(values, ((0, 0), (0, 0), (0, missing)))
+    positions = padded.shape[-1] // bins_a_position
+    return ops.sum(ops.reshape(padded, (-1, values.shape[1], positions, bins_a_position)), axis=-1)

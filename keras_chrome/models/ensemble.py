@@ -54,9 +54,9 @@ def combined(answers: Sequence[Mapping[str, Any]], weights: Sequence[float]) -> 
     Returns:
         `probability` `(batch,)`, the sigmoid of the weighted mean of the logits, or `expression`,
         that mean itself; `alpha` and `beta`, the weighted means over the members that have them; if
-        all have one, the weighted mean `contribution`, which sums to the mean logit. Of several
-        members also `probability_sd` or `expression_sd`, `alpha_sd` and `beta_sd`, how far they
-        lie apart: the weighted standard deviation.
+        all have one, the weighted mean `contribution`, which sums to the mean logit less that of
+        an empty region. Of several members also `probability_sd` or `expression_sd`, `alpha_sd` and
+        `beta_sd`, how far they lie apart: the weighted standard deviation.
     """
     logit = WeightedMean(weights, name="logit")([answer["logit"] for answer in answers])
     task = task_of(answers[0])

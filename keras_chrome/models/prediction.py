@@ -27,8 +27,8 @@ class Prediction(NamedTuple):
         alpha: float32 `(genes, marks, bins)`, sums to one over bins; None where the variant has
             no attention over bins.
         beta: float32 `(genes, marks)`, sums to one over marks; None likewise.
-        contribution: float32 `(genes, marks, bins)`, sums to the logit; None where the variant is
-            not additive.
+        contribution: float32 `(genes, marks, bins)`, sums to the logit less that of an empty
+            region; None where the variant is not additive.
         answer_sd: Of an ensemble, how far its members lie apart: their standard deviation,
             `(genes,)`; None of another model.
         alpha_sd: Likewise, `(genes, marks, bins)`.

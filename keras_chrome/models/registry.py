@@ -24,8 +24,11 @@ VARIANTS = {
     "deep_chrome": "keras_chrome.models.convolutional:deep_chrome",
     "cnn_attn": "keras_chrome.models.convolutional:cnn_attn",
     "cnn_alpha_beta": "keras_chrome.models.convolutional:cnn_alpha_beta",
+    "context_chrome": "keras_chrome.models.context_chrome:context_chrome",
     "additive_chrome": "keras_chrome.models.additive_chrome:additive_chrome",
 }
+
+_EMPTY = "empty"  # The argument of variants that ask for the transformed signal of no signal.
 
 BANKS = {
     "attentive_chrome": "keras_chrome.models.bank:attentive_chrome",
@@ -75,7 +78,7 @@ def build_model(
     if variant not in VARIANTS:
         raise InputError(f"Expected one of {sorted(VARIANTS)}. Received: model={variant!r}")
     variant_function = _function(VARIANTS[variant])
-    _, *known = inspect.signature(variant_function).parameters
+    known = option_names(variant)
     if unknown := {name: value for name, value in options.items() if name not in known}:
         raise InputError(
             f"Expected options of {variant} ({', '.join(known)}). Received: "
@@ -90,6 +93,8 @@ def build_model(
     signal_transform = SignalTransform(
         marks, transform, signal_mean, signal_variance, name="signal_transform"
     )
+    if _EMPTY in inspect.signature(variant_function).parameters:
+        options[_EMPTY] = signal_transform(keras.ops.zeros_like(signal))
     outputs = variant_function(signal_transform(signal), **options)
     return TASKS[task].answering(keras.Model(signal, outputs, name=variant))
 
@@ -124,6 +129,12 @@ def build_bank(
         gene_embeddings
     )
     return keras.Model(signal, logit[..., 0], name=f"bank_of_{variant}")
+
+
+def option_names(variant: str) -> list[str]:
+    """The names of a variant's own options."""
+    _, *names = inspect.signature(_function(VARIANTS[variant])).parameters
+    return [name for name in names if name != _EMPTY]
 
 
 def default_option(variant: str, name: str) -> Any:

@@ -109,8 +109,8 @@ class GenePicture:
         return "; ".join(parts) + "."
 
     @property
-    def logit(self) -> float | None:
-        """The sum of all contributions."""
+    def added(self) -> float | None:
+        """The sum of all contributions: the answer less that of an empty region."""
         return None if self.contribution is None else float(self.contribution.sum())
 
     def beta_text(self, mark: int) -> str:

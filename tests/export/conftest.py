@@ -34,7 +34,7 @@ def _make_run(
     model = build_model(variant, **arguments, task=task, dropout=0.5, **model_options)
     # Larger than at the start of training: genes then differ, and gradients are not noise. Of many
     # layers three times would be thousands of times.
-    scale = 1.2 if variant == "additive_chrome" else 3
+    scale = 1.2 if variant in ("context_chrome", "additive_chrome") else 3
     model.set_weights([scale * weight for weight in model.get_weights()])
     with new_run(
         path,

@@ -14,7 +14,7 @@ from keras_chrome.layers.implementation import use_recurrence
 from keras_chrome.models import VARIANTS
 from keras_chrome.runs import Run
 
-WITHOUT_LSTM = {"deep_chrome", "cnn_attn", "cnn_alpha_beta", "additive_chrome"}
+WITHOUT_LSTM = {"deep_chrome", "cnn_attn", "cnn_alpha_beta", "context_chrome", "additive_chrome"}
 
 
 def operations(model_dir: Path) -> set[str]:

@@ -26,20 +26,20 @@ def test_an_empty_region_contributes_nothing(
     np.testing.assert_array_equal(contribution, 0)
 
 
-def test_it_is_alpha_times_beta_times_the_value_of_each_bin(
+def test_it_is_alpha_times_beta_times_signal_times_slope(
     additive_model: keras.Model, signal: np.ndarray
 ) -> None:
-    both = np.concatenate([signal, np.zeros_like(signal[:1])])
-    states = keras.Model(additive_model.input, additive_model.get_layer("bin_attention").input)(
-        both
+    states = np.asarray(
+        keras.Model(additive_model.input, additive_model.get_layer("bin_attention").input)(signal)
     )
-    kernel, bias = additive_model.get_layer("logit").get_weights()
-    value = (np.asarray(states) @ kernel + bias)[..., 0]  # (genes, positions, marks)
-    alpha, beta = (np.asarray(additive_model(both)[name]) for name in ("alpha", "beta"))
-    by_bin = np.repeat(value, 2, axis=1) * np.swapaxes(alpha, 1, 2) * beta[:, np.newaxis]
+    mark_slopes, kernel, _ = additive_model.get_layer("logit").get_weights()
+    slope = (states @ kernel)[..., 0] + mark_slopes[:, 0]  # (genes, positions, marks)
+    alpha, beta = (np.asarray(additive_model(signal)[name]) for name in ("alpha", "beta"))
+    deviation = np.sqrt(additive_model.get_layer("signal_transform").variance)
+    value = np.log1p(signal) / deviation * np.repeat(slope, 2, axis=1)
     np.testing.assert_allclose(
         importance_method("contribution")(additive_model, signal),
-        by_bin[:-1] - by_bin[-1],
+        value * np.swapaxes(alpha, 1, 2) * beta[:, np.newaxis],
         atol=1e-6,
     )
 

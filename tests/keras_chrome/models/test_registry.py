@@ -20,6 +20,7 @@ TINY: dict[str, dict[str, object]] = {
     "deep_chrome": {"filters": 8, "filter_bins": 3, "pool_bins": 2, "dense_units": (16, 16)},
     "cnn_attn": {"filters": 8, "filter_bins": 3, "dense_units": (16, 16)},
     "cnn_alpha_beta": {"filters": 8, "filter_bins": 3, "mark_filters": 16},
+    "context_chrome": {"units": 8, "context_units": 6, "filter_bins": 3, "heads": 2},
     "additive_chrome": {"units": 8, "context_units": 6, "filter_bins": 3, "heads": 2},
 }
 OPTIONS: list[dict[str, object]] = [{}, {"transform": "none", "dropout": 0.3}]

@@ -156,10 +156,10 @@ def test_runs_with_other_options_are_refused(data_dir: Path, finished: Path) -> 
         data_dir,
         finished,
         seeds=[0, 1],
-        fit_options={"data_dir": str(data_dir), "epochs": 3, "batch_size": 8},
+        fit_options={"data_dir": str(data_dir), "epochs": 3, "clip_norm": 2.0},
     )
     before = times(finished)
-    match = r"epochs=3 \(was 5\) in 2 of them, batch_size=8 \(was 16\) in 2 of them.*--overwrite$"
+    match = r"epochs=3 \(was 5\) in 2 of them, clip_norm=2.0 \(was 1.0\) in 2 of them.*--overwrite$"
     with pytest.raises(InputError, match=match):
         sweep(other)
     assert times(finished) == before

@@ -76,7 +76,7 @@ def test_an_additive_model_shows_what_its_answer_is_made_of(
     values = [[number(cell) for cell in row[12:]] for row in shown.tables["values"][2:]]
     np.testing.assert_allclose(values, signal[0] - 3)
     total = f"{(signal[0] - 3).sum():+.2f}".replace("-", "\N{MINUS SIGN}")
-    assert f"{total} in all, the logit" in " ".join(shown.text.split())
+    assert f"{total} in all, in the logit" in " ".join(shown.text.split())
     np.testing.assert_allclose(table["contribution_H3K4me3"], (signal[:, :, 3] - 3).sum(axis=1))
 
 
