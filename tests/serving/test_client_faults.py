@@ -85,14 +85,14 @@ def test_keeps_requests_and_answers_under_the_limit(proxy: tuple[Proxy, str]) ->
     with Client(proxy[1], "tiny", max_message_bytes=4096 + 1900) as client:
         assert len(client.predict(signal).probability) == 40
         assert len(client.saliency(signal).probability) == 40
-    # A gene takes 4 * (8 * 5 + 5 + 1) = 184 bytes.
-    assert proxy[0].genes_asked == [10, 10, 10, 10] * 2
+    # A gene takes 4 * (2 * 8 * 5 + 5 + 1) = 344 bytes, if the model is additive.
+    assert proxy[0].genes_asked == [5] * 8 * 2
 
 
 def test_needs_room_for_one_gene(open_client: OpenClient) -> None:
     with (
         open_client("tiny", max_message_bytes=4096) as client,
-        pytest.raises(InputError, match=r"Expected room for one gene, (4280|5568) bytes"),
+        pytest.raises(InputError, match=r"Expected room for one gene, (4440|6848) bytes"),
     ):
         client.predict(np.ones((1, 8, 5), np.float32))
 

@@ -96,7 +96,7 @@ def test_their_reader_reads_our_requests(
     choice: int | str | None, version: int | None, label: str
 ) -> None:
     signal = np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7
-    request = Request("predict", "signal", signal, lambda answer: answer)
+    request = Request("predict", "signal", "probability", signal, lambda answer: answer)
     sent = predict_message("tiny", request, choice).SerializeToString()
     read = predict_pb2.PredictRequest.FromString(sent)
     np.testing.assert_array_equal(tf.make_ndarray(read.inputs["signal"]), signal)

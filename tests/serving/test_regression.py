@@ -92,7 +92,7 @@ def test_results_are_joined_and_written_with_their_unit() -> None:
     }
     assert dataset["expression_sd"].attrs["units"] == "log2(TPM + 1)"
     assert dataset["contribution"].attrs["long_name"] == (
-        "contribution to the predicted expression, which is their sum"
+        "contribution to the predicted expression, beyond that of an empty region"
     )
     assert dataset["gradient"].attrs["long_name"].startswith("gradient of the predicted expression")
     assert (dataset.attrs["task"], dataset.attrs["scale"]) == ("regression", "log2(TPM + 1)")

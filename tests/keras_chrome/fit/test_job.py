@@ -24,6 +24,7 @@ from keras_chrome.evaluate import evaluate
 from keras_chrome.fit import PRESETS, FitConfig, fit
 from keras_chrome.fit.__main__ import main
 from keras_chrome.fit.job import check_run_directory
+from keras_chrome.fit.recipes import PLAIN
 from keras_chrome.models import VARIANTS
 from keras_chrome.runs import open_run
 from keras_chrome.vocabulary import CORE_MARKS
@@ -38,6 +39,7 @@ def small(data_dir: Path, run_path: Path, **options: object) -> FitConfig:
             "run_dir": run_path,
             "model": "cnn_alpha_beta",
             "marks": CORE_MARKS,
+            **dataclasses.asdict(PLAIN),
             "epochs": 3,
             "learning_rate": 0.01,
             **options,

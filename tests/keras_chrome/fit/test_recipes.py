@@ -141,7 +141,9 @@ def test_a_models_recipe_is_taken_and_options_win_over_it(
     required: dict[str, Any] = {"dataset": "small", "data_dir": data_dir}
     config = FitConfig(**required, run_dir=tmp_path / "run", model="cnn_alpha_beta", ema=0)
     assert config.recipe() == Recipe(epochs=2, batch_size=25, ema=0)
-    assert dataclasses.replace(config, model="lstm").recipe() == PLAIN
+    assert dataclasses.replace(config, model="lstm").recipe() == dataclasses.replace(
+        RECIPES["lstm"], ema=0
+    )
     options = fit(config).config.options
     assert {name: options[name] for name in ("epochs", "batch_size", "ema", "learning_rate")} == {
         "epochs": 2,
@@ -190,7 +192,13 @@ def test_presets_say_every_part_of_a_recipe() -> None:
     parts = {field.name for field in dataclasses.fields(Recipe)}
     for preset in PRESETS.values():
         assert preset.keys() >= {"targets", "calibrate", *parts}
-    further = {"targets": "hard", "target_width": 1.0, "distill": None, "calibrate": "none"}
+    further = {
+        "task": "classification",
+        "targets": "hard",
+        "target_width": 1.0,
+        "distill": None,
+        "calibrate": "none",
+    }
     start = {"leave_out": None, "init_from": None, "freeze": "none", "epigenome_bias": False}
     off = dataclasses.asdict(PLAIN) | further | start
     assert EARLIER_TRAINING.items() <= off.items()

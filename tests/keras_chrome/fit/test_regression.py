@@ -1,5 +1,6 @@
 """Training towards expression, and what is then asked of the run."""
 
+import dataclasses
 import shutil
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +18,7 @@ from keras_chrome.evaluate import evaluate, summary
 from keras_chrome.explain import explain
 from keras_chrome.fit import FitConfig, fit
 from keras_chrome.fit.__main__ import main
+from keras_chrome.fit.recipes import PLAIN
 from keras_chrome.models.prediction import predict
 from keras_chrome.runs import Run, open_run
 from keras_chrome.vocabulary import CORE_MARKS
@@ -40,8 +42,7 @@ def _fit(data_dir: Path, path: Path, model: str) -> Run:
         model=model,
         marks=CORE_MARKS,
         task="regression",
-        epochs=4,
-        learning_rate=0.01,
+        **dataclasses.asdict(dataclasses.replace(PLAIN, epochs=4, learning_rate=0.01)),
     )
 
 

@@ -128,7 +128,7 @@ def test_permuted_labels_take_their_soft_targets_along(data_dir: Path, tmp_path:
 
 
 def test_labels_and_metrics_stay_hard(data_dir: Path, tmp_path: Path) -> None:
-    options = {"epochs": 1, "learning_rate": 0.01}
+    options = {"epochs": 1, "batch_size": 16, "learning_rate": 0.01}
     soft, hard = (
         fit(small(data_dir, tmp_path / t, targets=t, **options)) for t in ("soft", "hard")
     )

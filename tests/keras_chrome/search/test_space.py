@@ -43,7 +43,7 @@ def test_the_space_holds_every_models_recipe(model: str) -> None:
 
 
 def test_the_start_is_the_recipe_and_what_the_variant_has() -> None:
-    own = start_of(config(model="additive_chrome"), SPACE, 6600)
+    own = start_of(config(model="context_chrome"), SPACE, 6600)
     assert {name: own[name] for name in ("learning_rate", "warmup", "mixup", "shift", "ema")} == {
         "learning_rate": 3e-3,
         "warmup": 0.15,
