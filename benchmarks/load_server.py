@@ -85,7 +85,7 @@ def request_bytes(signature: str, signal: np.ndarray) -> bytes:
     from serving.grpc_messages import predict_message
     from serving.questions import Request
 
-    request = Request(signature, "signal", signal, lambda answer: answer)
+    request = Request(signature, "signal", "probability", signal, lambda answer: answer)
     content: bytes = predict_message(MODEL, request, None).SerializeToString()
     return content
 

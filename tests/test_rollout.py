@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from asking import wait_until
+from scipy.special import expit, logit
 
 from export import export_runs, write_models_config
 from keras_chrome.models import build_model
@@ -63,7 +64,8 @@ def test_a_version_is_tried_promoted_and_rolled_back(tmp_path: Path) -> None:
         assert second.probability_sd is not None
         assert np.abs(second.probability - first.probability).max() > 1e-4
         members = [keras_probability(run) for run in runs]
-        np.testing.assert_allclose(second.probability, np.mean(members, axis=0), atol=1e-5)
+        mean = expit(np.mean(logit(members), axis=0))
+        np.testing.assert_allclose(second.probability, mean, atol=1e-5)
         np.testing.assert_allclose(second.probability_sd, np.std(members, axis=0), atol=1e-5)
 
         # A third is canary in the place of the second, which the server loads before it moves the
