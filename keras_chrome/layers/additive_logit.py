@@ -60,7 +60,7 @@ class AdditiveLogit(keras.layers.Layer):
         of_states = ops.transpose(ops.matmul(states, self.kernel)[..., 0], (0, 2, 1))
         of_bins = ops.repeat(of_states, self.bins_a_position, axis=-1)
         contribution = evidence * (self.mark_slopes + of_bins[..., : evidence.shape[-1]])
-        # A matrix product for the kernel's part: the gradient is then no sum over bins.
+        # The same sum by way of the embedding, which training drops out of and a second loss reads.
         of_marks = ops.matmul(ops.sum(evidence, axis=-1), self.mark_slopes)
         return [ops.matmul(embedding, self.kernel) + of_marks + self.bias, contribution]
 
