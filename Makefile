@@ -1,17 +1,19 @@
 # make demo: install, then run the whole main job on simulated genes, in some minutes.
 # make test: what has to pass before a commit.
 # make slow: the slow tests and, with KERAS_CHROME_REAL_DATA, those on real data.
+# make fuzz: damaged files for every reader, or for READER=bigwig alone, for SECONDS=600 a reader.
 # make bench: measure speed beside its peers, for about half an hour, and write docs/benchmarks.md.
 PYTHON ?= python3
 PORT ?= 8500
 DATA ?= data
 BIN := .venv/bin
+SECONDS ?= 600
 GENE := SIM00000001914
 # Without the sixth of the dataset, against which attention can then be held.
 MARKS := H3K27me3 H3K36me3 H3K4me1 H3K4me3 H3K9me3
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: install demo test slow bench clean
+.PHONY: install demo test slow fuzz bench clean
 
 install: .venv/installed
 
@@ -58,6 +60,10 @@ test: install
 
 slow: install
 	$(PYTEST) -m "real_data or slow" --durations 25
+
+# One after the other, and at the end a row a reader.
+fuzz: install
+	KERAS_CHROME_FUZZ_SECONDS=$(SECONDS) $(BIN)/pytest -q -m fuzz $(or $(READER:%=tests/fuzz/test_%.py),tests/fuzz)
 
 # Options for it: make bench BENCH='--skip accuracy'
 bench: install
