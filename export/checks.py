@@ -9,19 +9,12 @@ import tensorflow as tf
 from tensorflow.core.framework import node_def_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
-# TensorFlow has no public way to ask which devices an operation runs on.
-from tensorflow.python.framework import kernels
-
+from export.allowed_operations import OPERATIONS, RESTORING, SAVING
 from export.signatures import DESCRIPTION_KEY
 from keras_chrome.errors import InputError
 from keras_chrome.models import logit_model
 from keras_chrome.models.task import task_of
 
-# Operations of a GPU library and of a compiler. Builds of TensorFlow differ in whether those of the
-# compiler have a kernel for the CPU.
-_FORBIDDEN_PREFIXES = ("Cudnn", "Xla")
-# A kernel for the default device runs on every one.
-_CPU_DEVICES = {"CPU", "DEFAULT"}
 _TOLERANCE = 1e-5
 
 
@@ -29,19 +22,23 @@ class ExportError(InputError):
     """A model that must not be served: other machines could not run it, or it answers wrongly."""
 
 
-def check_portable(model_dir: Path) -> None:
-    """Refuse a SavedModel that a TensorFlow on a CPU, without XLA, cannot run.
+def check_operations(model_dir: Path) -> None:
+    """Refuse a SavedModel that is made of more than exports are made of.
+
+    A server knows what is in `export.allowed_operations` to reach nothing but the model itself.
+    Each of them runs on a CPU, in every build of TensorFlow.
 
     Raises:
-        ExportError: If an operation has no kernel for the CPU, or one or a function needs a GPU or
-            XLA.
+        ExportError: If another operation is there, or something needs a GPU or XLA.
     """
     saved_model = saved_model_pb2.SavedModel.FromString((model_dir / "saved_model.pb").read_bytes())
     faults = sorted({fault for graph in saved_model.meta_graphs for fault in _faults(graph)})
     if faults:
         raise ExportError(
-            "Expected operations that every TensorFlow runs on a CPU. Received: "
-            f"{', '.join(faults)}. Build the model without cuDNN and without jit_compile"
+            "Expected operations that a server lets in and every TensorFlow runs on a CPU. "
+            f"Received: {', '.join(faults)}. Build the model without cuDNN and without "
+            "jit_compile; an operation that does nothing but compute may be added to "
+            "allowed_operations.py of export and of serving"
         )
 
 
@@ -57,12 +54,7 @@ def _faults(meta_graph: tf.compat.v1.MetaGraphDef) -> Iterator[str]:
             yield f"_XlaMustCompile of {node.name}"
         if "GPU" in node.device:
             yield f"device {node.device}"
-    for operation in {node.op for node in nodes}:
-        registered = kernels.get_registered_kernels_for_op(operation).kernel
-        if operation.startswith(_FORBIDDEN_PREFIXES) or _CPU_DEVICES.isdisjoint(
-            kernel.device_type for kernel in registered
-        ):
-            yield operation
+    yield from {node.op for node in nodes} - OPERATIONS - SAVING - {RESTORING}
 
 
 def check_parity(

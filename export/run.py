@@ -177,7 +177,7 @@ def _write(
     import numpy as np
     import tensorflow as tf
 
-    from export.checks import ExportError, check_parity, check_portable
+    from export.checks import ExportError, check_operations, check_parity
     from export.signatures import build_servable
     from export.warmup import write_warmup
     from keras_chrome.models.ensemble import ensemble_model
@@ -204,7 +204,7 @@ def _write(
             f"Expected room for the SavedModel. Received: {model_dir} ({reason}). Free some, or "
             "name another folder with --models-dir"
         ) from error
-    check_portable(model_dir)
+    check_operations(model_dir)
     try:
         answers = process.answers(model_dir, {"signal": signal, "query": query})
     except RuntimeError as error:

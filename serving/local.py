@@ -17,7 +17,7 @@ or, from Python:
 
 Where it differs from TensorFlow Serving on purpose: a full queue is RESOURCE_EXHAUSTED, where that
 says UNAVAILABLE; messages are limited to 64 MiB, where that takes 2 GiB; a model lies in the folder
-of models, or is refused; operations that could reach files or the network are refused, unless
+of models, or is refused; so is what is made of other operations than exports of ours, unless
 `--allow-unsafe-ops`. Classify, Regress and MultiInference are not there.
 """
 
@@ -72,7 +72,7 @@ class LocalServer:
             whether clients need one.
         poll_wait_s: Seconds between two looks at the folder and the file.
         max_message_bytes: Most bytes of a request.
-        allow_unsafe_ops: Also load models that may reach files or the network.
+        allow_unsafe_ops: Also load models that may reach files, the network or other code.
 
     Attributes:
         target: `host:port` of gRPC, as a client wants it.
@@ -336,7 +336,9 @@ class LocalOptions:
     poll_wait_s: float = option("between looks at the files", default=1.0)
     grace_s: float = option("for requests under way at the end", default=30.0)
     allow_unsafe_ops: bool = option(
-        "load models that may reach files, the network or other code", default=False
+        "load models that hold more than exports do, and may reach files, the network or other "
+        "code",
+        default=False,
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import grpc
 import numpy as np
 
-from serving.stand_in.operations import unsafe_operations
+from serving.stand_in.operations import refusals
 
 _METHODS = tuple(f"tensorflow/serving/{kind}" for kind in ("predict", "classify", "regress"))
 
@@ -52,14 +52,15 @@ class Servable:
         name: Name of the model.
         version: Its version.
         path: Folder of the SavedModel.
-        allow_unsafe_ops: Also load operations that may reach files or the network.
+        allow_unsafe_ops: Also load what no export of ours holds, and may reach files or the
+            network.
 
     Attributes:
         signatures: Its signature definitions, by name.
 
     Raises:
-        LoadError: If the folder holds no SavedModel that can be loaded, if it holds operations
-            that only `allow_unsafe_ops` lets through, or if its warm-up requests fail.
+        LoadError: If the folder holds no SavedModel that can be loaded, if it holds what
+            only `allow_unsafe_ops` lets through, or if its warm-up requests fail.
     """
 
     def __init__(
@@ -74,11 +75,11 @@ class Servable:
         try:
             text = (path / "saved_model.pb").read_bytes()
             graphs = saved_model_pb2.SavedModel.FromString(text).meta_graphs
-            unsafe = sorted({op for graph in graphs for op in unsafe_operations(graph)})
-            if unsafe and not allow_unsafe_ops:
+            refused = sorted({name for graph in graphs for name in refusals(graph)})
+            if refused and not allow_unsafe_ops:
                 raise LoadError(
-                    f"operations that may reach files, the network or other code: "
-                    f"{', '.join(unsafe)}. If you trust the model: --allow-unsafe-ops"
+                    f"what no export of keras-chrome holds, and may reach files, the network or "
+                    f"other code: {', '.join(refused)}. If you trust the model: --allow-unsafe-ops"
                 )
             self._session = tf.compat.v1.Session(graph=tf.Graph())
             with self._session.graph.as_default():

@@ -8,7 +8,10 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+import export.allowed_operations
+import serving.stand_in.allowed_operations
 from export import export_runs
+from export.allowed_operations import OPERATIONS, RESTORING, SAVING
 from export.fresh_process import FreshProcess
 from keras_chrome.layers.implementation import use_recurrence
 from keras_chrome.models import VARIANTS
@@ -50,3 +53,15 @@ def test_exports_whatever_else_runs_the_lstms(
         run = make_run(tmp_path / "run", "lstm")
         model_dir = export_runs([run.path], tmp_path / "models", "lstm", fresh_process=process)
     assert "BlockLSTM" in operations(model_dir)
+
+
+def test_servers_let_in_what_exports_need_and_nothing_else(
+    variants: dict[str, tuple[Run, Path]], ensemble: Path
+) -> None:
+    exports = [ensemble, *(model_dir for _, model_dir in variants.values())]
+    assert set().union(*map(operations, exports)) == OPERATIONS | SAVING | {RESTORING}
+
+
+def test_both_packages_hold_the_same_list() -> None:
+    mine, theirs = export.allowed_operations.__file__, serving.stand_in.allowed_operations.__file__
+    assert Path(mine).read_text() == Path(theirs).read_text()

@@ -37,7 +37,7 @@ def save_describing(
         return {output: factor * (mean if output == "expression" else tf.sigmoid(mean - 3))}
 
     def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        beta = tf.ones_like(signal[kept, 0, :])
+        beta = 0 * signal[kept, 0, :] + 1
         alpha = tf.transpose(signal[kept], (0, 2, 1))
         answer = {**predict(signal), "alpha": alpha, "beta": 0.5 * beta}
         if details.get("members", 1) > 1:

@@ -26,7 +26,10 @@ ONE_AT_A_TIME = BatchingParameters(num_batch_threads=1, max_batch_size=4, max_en
 
 @pytest.fixture
 def server(slow_models_dir: Path) -> Iterator[LocalServer]:
-    with LocalServer(slow_models_dir, rest_port=0, batching=ONE_AT_A_TIME) as server:
+    # Its loop is no operation of ours.
+    with LocalServer(
+        slow_models_dir, rest_port=0, batching=ONE_AT_A_TIME, allow_unsafe_ops=True
+    ) as server:
         yield server
 
 
