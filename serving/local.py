@@ -212,8 +212,7 @@ class LocalServer:
         return address(self._host, bound)
 
     async def _start_rest(self, service: Any, port: int) -> None:
-        import uvicorn
-
+        from serving.http_server import http_server
         from serving.stand_in.rest_api import rest_api
 
         listening = listen(self._host, port)
@@ -221,10 +220,9 @@ class LocalServer:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.rest_url = f"http://{address(self._host, listening.getsockname()[1])}"
         application = rest_api(service, self._metrics, self._max_message_bytes)
-        config = uvicorn.Config(
-            application, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=60
+        self._rest = http_server(
+            application, log_config=None, lifespan="off", timeout_keep_alive=60
         )
-        self._rest = uvicorn.Server(config)
         # Not `serve`, which would take over the signals of the process.
         self._rest_ended = asyncio.create_task(self._rest._serve([listening]))
         while not self._rest.started:

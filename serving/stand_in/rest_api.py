@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import numpy as np
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -193,14 +194,16 @@ def _answering(
     """A route that answers faults with their HTTP status."""
 
     async def route(request: Request) -> Response:
-        status = 200
+        status, headers = 200, None
         try:
             value = await answer(request)
         except RequestError as fault:
             status, value = _HTTP_STATUS.get(fault.code, 500), {"error": str(fault)}
+        except HTTPException as refusal:
+            status, value, headers = refusal.status_code, {"error": refusal.detail}, refusal.headers
         except ClientDisconnect:
             status, value = 499, {"error": "gone"}
         text = json.dumps(value, allow_nan=True)
-        return Response(text, status_code=status, media_type="application/json")
+        return Response(text, status, headers, "application/json")
 
     return route

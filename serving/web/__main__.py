@@ -19,8 +19,6 @@ from serving.web.config import WebConfig
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _OWN_NAMES = ("localhost", "127.0.0.1", "[::1]")
-# More at once than people at their browsers need.
-_MAX_CONNECTIONS = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _serve(config: WebConfig, options: PageOptions) -> None:
     # Starlette would miss it at the first form alone.
     import python_multipart  # noqa: F401
-    import uvicorn
 
+    from serving.http_server import http_server
     from serving.web.app import build_app
     from serving.web.catalogue import read_catalogues
 
@@ -90,15 +88,11 @@ def _serve(config: WebConfig, options: PageOptions) -> None:
             quieten_tensorflow()
         catalogues = read_catalogues(options.dataset, options.splits, options.data_dir)
         config = replace(config, catalogues=catalogues)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                build_app(config),
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                limit_concurrency=_MAX_CONNECTIONS,
-                timeout_graceful_shutdown=5,
-            )
+        server = http_server(
+            build_app(config),
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
         )
         url = f"http://{address(*listener.getsockname()[:2])}"
         models = ", ".join(model.text for model in config.offered_models())

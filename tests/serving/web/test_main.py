@@ -65,7 +65,8 @@ def test_missing_packages_are_named(
     module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, "serving.web.app", raising=False)
+    for own in ("serving.web.app", "serving.http_server"):
+        monkeypatch.delitem(sys.modules, own, raising=False)
     monkeypatch.setattr(sys, "argv", ["serving.web", "--models", "tiny", "--port", "0"])
     with pytest.raises(SystemExit) as exit_:
         run_command(main, InputError)
