@@ -15,10 +15,10 @@ or, from Python:
     with LocalServer("models") as server, Client(server.target, "e012") as client:
         client.predict(signal)
 
-Where it differs from TensorFlow Serving on purpose: a full queue is RESOURCE_EXHAUSTED, where that
-says UNAVAILABLE; messages are limited to 64 MiB, where that takes 2 GiB; a model lies in the folder
-of models, or is refused; so is what is made of other operations than exports of ours, unless
-`--allow-unsafe-ops`. Classify, Regress and MultiInference are not there.
+Where it differs from TensorFlow Serving on purpose: messages are limited to 64 MiB, where that
+takes 2 GiB; a model lies in the folder of models, or is refused; so is what is made of other
+operations than exports of ours, unless `--allow-unsafe-ops`. Classify, Regress and MultiInference
+are not there.
 """
 
 import asyncio
@@ -253,7 +253,7 @@ class LocalServer:
                 f"{self._models.models_dir} --name NAME"
             )
         try:
-            await self._models.apply(config)
+            await self._apply(config)
         except RequestError as error:
             for path, reason in self._models.failures().items():
                 raise InputError(
@@ -261,6 +261,10 @@ class LocalServer:
                     "Export it again, or take it away"
                 ) from error
             raise InputError(f"Expected models that can be served. Received: {error}") from error
+
+    async def _apply(self, config: Any) -> None:
+        await self._models.apply(config)
+        self._applied = config
 
     def _read_config(self) -> Any:
         models_dir = self._models.models_dir
@@ -293,13 +297,18 @@ class LocalServer:
         from serving.stand_in.servable import RequestError
 
         try:
-            await self._models.apply(self._read_config())
+            config = self._read_config()
+            if config != self._applied:
+                await self._apply(config)
+                return ""
+            # What a client has told since, by HandleReloadConfigRequest, stays.
+            fault = ""
         except (InputError, RequestError) as error:
-            # The configuration of before is still good, and its folders may have changed: a label
-            # may be waiting for a version.
-            await self._models.poll()
-            return str(error)
-        return ""
+            fault = str(error)
+        # The configuration of before is still good, and its folders may have changed: a label may
+        # be waiting for a version.
+        await self._models.poll()
+        return fault
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,9 +26,8 @@ _REMEDIES = {
     grpc.StatusCode.NOT_FOUND: "The server's models.config names the models that it serves",
     grpc.StatusCode.RESOURCE_EXHAUSTED: "Send fewer genes at once (batch_size, concurrency)",
 }
-# A queue with a bound, of requests that wait for their batch: gone in a moment. A message that is
-# larger than the server takes has the same status code, and stays so.
-_FULL_QUEUE = re.compile(r"\bqueue\b.*\bfull\b")
+# A batch fails as a whole where one of its requests, maybe another client's, has another shape.
+_SPOILT_BATCH = "from different tasks have different shapes"
 # A server whose certificate is wrong is unavailable too, to gRPC.
 _BAD_CERTIFICATE = re.compile(
     r"certificate|hostname verification|hostname .* doesn't match", re.IGNORECASE
@@ -57,7 +56,8 @@ def server_error(
         served: What it serves instead, in words, where that is known.
 
     Returns:
-        A `TemporaryError` if the server was not there or its queue was full.
+        A `TemporaryError` if the server was not there, its queue was full, or another request
+        spoilt the batch.
     """
     details = " ".join(details.split()).rstrip(".:")
     if '"describe" not found' in details:
@@ -71,9 +71,9 @@ def server_error(
         f"Expected an answer from {target}, model={model}. Received: {code.name}: {details}. "
         f"{remedy}"
     )
-    is_temporary = (
+    is_temporary = _SPOILT_BATCH in details or (
         code is grpc.StatusCode.UNAVAILABLE and not _BAD_CERTIFICATE.search(details)
-    ) or (code is grpc.StatusCode.RESOURCE_EXHAUSTED and _FULL_QUEUE.search(details))
+    )
     return (TemporaryError if is_temporary else ServerError)(code, message)
 
 

@@ -86,10 +86,10 @@ class _Task:
         self.future: asyncio.Future[list[np.ndarray]] = loop.create_future()
 
     def key(self) -> Hashable:
-        """Tasks of one key may run together: rows of the same kind for the same graph."""
-        kinds = tuple((array.dtype, array.shape[1:]) for array in self.arrays)
+        """Tasks of one key run together: rows of the same types for the same graph."""
+        dtypes = tuple(array.dtype for array in self.arrays)
         # An object of its own where the outputs are filtered: such a task runs alone.
-        return (self.servable, self.call, kinds) if self.call.is_whole else object()
+        return (self.servable, self.call, dtypes) if self.call.is_whole else object()
 
 
 class _Queue:
@@ -156,9 +156,8 @@ class Batcher:
         if task.size > most:
             raise invalid(f"Task size {task.size} is larger than maximum input batch size {most}")
         if self.num_waiting + task.size > most * self.parameters.max_enqueued_batches:
-            # TensorFlow Serving says UNAVAILABLE, which reads as if nobody were there.
             raise RequestError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                grpc.StatusCode.UNAVAILABLE,
                 "The batch scheduling queue to which this task was submitted is full",
             )
         self._queues.setdefault(task.key(), _Queue()).append(task)
@@ -240,6 +239,17 @@ def _run_together(
     if len(requests) == 1:
         return [servable.run(call, requests[0])]
     sizes = [len(arrays[0]) for arrays in requests]
+    inputs = servable.signatures[call.signature].inputs
+    for name, parts in zip(call.inputs, zip(*requests, strict=True), strict=True):
+        if len({part.shape[1:] for part in parts}) > 1:
+            # One request of another shape fails those of others, as with TensorFlow Serving.
+            raise RequestError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"Tensors with name '{inputs[name].name}' from different tasks have different "
+                "shapes and padding is turned off. Set pad_variable_length_inputs to true, or "
+                "ensure that all tensors with the same name have equal dimensions starting with "
+                "the first dim.",
+            )
     outputs = servable.run(call, [np.concatenate(parts) for parts in zip(*requests, strict=True)])
     if any(output.ndim == 0 or len(output) != sum(sizes) for output in outputs):
         raise RequestError(

@@ -235,7 +235,12 @@ class ModelStore:
             # TensorFlow Serving takes any text. Names end in paths, logs and web pages.
             if not _NAME.fullmatch(config.name):
                 raise invalid(f"Illegal name of a model: {config.name!r}")
-            if config.model_platform not in ("", "tensorflow"):
+            if not config.model_platform:
+                raise invalid(
+                    "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+                    "ModelServerConfig::model_platform."
+                )
+            if config.model_platform != "tensorflow":
                 raise invalid(
                     f"Model {config.name} requests unsupported platform {config.model_platform}"
                 )

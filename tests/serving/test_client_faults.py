@@ -114,7 +114,10 @@ def test_raises_grpcs_own_limit(server: LocalServer) -> None:
     "refusal",
     [
         (grpc.StatusCode.UNAVAILABLE, "restarting"),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "The queue of this task is full"),
+        (
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "Tensors with name 'signal:0' from different tasks have different shapes",
+        ),
     ],
 )
 def test_asks_again_while_the_server_is_unavailable(

@@ -267,7 +267,8 @@ def labelled_dir(quick_models_dir: Path, tmp_path: Path) -> Path:
 
 def write_config(path: Path, base_path: str = "/models/tiny", stable: int = 3) -> None:
     labels = f'version_labels {{ key: "stable" value: {stable} }}'
-    model = f'name: "tiny" base_path: "{base_path}" model_version_policy {{ all {{}} }} {labels}'
+    folder = f'base_path: "{base_path}" model_platform: "tensorflow"'
+    model = f'name: "tiny" {folder} model_version_policy {{ all {{}} }} {labels}'
     path.write_text(f"model_config_list {{ config {{ {model} }} }}")
 
 

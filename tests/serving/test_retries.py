@@ -132,7 +132,12 @@ def test_asynchronous_attempts_are_the_same() -> None:
     [
         (UNAVAILABLE, "failed to connect to all addresses; Connection refused (111)", True),
         (UNAVAILABLE, "The batch scheduling queue to which this was submitted is full", True),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "The batch scheduling queue ... is full", True),
+        (
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "Tensors with name 'x:0' from different tasks have different shapes and padding is ...",
+            True,
+        ),
+        (grpc.StatusCode.FAILED_PRECONDITION, "Signature not found", False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "Received message larger than max (5 vs. 4)", False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "OOM when allocating tensor", False),
         (UNAVAILABLE, "Ssl handshake failed: CERTIFICATE_VERIFY_FAILED: self-signed", False),

@@ -4,6 +4,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -129,7 +130,7 @@ def test_does_not_run_what_nobody_waits_for(held: Held) -> None:
 def test_keeps_apart_what_does_not_fit_together(held: Held) -> None:
     async def work(batcher: Batcher) -> None:
         first = await begin(held, batcher, 0)
-        arrays = [np.ones((2, 3)), np.ones((2, 4)), np.ones((5, 3)), np.ones(7)]
+        arrays = [np.ones((2, 3)), np.ones((5, 3))]
         tasks = [
             asyncio.create_task(batcher.run(held, call, [array.astype(np.float32)]))
             for array in arrays
@@ -142,8 +143,34 @@ def test_keeps_apart_what_does_not_fit_together(held: Held) -> None:
         await first
 
     batching(work, num_batch_threads=1)
-    # Only those of three columns go together, and filtered outputs always go alone.
-    assert sorted(held.sizes) == [1, 2, 2, 2, 5, 7, 7, 7]
+    # Filtered outputs always go alone.
+    assert sorted(held.sizes) == [1, 2, 5, 7]
+
+
+def test_a_request_of_another_shape_spoils_the_batch(held: Held) -> None:
+    """As with TensorFlow Serving; who asks again is answered."""
+
+    async def work(batcher: Batcher) -> list[Any]:
+        first = await begin(held, batcher, 0)
+        arrays = [np.ones((2, 3), np.float32), np.ones((2, 4), np.float32)]
+        tasks = [asyncio.create_task(batcher.run(held, CALL, [array])) for array in arrays]
+        await asyncio.sleep(0)
+        held.may_run.set()
+        await first
+        faults = await asyncio.gather(*tasks, return_exceptions=True)
+        (again,) = await batcher.run(held, CALL, [arrays[0]])
+        assert again.shape == (2, 3)
+        return faults
+
+    faults, _, _ = batching(work, num_batch_threads=1)
+    for fault in faults:
+        assert isinstance(fault, RequestError)
+        assert fault.code is grpc.StatusCode.FAILED_PRECONDITION
+        assert str(fault) == (
+            "Tensors with name 'serving_default_x:0' from different tasks have different shapes "
+            "and padding is turned off. Set pad_variable_length_inputs to true, or ensure that all "
+            "tensors with the same name have equal dimensions starting with the first dim."
+        )
 
 
 def test_a_failed_run_fails_those_who_asked_and_no_others(held: Held) -> None:

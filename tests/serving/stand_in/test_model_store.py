@@ -196,9 +196,8 @@ def test_reloads_as_it_is_told(models_dir: Path, tmp_path: Path, make_version: A
     file = tmp_path / "models.config"
     file.write_text(config(ADDER))
     other = 'name: "other" base_path: "/models/other" model_platform: "tensorflow"'
-    # Longer than the test: the file does not take back what it was told.
     with (
-        LocalServer(models_dir, models_config=file, poll_wait_s=600) as server,
+        LocalServer(models_dir, models_config=file, poll_wait_s=0.02) as server,
         Asking(server.target) as asking,
     ):
         asking.reload(config(ADDER, other))
@@ -207,6 +206,12 @@ def test_reloads_as_it_is_told(models_dir: Path, tmp_path: Path, make_version: A
         asking.reload(config(other))
         assert server.models == {"other": [5]}
         assert asking.states("adder") == {2: "END"}
+        # The file does not take back what it was told: the server has looked again here.
+        appear(models_dir / "other/6", make_version, 6)
+        wait_until(lambda: server.models == {"other": [6]})
+        # Until it says something new itself.
+        file.write_text(config(ALL))
+        wait_until(lambda: server.models == {"adder": [1, 2]})
 
 
 @pytest.mark.parametrize(
@@ -217,6 +222,12 @@ def test_reloads_as_it_is_told(models_dir: Path, tmp_path: Path, make_version: A
             config(ADDER.replace("/models/adder", "models/adder")),
             "INVALID_ARGUMENT",
             "to have an absolute path or URI; got base_path()=models/adder",
+        ),
+        (
+            config('name: "adder" base_path: "/models/adder"'),
+            "INVALID_ARGUMENT",
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+            "ModelServerConfig::model_platform.",
         ),
         (config(ADDER.replace("tensorflow", "caffe")), "INVALID_ARGUMENT", "platform caffe"),
         (config(ADDER.replace('"adder"', '"../x"')), "INVALID_ARGUMENT", "Illegal name"),
@@ -252,7 +263,7 @@ def test_refuses_a_configuration_and_goes_on(
 
 
 def test_says_which_new_model_is_not_there(asking: Asking) -> None:
-    none = 'name: "none" base_path: "/models/none"'
+    none = 'name: "none" base_path: "/models/none" model_platform: "tensorflow"'
     assert asking.fails(lambda: asking.reload(config(ADDER, none))) == (
         "UNKNOWN",
         "1 model(s) did not become available: {{none}}",
