@@ -5,24 +5,22 @@
 `{"instances": [{"signal": [...]}, ...]}`, and is answered likewise: `outputs` or `predictions`.
 """
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc
-import numpy as np
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving.stand_in import rest_json
 from serving.stand_in.metrics import CONTENT_TYPE, Metrics
 from serving.stand_in.servable import RequestError, invalid
 from serving.stand_in.service import Service
-
-if TYPE_CHECKING:
-    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
 # As TensorFlow Serving turns codes into HTTP's.
 _HTTP_STATUS = {
@@ -54,7 +52,7 @@ def rest_api(service: Service, metrics: Metrics, max_message_bytes: int) -> Star
             Route(f"{name}{version}", _answering(api.get_status)),
         ]
     routes.append(Route("/monitoring/prometheus/metrics", api.get_metrics))
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, exception_handlers={404: _malformed, 405: _malformed})
 
 
 class _RestApi:
@@ -92,22 +90,16 @@ class _RestApi:
 
         spec = model_pb2.ModelSpec()
         _fill(spec, request)
+        body = await self._read_body(request)
+        # In threads, for what is large takes seconds.
+        content = await asyncio.to_thread(rest_json.parse, body)
+        signature = rest_json.signature_name(content)
         servable = self._service.models.find(spec)
-        body = await self._read_json(request)
-        signature_name = body.get("signature_name", "serving_default")
-        if not isinstance(signature_name, str) or signature_name not in servable.signatures:
-            raise invalid(f'Serving signature name: "{signature_name}" not found in signature def')
-        known = servable.signatures[signature_name].inputs
-        by_row = "instances" in body
-        if by_row == ("inputs" in body):
-            raise invalid("JSON Value: expected one of the keys 'instances' and 'inputs'")
-        columns = _columns(body["instances"], known) if by_row else body["inputs"]
-        if not isinstance(columns, Mapping):
-            # The only input may go without its name.
-            columns = {next(iter(known)): columns} if len(known) == 1 else {}
-        inputs = {key: _to_array(key, value, known) for key, value in columns.items()}
-        answer = await self._service.run(servable, signature_name, inputs)
-        outputs = {key: _to_plain(value) for key, value in answer.outputs.items()}
+        if signature not in servable.signatures:
+            raise invalid(f'Serving signature name: "{signature}" not found in signature def')
+        known = servable.signatures[signature].inputs
+        inputs, by_row = await asyncio.to_thread(rest_json.read_inputs, content, known)
+        outputs = (await self._service.run(servable, signature, inputs)).outputs
         only = next(iter(outputs.values())) if len(outputs) == 1 else None
         if not by_row:
             return {"outputs": outputs if only is None else only}
@@ -116,27 +108,34 @@ class _RestApi:
         rows = zip(*outputs.values(), strict=True)
         return {"predictions": [dict(zip(outputs, row, strict=True)) for row in rows]}
 
-    async def _read_json(self, request: Request) -> dict[str, Any]:
+    async def _read_body(self, request: Request) -> bytes:
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
-            if len(body) > self._max_message_bytes:
-                raise RequestError(
-                    grpc.StatusCode.RESOURCE_EXHAUSTED,
-                    f"Received message larger than max ({self._max_message_bytes})",
-                )
+            self._check_size(len(body))
+        if request.headers.get("content-encoding") != "gzip":
+            return bytes(body)
+        decompressor = zlib.decompressobj(wbits=31)
         try:
-            # Python reads NaN, which is no JSON.
-            parsed = json.loads(body, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise invalid(f"JSON Parse error: {error}") from error
-        if not isinstance(parsed, dict):
-            raise invalid("Request body: expected a JSON object")
-        return parsed
+            text = decompressor.decompress(bytes(body), self._max_message_bytes + 1)
+        except zlib.error as error:
+            raise invalid("Failed to uncompress body") from error
+        self._check_size(len(text))
+        return text
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_message_bytes:
+            raise RequestError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"Received message larger than max ({self._max_message_bytes})",
+            )
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"Invalid value. {name}")
+async def _malformed(request: Request, _: Exception) -> Response:
+    """A path or a method that is none of the interface."""
+    text = {"error": f"Malformed request: {request.method} {request.url.path}"}
+    status = 400 if request.url.path.lower().startswith("/v1/") else 404
+    return Response(rest_json.to_json(text), status, None, "application/json")
 
 
 def _fill(spec: Any, request: Request) -> None:
@@ -150,34 +149,6 @@ def _fill(spec: Any, request: Request) -> None:
             ) from error
     elif "label" in request.path_params:
         spec.version_label = request.path_params["label"]
-
-
-def _columns(instances: Any, known: Mapping[str, Any]) -> dict[str, list[Any]]:
-    if not isinstance(instances, list) or not instances:
-        raise invalid("Request data: expected 'instances' to be a list that is not empty")
-    if not isinstance(instances[0], dict):
-        return {next(iter(known)): instances} if len(known) == 1 else {}
-    keys = instances[0].keys()
-    if any(not isinstance(row, dict) or row.keys() != keys for row in instances):
-        raise invalid("Request data: expected the same inputs in each of 'instances'")
-    return {key: [row[key] for row in instances] for key in keys}
-
-
-def _to_array(key: str, value: Any, known: Mapping[str, "TensorInfo"]) -> np.ndarray:
-    import tensorflow as tf
-
-    # An input that the signature does not know is refused later, by name.
-    dtype = tf.as_dtype(known[key].dtype).as_numpy_dtype if key in known else None
-    try:
-        return np.array(value, dtype)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise invalid(f"Failed to process element of '{key}' list: {error}") from error
-
-
-def _to_plain(array: np.ndarray) -> Any:
-    if array.dtype == object:
-        array = np.array([text.decode() for text in array.flat], object).reshape(array.shape)
-    return array.tolist()
 
 
 def _to_json(message: Any) -> Any:
@@ -203,7 +174,7 @@ def _answering(
             status, value, headers = refusal.status_code, {"error": refusal.detail}, refusal.headers
         except ClientDisconnect:
             status, value = 499, {"error": "gone"}
-        text = json.dumps(value, allow_nan=True)
+        text = await asyncio.to_thread(rest_json.to_json, value)
         return Response(text, status, headers, "application/json")
 
     return route

@@ -1,6 +1,8 @@
 """The REST interface, as clients of TensorFlow Serving know it."""
 
+import gzip
 import json
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -88,29 +90,153 @@ def test_tells_status_and_metadata(server: LocalServer) -> None:
         ("tiny/versions/4:predict", {"inputs": [1]}, 404, "Specific(tiny, 4)"),
         ("tiny/labels/x:predict", {"inputs": [1]}, 400, "Unrecognized servable version label: x"),
         (f"tiny/versions/{2**70}:predict", {"inputs": [1]}, 400, "Failed to convert version"),
-        ("tiny:predict", b"{", 400, "JSON Parse error"),
+        # === JSON ===
+        ("tiny:predict", b"", 400, "JSON Parse error: The document is empty"),
+        ("tiny:predict", b" ", 400, "JSON Parse error: The document is empty"),
+        ("tiny:predict", b"{", 400, "JSON Parse error: Missing a name for object member."),
+        ("tiny:predict", b'{"inputs" 1}', 400, "Missing a colon after a name of object member."),
+        ("tiny:predict", b'{"inputs": x}', 400, "JSON Parse error: Invalid value. at offset: 11"),
         ("tiny:predict", b"[" * 100_000, 400, "JSON Parse error"),
-        ("tiny:predict", b'{"inputs": [NaN]}', 400, "JSON Parse error: Invalid value. NaN"),
         ("tiny:predict", b"\xff\xfe", 400, "JSON Parse error"),
-        ("tiny:predict", [1], 400, "expected a JSON object"),
-        ("tiny:predict", {}, 400, "expected one of the keys"),
-        ("tiny:predict", {"inputs": [1], "instances": [1]}, 400, "expected one of the keys"),
-        ("tiny:predict", {"instances": []}, 400, "a list that is not empty"),
-        ("tiny:predict", {"instances": 5}, 400, "a list that is not empty"),
-        ("tiny:predict", {"instances": [{"signal": [1]}, {"x": [1]}]}, 400, "the same inputs"),
-        ("tiny:predict", {"inputs": {"x": [1]}}, 400, "signal not found in request"),
-        ("tiny:predict", {"inputs": {"signal": [[1], [1, 2]]}}, 400, "Failed to process element"),
-        ("tiny:predict", {"inputs": {"signal": ["a"]}}, 400, "Failed to process element"),
-        ("tiny:predict", {"inputs": {"signal": [1]}}, 400, "not compatible with expected shape"),
-        ("tiny:predict", {"inputs": {"signal": 1}}, 400, "at least one dimension"),
+        ("tiny:predict", b"1", 400, "JSON Value: 1 Is not object"),
+        ("tiny:predict", b"null", 400, "JSON Value: null Is not object"),
+        ("tiny:predict", b'{"inputs": 1e400}', 400, "Number too big to be stored in double."),
+        # === Keys ===
+        ("tiny:predict", {}, 400, "Missing 'inputs' or 'instances' key"),
+        (
+            "tiny:predict",
+            {"inputs": [1], "instances": [1]},
+            400,
+            "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
+        ),
+        ("tiny:predict", {"instances": []}, 400, "No values in 'instances' array"),
+        ("tiny:predict", {"instances": 5}, 400, "Excepting 'instances' to be an list/array"),
+        (
+            "tiny:predict",
+            {"instances": [{"signal": [1]}, {"x": [1]}]},
+            400,
+            "Failed to process element: 1 key: x of 'instances' list. Error: INVALID_ARGUMENT: "
+            "JSON object: does not have named input: x",
+        ),
+        (
+            "tiny:predict",
+            {"instances": [{"signal": [1]}, {}]},
+            400,
+            "Failed to process element: 1 of 'instances' list. JSON object: {} keys must be equal "
+            "to: signal",
+        ),
+        (
+            "tiny:predict",
+            {"instances": [{"signal": [1]}, [1]]},
+            400,
+            "Expecting object but got list at item 1 of input list",
+        ),
+        (
+            "tiny:predict",
+            {"instances": [[1], {"signal": [1]}]},
+            400,
+            "Expecting value/list but got object at item 1 of input list",
+        ),
+        (
+            "tiny:predict",
+            {"instances": [[1, 2], [1]]},
+            400,
+            "Failed to process element: 1 of 'instances' list. Error: INVALID_ARGUMENT: Expecting "
+            "tensor size: 2 but got: 1",
+        ),
+        (
+            "tiny:predict",
+            {"instances": [[[1, 2]], [[1], [2]]]},
+            400,
+            "INVALID_ARGUMENT: Expecting shape [1,2] but got: [2,1]",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": {"x": [1]}},
+            400,
+            "Missing named input: signal in 'inputs' object.",
+        ),
         (
             "tiny:predict",
             {"inputs": [1], "signature_name": "x"},
             400,
             'Serving signature name: "x" not found in signature def',
         ),
-        ("tiny:predict", {"inputs": [1], "signature_name": ["x"]}, 400, "not found in signature"),
-        ("..%2Ftiny:predict", {"inputs": [1]}, 404, ""),
+        (
+            "tiny:predict",
+            {"inputs": 1, "signature_name": 5},
+            400,
+            " not formatted correctly. 'signature_name' key must be a string value.",
+        ),
+        # === Numbers ===
+        (
+            "tiny:predict",
+            {"inputs": [[1], [1, 2]]},
+            400,
+            "Encountered list at unexpected size: 2 at level: 1 expected size: 1",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": [1, [2]]},
+            400,
+            "Encountered list at unexpected level: 1 expected < 1",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": [[1], 2]},
+            400,
+            "JSON Value: 2 found at incorrect level: 2 in the JSON DOM. Expected at level: 2",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": ["1.5"]},
+            400,
+            'JSON Value: "1.5" Type: String is not of expected type: float',
+        ),
+        (
+            "tiny:predict",
+            {"inputs": [1, None]},
+            400,
+            "JSON Value: null Type: Null is not of expected type: float",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": [0.5, True]},
+            400,
+            "JSON Value: true Type: True is not of expected type: float",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": [False]},
+            400,
+            "JSON Value: false Type: False is not of expected type: float",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": [{"b64": "AAAA"}]},
+            400,
+            " Type: Object is not of expected type: float",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": [16777216, 0.5]},
+            400,
+            "Cannot convert JSON value: 16777216 to float without loss of precision.",
+        ),
+        (
+            "tiny:predict",
+            {"inputs": [1e39]},
+            400,
+            "Cannot convert JSON value: 1e+39 to float without loss of precision.",
+        ),
+        # === The graph ===
+        ("tiny:predict", {"inputs": {"signal": [1]}}, 400, "not compatible with expected shape"),
+        ("tiny:predict", {"inputs": {"signal": 1}}, 400, "at least one dimension"),
+        # === Paths ===
+        ("tiny", {}, 400, "Malformed request: POST /v1/models/tiny"),
+        ("tiny:classify", {}, 400, "Malformed request: POST /v1/models/tiny:classify"),
+        ("tiny/versions/x:predict", {}, 400, "Malformed request: POST "),
+        ("..%2Ftiny:predict", {"inputs": [1]}, 400, "Malformed request: POST "),
     ],
 )
 def test_refuses(server: LocalServer, path: str, body: Any, status: int, error: str) -> None:
@@ -118,8 +244,55 @@ def test_refuses(server: LocalServer, path: str, body: Any, status: int, error: 
     data = body if isinstance(body, bytes) else json.dumps(body)
     response = requests.post(url, data=data, timeout=20)
     assert response.status_code == status
-    if error:
-        assert error in response.json()["error"]
+    assert error in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "answers"),
+    [
+        ("[NaN, Infinity, -Infinity]", 3),
+        ("[16777215, -16777215, 1e38, 18446744073709551616]", 4),
+        ("[1, 2]} and what else there is", 2),
+        ('[1], "other": [2], "signature_name": "describe"', 1),
+        ("[]", 0),
+    ],
+)
+def test_takes_what_the_real_server_takes(server: LocalServer, query: str, answers: int) -> None:
+    body = f'{{"signature_name": "describe", "inputs": {query}}}'.encode()
+    status, answer = ask(server, "tiny:predict", body)
+    assert (status, len(answer["outputs"])) == (200, answers)
+
+
+def test_an_empty_signature_name_is_the_default(server: LocalServer) -> None:
+    status, answer = ask(server, "tiny:predict", {"signature_name": "", "inputs": GENES.tolist()})
+    assert status == 200
+    assert "alpha" in answer["outputs"]
+
+
+def test_takes_a_body_that_is_compressed(server: LocalServer) -> None:
+    url = f"{server.rest_url}/v1/models/tiny:predict"
+    body = json.dumps({"inputs": GENES.tolist()}).encode()
+    headers = {"Content-Encoding": "gzip"}
+    assert requests.post(url, gzip.compress(body), headers=headers, timeout=20).status_code == 200
+    refused = requests.post(url, body, headers=headers, timeout=20)
+    assert (refused.status_code, refused.json()) == (400, {"error": "Failed to uncompress body"})
+    bomb = gzip.compress(bytes(100 * 2**20))
+    assert requests.post(url, bomb, headers=headers, timeout=20).status_code == 429
+
+
+def test_a_float_has_no_more_digits_than_tell_it_apart(server: LocalServer) -> None:
+    url = f"{server.rest_url}/v1/models/tiny:predict"
+    response = requests.post(url, json={"inputs": GENES.tolist()}, timeout=20)
+    numbers = re.findall(r"\d+\.\d+", response.text)
+    assert len(numbers) > 100
+    assert max(len(number.replace(".", "").lstrip("0")) for number in numbers) <= 9
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/nosuch", 400), ("/nosuch", 404), ("/", 404)])
+def test_other_paths_are_json_too(server: LocalServer, path: str, status: int) -> None:
+    response = requests.get(f"{server.rest_url}{path}", timeout=20)
+    assert response.status_code == status
+    assert response.json() == {"error": f"Malformed request: GET {path}"}
 
 
 def test_refuses_a_body_that_is_too_large(quick_models_dir: Path) -> None:
