@@ -118,7 +118,7 @@ class LocalServer:
         self._poll_wait_s = poll_wait_s
         self._max_message_bytes = max_message_bytes
         self._models = ModelStore(Path(models_dir), allow_unsafe_ops=allow_unsafe_ops)
-        self._metrics = Metrics(lambda: self._batcher.num_waiting, self._models.available)
+        self._metrics = Metrics(self._models.available)
         self._rest: uvicorn.Server | None = None
         self.rest_url: str | None = None
 

@@ -11,6 +11,7 @@ from time import perf_counter
 
 import grpc
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from starlette.requests import ClientDisconnect
 
 from serving.models_config import CONTAINER_MODELS
 from serving.stand_in.servable import RequestError
@@ -27,13 +28,10 @@ class Metrics:
     """The counts of one server.
 
     Args:
-        num_waiting: Tells how many genes (rows) wait for their turn.
         available: Tells which versions answer, for each model's name.
     """
 
-    def __init__(
-        self, num_waiting: Callable[[], int], available: Callable[[], dict[str, list[int]]]
-    ) -> None:
+    def __init__(self, available: Callable[[], dict[str, list[int]]]) -> None:
         self._registry = CollectorRegistry()
         self._available = available
         self._requests = Gauge(
@@ -44,7 +42,7 @@ class Metrics:
         )
         self._latency = self._histogram(
             "request_latency",
-            "Microseconds from a request to its answer.",
+            "Microseconds from a request to its answer, of those that succeed.",
             ("model_name", "API", "entrypoint"),
         )
         self._run = self._histogram("runtime_latency", "Microseconds that the graph ran.")
@@ -57,19 +55,6 @@ class Metrics:
             buckets=_SIZES,
             registry=self._registry,
         )
-        waiting = Gauge(
-            "keras_chrome:waiting",
-            "Genes (rows) that wait for their turn.",
-            registry=self._registry,
-        )
-        waiting.set_function(num_waiting)
-        self._versions = Gauge(
-            "keras_chrome:available",
-            "1 for every version that answers.",
-            ("model_name", "version"),
-            registry=self._registry,
-        )
-
         self._loads = Gauge(
             ":tensorflow:cc:saved_model:load_attempt_count",
             "1 for every version that was loaded and answers.",
@@ -99,16 +84,17 @@ class Metrics:
         except RequestError as error:
             status = error.code
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ClientDisconnect):
             # Whoever asked has gone away, or its time is up.
             status = grpc.StatusCode.CANCELLED
             raise
         finally:
             name = model_name()
             self._requests.labels(name, status.name).inc()
-            self._latency.labels(name, "predict", entrypoint).observe(
-                1e6 * (perf_counter() - started_s)
-            )
+            if status is grpc.StatusCode.OK:
+                self._latency.labels(name, "predict", entrypoint).observe(
+                    1e6 * (perf_counter() - started_s)
+                )
 
     def batch_ran(self, size: int, seconds: float) -> None:
         """Count a batch."""
@@ -121,10 +107,8 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of it, in Prometheus's text format."""
-        self._versions.clear()
         self._loads.clear()
         for name, versions in self._available().items():
             for version in versions:
-                self._versions.labels(name, version).set(1)
                 self._loads.labels(f"{CONTAINER_MODELS}/{name}/{version}", "success").set(1)
         return generate_latest(self._registry)

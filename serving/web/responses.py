@@ -40,10 +40,17 @@ def csv_of(result: Result, file_name: str = "") -> Response:
         file_name: What it is saved as; by default the name of its first gene.
     """
     table = to_table(result.prediction, result.genes.marks)
+    if "gene_id" in table:
+        table["gene_id"] = table["gene_id"].map(_no_formula)
     content = str(table.to_csv(index=False, float_format="%.6g"))
     return _download(
         content, "text/csv; charset=utf-8", file_name or f"{_file_name(result, 1)}.csv"
     )
+
+
+def _no_formula(text: str) -> str:
+    """A name that a spreadsheet, where the file will be opened, does not compute."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def svg_of(result: Result, number: int) -> Response:

@@ -3,13 +3,16 @@
 import gzip
 import json
 import re
+import socket
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import requests
+from asking import wait_until
 
 from serving.local import LocalServer
 from serving.stand_in.servable import Servable
@@ -306,6 +309,10 @@ def test_refuses_a_body_that_is_too_large(quick_models_dir: Path) -> None:
         assert ask(server, "tiny")[0] == 200
 
 
+def metrics(server: LocalServer) -> requests.Response:
+    return requests.get(f"{server.rest_url}/monitoring/prometheus/metrics", timeout=20)
+
+
 def test_tells_prometheus_what_it_did(quick_models_dir: Path) -> None:
     from prometheus_client.parser import text_string_to_metric_families
 
@@ -320,18 +327,28 @@ def test_tells_prometheus_what_it_did(quick_models_dir: Path) -> None:
             thread.join()
         ask(server, "tiny:predict", b"{")
         ask(server, "made-up:predict", body)
-        response = requests.get(f"{server.rest_url}/monitoring/prometheus/metrics", timeout=20)
+        with socket.create_connection(urlsplit(server.rest_url).netloc.split(":")) as gone:
+            gone.sendall(
+                b"POST /v1/models/tiny:predict HTTP/1.1\r\nHost: localhost\r\n"
+                b"Content-Length: 9\r\n\r\n{"
+            )
+        wait_until(lambda: 'status="CANCELLED"' in metrics(server).text)
+        response = metrics(server)
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    families = list(text_string_to_metric_families(response.text))
     samples = {
         (sample.name, *sorted(sample.labels.values())): sample.value
-        for family in text_string_to_metric_families(response.text)
+        for family in families
         for sample in family.samples
     }
     assert samples[":tensorflow:serving:request_count", "OK", "tiny"] == 5
     assert samples[":tensorflow:serving:request_count", "INVALID_ARGUMENT", "tiny"] == 1
+    assert samples[":tensorflow:serving:request_count", "CANCELLED", "tiny"] == 1
     # What strangers ask for does not become a label.
     assert samples[":tensorflow:serving:request_count", "", "NOT_FOUND"] == 1
-    assert samples[":tensorflow:serving:request_latency_count", "REST", "predict", "tiny"] == 6
+    assert samples[":tensorflow:serving:request_latency_count", "REST", "predict", "tiny"] == 5
     assert samples[(":tensorflow:serving:batching_session:batch_size_sum",)] == 15
-    assert samples["keras_chrome:available", "12", "tiny"] == 1
-    assert samples[("keras_chrome:waiting",)] == 0
+    assert (
+        samples[":tensorflow:cc:saved_model:load_attempt_count", "/models/tiny/12", "success"] == 1
+    )
+    assert {family.name.split(":")[1] for family in families} == {"tensorflow"}

@@ -1,12 +1,14 @@
 """What protects readers and the page: headers, limits, names that would like to be markup."""
 
 import dataclasses
+import io
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 from html_page import Page, send
 from starlette.testclient import TestClient
@@ -202,6 +204,16 @@ def test_folders_are_not_listed(page: TestClient) -> None:
         response = page.get(path)
         assert response.status_code in (404, 405)
         assert "build_app" not in response.text
+
+
+def test_names_are_no_formulas_where_a_spreadsheet_opens_them(
+    page: TestClient, signal: np.ndarray, csv_text: Callable[..., str]
+) -> None:
+    names = ("=cmd|'/C calc'!A0", "+1", "-1", "@SUM(A1)", "SOX2", "7")
+    text = csv_text(signal[: len(names)], lambda i: f'"{names[i]}"')
+    shown = Page(send(page, source="csv", text=text).text)
+    table = pd.read_csv(io.StringIO(page.get(shown.link("predictions.csv")).text), dtype=str)
+    assert table["gene_id"].tolist() == [f"'{name}" for name in names[:4]] + ["SOX2", "7"]
 
 
 def test_a_bug_says_nothing_of_itself(config: WebConfig, monkeypatch: pytest.MonkeyPatch) -> None:
