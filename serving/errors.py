@@ -20,7 +20,3 @@ class ServerError(ValueError):
     def __init__(self, code: grpc.StatusCode, message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-class VerificationError(ValueError):
-    """A server does not do what it should."""

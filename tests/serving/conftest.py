@@ -146,3 +146,18 @@ def signal() -> np.ndarray:
     """Counts of seven genes."""
     random = np.random.default_rng(3)
     return random.poisson(3, (7, NUM_BINS, len(MARKS))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def csv_text() -> Callable[..., str]:
+    """Writes genes in the published layout."""
+
+    def write(signal: np.ndarray, names: Callable[[int], str] = "G{}".format) -> str:
+        lines = [
+            f"{names(gene)},{bin_ + 1},{','.join(f'{value:g}' for value in values)}"
+            for gene, of_gene in enumerate(signal)
+            for bin_, values in enumerate(of_gene)
+        ]
+        return "\n".join(lines) + "\n"
+
+    return write

@@ -38,12 +38,6 @@ def signal_handlers() -> Iterator[None]:
             "--cert nosuch --key nosuch --out nosuch",
             "Expected a PEM file. Received: nosuch (No such file or directory)",
         ),
-        ("container/verification.py", "models --models nosuch", "nosuch/models.config (No such"),
-        (
-            "container/verification.py",
-            "metrics --url http://127.0.0.1:1 --model tiny",
-            "Expected an answer. Received: <urlopen error [Errno 111] Connection refused>",
-        ),
     ],
 )
 def test_what_a_user_can_mend_ends_in_one_line(

@@ -1,4 +1,4 @@
-"""Takes the `docker` commands that verify.sh gives, without a Docker engine.
+"""Takes the `docker` commands that test_container.py gives, without a Docker engine.
 
 Docker Compose itself says what the files mean. A container is a process: the entry point, with a
 stand-in for TensorFlow Serving; and a few lines for Prometheus. No image is built, and nothing

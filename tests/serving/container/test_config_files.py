@@ -15,7 +15,7 @@ from serving.messages import MonitoringConfig, read_text_proto
 from serving.stand_in.batching import BatchingParameters
 
 CONTAINER = Path(__file__).parents[3] / "serving" / "container"
-SCRIPTS = sorted([*CONTAINER.glob("*.sh"), CONTAINER.parent / "verify.sh"])
+SCRIPTS = sorted(CONTAINER.glob("*.sh"))
 ALERT_CASES = Path(__file__).parent / "alert_cases.yml"
 
 # What TensorFlow Serving exports and with which labels. A metric that the source calls

@@ -74,21 +74,6 @@ def page(config: WebConfig) -> Iterator[TestClient]:
         yield page
 
 
-@pytest.fixture(scope="session")
-def csv_text() -> Callable[..., str]:
-    """Writes genes in the published layout."""
-
-    def write(signal: np.ndarray, names: Callable[[int], str] = "G{}".format) -> str:
-        lines = [
-            f"{names(gene)},{bin_ + 1},{','.join(f'{value:g}' for value in values)}"
-            for gene, of_gene in enumerate(signal)
-            for bin_, values in enumerate(of_gene)
-        ]
-        return "\n".join(lines) + "\n"
-
-    return write
-
-
 @pytest.fixture
 def text(signal: np.ndarray, csv_text: Callable[..., str]) -> str:
     return csv_text(signal)
