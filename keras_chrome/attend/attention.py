@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from keras_chrome.models.task import CLASSIFICATION
 from keras_chrome.runs import open_study
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ def attend(run_dir: str | Path, **genes: Unpack[GeneOptions]) -> xr.Dataset:
         **genes: Which genes: `split`, `gene`, `dataset`, `data_dir`, `labels`, see `GeneOptions`.
 
     Returns:
-        `alpha` (gene, mark, bin), `beta` (gene, mark) if the variant has it, and what
-        `Study.to_xarray` adds, `probability` (gene) among it.
+        `alpha` (gene, mark, bin), `beta` (gene, mark) if the variant has it, `contribution` (gene,
+        mark, bin) if it is additive, and what `Study.to_xarray` adds, `probability` (gene) among
+        it.
 
     Raises:
         InputError: If the run, the dataset or the gene is missing, they do not fit each other, or
@@ -44,4 +46,8 @@ def attend(run_dir: str | Path, **genes: Unpack[GeneOptions]) -> xr.Dataset:
     if (beta := study.prediction.beta) is not None:
         attributes = {"units": "1", "long_name": "attention to marks"}
         attention["beta"] = (("gene", "mark"), beta, attributes)
+    if (contribution := study.prediction.contribution) is not None:
+        summed = "logit" if study.run.task is CLASSIFICATION else "predicted expression"
+        attributes = {"units": "1", "long_name": f"what a bin adds to the {summed}"}
+        attention["contribution"] = (("gene", "mark", "bin"), contribution, attributes)
     return study.to_xarray(attention)

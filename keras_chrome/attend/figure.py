@@ -1,4 +1,4 @@
-"""One gene as a figure: its signals, what alpha picks out of them, and beta."""
+"""One gene as a figure: its signals, what alpha picks out of them, what it adds, and beta."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,19 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from keras_chrome.figures.axes import edges_kb, quiet
-from keras_chrome.figures.palette import DARK, GREY, PALE, mark_colour, mark_text_colour
+from keras_chrome.figures.axes import edges_kb, legend_below, quiet
+from keras_chrome.figures.palette import (
+    DARK,
+    DOWN_COLOUR,
+    GREY,
+    PALE,
+    UP_COLOUR,
+    mark_colour,
+    mark_text_colour,
+)
 from keras_chrome.tables import format_number
 
 # Two columns of most journals: nothing is scaled down in print.
@@ -25,6 +34,8 @@ def draw_gene(gene: xr.Dataset) -> Figure:
 
     Each row is a mark: the signal a bin as an area, alpha below it as a strip, darker where the
     model attends more; one scale of alpha for all marks. Bars on the right are beta, from 0 to 1.
+    Of an additive model a third line has what each bin adds to the answer, up and down from 0, on
+    one scale for all marks, and its sum stands below beta.
 
     Args:
         gene: One gene, without the gene dimension.
@@ -34,35 +45,44 @@ def draw_gene(gene: xr.Dataset) -> Figure:
     """
     marks = [str(m) for m in gene["mark"].values]
     edges = edges_kb(gene["bin"].values, gene.attrs["bin_bp"])
-    has_beta = "beta" in gene
+    has_beta, has_sums = "beta" in gene, "contribution" in gene
+    # Inches.
+    of_mark = [0.4, 0.13, *([0.2] if has_sums else [])]
     figure = Figure(
-        figsize=(_WIDTH_INCHES, 1.5 + 0.84 * len(marks)),
+        figsize=(_WIDTH_INCHES, 1.5 + (1.2 if has_sums else 0.84) * len(marks)),
         dpi=200,
         layout=ConstrainedLayoutEngine(h_pad=0.03, w_pad=0.03, hspace=0, wspace=0.02),
     )
     grid = figure.add_gridspec(
-        1 + 2 * len(marks),
+        1 + len(of_mark) * len(marks),
         2 if has_beta else 1,
         width_ratios=[5, 1] if has_beta else None,
-        # Inches, of which the first are for the lines above.
-        height_ratios=[0.42, *[0.4, 0.13] * len(marks)],
+        # The first is for the lines above.
+        height_ratios=[0.42, *of_mark * len(marks)],
     )
     _write_heading(figure.add_subplot(grid[0, :]), _heading(gene))
     highest = float(gene["alpha"].max())
     strips, beside = [], []
-    for row, mark in enumerate(marks):
-        of_mark = gene.sel(mark=mark)
-        above = figure.add_subplot(grid[1 + 2 * row, 0])
-        _draw_signal(above, of_mark["signal"], edges, mark)
-        strips.append(figure.add_subplot(grid[2 + 2 * row, 0]))
-        scale = _draw_alpha(strips[-1], of_mark["alpha"].values, edges, highest)
+    for number, mark in enumerate(marks):
+        row = 1 + len(of_mark) * number
+        values = gene.sel(mark=mark)
+        _draw_signal(figure.add_subplot(grid[row, 0]), values["signal"], edges, mark)
+        strips.append(figure.add_subplot(grid[row + 1, 0]))
+        scale = _draw_alpha(strips[-1], values["alpha"].values, edges, highest)
+        if has_sums:
+            strips.append(figure.add_subplot(grid[row + 2, 0]))
+            _draw_sums(strips[-1], values["contribution"].values, edges, _range_of_sums(gene))
         if has_beta:
-            beside.append(figure.add_subplot(grid[1 + 2 * row : 3 + 2 * row, 1]))
-            _draw_beta(beside[-1], float(of_mark["beta"]), mark)
+            beside.append(figure.add_subplot(grid[row : row + len(of_mark), 1]))
+            _draw_beta(beside[-1], float(values["beta"]), mark)
+            if has_sums:
+                _write_sum(beside[-1], float(values["contribution"].sum()))
     _add_axes_below(strips, _direction(gene))
     if has_beta:
         _add_axes_below(beside, "beta, the attention\nto a mark")
     _add_scale(figure, scale, [*strips, *beside])
+    if has_sums:
+        _add_key_of_sums(figure, gene["contribution"])
     figure.align_ylabels()
     return figure
 
@@ -96,6 +116,48 @@ def _draw_alpha(axes: Axes, alpha: np.ndarray, edges: np.ndarray, highest: float
     quiet(axes, *axes.spines)
     axes.tick_params(axis="y", length=0)
     return strip
+
+
+def _range_of_sums(gene: xr.Dataset) -> tuple[float, float]:
+    low, high = (float(of) for of in (gene["contribution"].min(), gene["contribution"].max()))
+    return min(low, 0.0), max(high, 0.0, low + 1e-30)
+
+
+def _draw_sums(
+    axes: Axes, values: np.ndarray, edges: np.ndarray, ends: tuple[float, float]
+) -> None:
+    for of_sign, colour in ((values.clip(min=0), UP_COLOUR), (values.clip(max=0), DOWN_COLOUR)):
+        axes.stairs(of_sign, edges, fill=True, color=colour)
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_ylim(ends)
+    axes.set_yticks([0], ["adds"], fontsize=7)
+    quiet(axes)
+    axes.tick_params(axis="y", length=0)
+
+
+def _write_sum(axes: Axes, total: float) -> None:
+    # Adding 0 keeps what rounds to nothing from being written as -0.00.
+    text = f"adds {round(total, 2) + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}")
+    axes.annotate(
+        text,
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(3, 3),
+        textcoords="offset points",
+        fontsize=7,
+        color=DARK,
+    )
+
+
+def _add_key_of_sums(figure: Figure, contribution: xr.DataArray) -> None:
+    most = format_number(float(np.abs(contribution).max()))
+    summed = contribution.attrs["long_name"].removeprefix("what a bin adds to the ")
+    handles = [
+        Patch(color=UP_COLOUR, label="raises"),
+        Patch(color=DOWN_COLOUR, label=f"lowers the {summed}, by up to {most} a bin"),
+    ]
+    legend_below(figure, handles, len(handles))
 
 
 def _draw_beta(axes: Axes, beta: float, mark: str) -> None:

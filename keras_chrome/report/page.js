@@ -46,6 +46,12 @@
   const count = (value) => minus(value.toLocaleString("en-US"));
   const decimals = (value, digits) => minus(value.toFixed(digits));
 
+  /** Two decimals and a sign; what rounds to zero is not below it. */
+  const signed = (value) => {
+    const rounded = Math.round(value * 100) / 100 + 0;
+    return (rounded < 0 ? "" : "+") + decimals(rounded, 2);
+  };
+
   /** Three digits that matter, without a row of zeros. */
   function brief(value) {
     if (value === 0) return "0";
@@ -509,9 +515,32 @@
     };
     const head = isNarrow ? 20 : 6;
     const area = isNarrow ? 40 : 48;
-    const row = head + area + 4 + strips.length * 12 + 12;
+    const sums = layers.adds ? 26 : 0;
+    const row = head + area + 4 + strips.length * 12 + sums + 12;
     const bottom = box.top + numMarks * row;
-    return { isNarrow, strips, ...box, head, area, row, bottom, height: bottom + 36 };
+    return { isNarrow, strips, sums, ...box, head, area, row, bottom, height: bottom + 36 };
+  }
+
+  /** What the bins of a mark add, as bars up and down from zero, on one scale for all marks. */
+  function contributions(at, layers, mark, toX, turn) {
+    const [least, most] = ["lowers", "raises"].map((name) => Math.max(...layers[name].flat()));
+    const base = at.top + (mark + 1) * at.row - 12;
+    const toY = scale(-least, most, base, base - at.sums + 4);
+    const zero = round(toY(0));
+    const bars = [["raises", 1], ["lowers", -1]].map(([name, sign]) => {
+      const values = turn(layers[name][mark]).map((value) => sign * value);
+      const d = `M${at.left} ${zero}L${steps(values, toX, toY).slice(1)}V${zero}Z`;
+      return svg("path", { class: name, d, "shape-rendering": "crispEdges" });
+    });
+    const total = `adds ${signed(layers.adds[mark])}`;
+    const beside = { class: "tick", x: at.left - 6, y: base - 8, "text-anchor": "end" };
+    const isBeside = at.isNarrow || !layers.beta;
+    return [
+      ...bars,
+      svg("path", { class: "axis", d: `M${at.left} ${zero}H${at.right}` }),
+      svg("text", beside, at.isNarrow ? signed(layers.adds[mark]) : isBeside ? total : "contribution"),
+      isBeside ? null : svg("text", { class: "tick", x: at.right + 16, y: base - 8 }, total),
+    ];
   }
 
   function drawGene(width, run, shown) {
@@ -570,6 +599,7 @@
           );
         });
       });
+      if (layers.adds) parts.push(...contributions(at, layers, i, toX, turn));
       if (layers.beta) {
         const length = 56 * (layers.beta[i] / Math.max(...layers.beta));
         const x = at.isNarrow ? at.right - 118 : at.right + 16;
@@ -624,7 +654,7 @@
       width: round(toX(1) - toX(0)),
       height: at.bottom - at.top + 2,
     });
-    const tall = run.marks.map((mark, i) => `${data.marks[mark]} up to ${brief(Math.max(...layers.signal[i]))}${layers.beta ? `, beta ${decimals(layers.beta[i], 2)}` : ""}`);
+    const tall = run.marks.map((mark, i) => `${data.marks[mark]} up to ${brief(Math.max(...layers.signal[i]))}${layers.beta ? `, beta ${decimals(layers.beta[i], 2)}` : ""}${layers.adds ? `, adds ${signed(layers.adds[i])}` : ""}`);
     const image = drawing(width, at.height, `Signals of ${shown.name}`, tall.join("; "), ...parts, cursor);
     image.setAttribute("width", width);
     return { image, cursor, toX, highest, left: at.left, right: at.right };
@@ -748,9 +778,17 @@
     const one = "on one scale for all marks; full colour is";
     if (highest.alpha) parts.push(`Alpha, what the model attends to within a mark, ${one} ${brief(highest.alpha)}.`);
     if (state.layers.beta) parts.push("Beta, what it attends to among marks, sums to 1.");
+    if (state.layers.adds) parts.push(captionOfContributions(state.layers));
     if (highest.saliency) parts.push(`Saliency, the size of the gradient of the ${isRegression ? "prediction" : "logit"} with respect to the signal as measured, ${one} ${brief(highest.saliency)} a unit of signal.`);
     if (!strand) parts.push("The strand of this gene is unknown; its bins run as in the dataset.");
     return [...parts, ...run().notes.map((note) => `${note}.`)].join(" ");
+  }
+
+  function captionOfContributions({ raises, lowers, adds }) {
+    const sum = signed(adds.reduce((total, of) => total + of, 0));
+    const answer = isRegression ? "prediction" : "logit";
+    const [most, least] = [raises, lowers].map((values) => brief(Math.max(...values.flat())));
+    return `Contribution, what each bin adds to the ${answer} beyond that of an empty region, on one scale for all marks: violet raises it, by up to ${most}, brown lowers it, by up to ${least}; together ${sum}.`;
   }
 
   /** Show the values of a bin, counted from the left of the plot. */
@@ -762,8 +800,8 @@
     plot.cursor.setAttribute("x", round(plot.toX(bin)));
     const stored = isFlipped ? numBins - 1 - bin : bin;
     const start = bin * binBp - flankBp;
-    const signed = (bp) => (bp > 0 ? `+${count(bp)}` : count(bp));
-    let where = `${signed(start)} to ${signed(start + binBp)} bp from the TSS`;
+    const away = (bp) => (bp > 0 ? `+${count(bp)}` : count(bp));
+    let where = `${away(start)} to ${away(start + binBp)} bp from the TSS`;
     const tss = genes.tss[gene];
     if (tss >= 0) {
       const isMirrored = runsAlong && genes.strand[gene] === "-";
@@ -771,6 +809,9 @@
       if (left >= 0) where += ` \u00b7 ${genes.chrom[gene]}:${count(left + 1)}-${count(left + binBp)}`;
     }
     const columns = ["signal", "alpha", "saliency"].filter((name) => layers[name]);
+    if (layers.adds) columns.push("contribution");
+    const valueOf = (name, i) =>
+      name === "contribution" ? layers.raises[i][stored] - layers.lowers[i][stored] : layers[name][i][stored];
     const table = byId("readout");
     table.caption.textContent = `Bin ${bin + 1} of ${numBins}: ${where}`;
     const heading = (text, attributes) => html("th", { scope: "col", ...attributes }, text);
@@ -781,7 +822,7 @@
     table.tBodies[0].replaceChildren(
       ...marks.map((mark, i) => {
         const cells = columns.map((name) =>
-          html("td", { class: "number" }, brief(layers[name][i][stored])),
+          html("td", { class: "number" }, brief(valueOf(name, i))),
         );
         told.push(`${data.marks[mark]} ${brief(layers.signal[i][stored])}`);
         const swatch = html("span", { class: `swatch mark-${mark}` });

@@ -166,8 +166,20 @@ def _encode(run: CollectedRun) -> EncodedGenes:
         "alpha": run.prediction.alpha,
         "beta": run.prediction.beta,
         "saliency": run.saliency,
+        **_contributions(run.prediction.contribution),
     }
     return encode_genes({name: values for name, values in layers.items() if values is not None})
+
+
+def _contributions(contribution: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What bins add and take away, apart, so that 0 stays 0; and the exact sum of each mark."""
+    if contribution is None:
+        return {}
+    return {
+        "raises": contribution.clip(min=0),
+        "lowers": (-contribution).clip(min=0),
+        "adds": contribution.sum(axis=2, dtype=np.float64),
+    }
 
 
 def _gene_table(run: CollectedRun) -> str:

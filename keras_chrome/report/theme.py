@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from keras_chrome.figures.palette import (
     DARK,
+    DOWN_COLOUR,
     GREY,
     PALE,
     PAPER,
     SERIES_COLOURS,
     SHAPE_CONTRAST,
     TEXT_CONTRAST,
+    UP_COLOUR,
     mark_colour,
     readable,
 )
@@ -29,6 +31,8 @@ class Theme:
         edge: Outlines of controls.
         accent: Links, and the one series that matters.
         wrong: What a prediction gets wrong.
+        raises: What raises it.
+        lowers: What lowers it.
     """
 
     paper: str
@@ -39,6 +43,8 @@ class Theme:
     edge: str
     accent: str
     wrong: str
+    raises: str
+    lowers: str
 
 
 _PAPER, _PANEL = "#fdfdfb", "#f3f3ef"
@@ -54,6 +60,8 @@ LIGHT_THEME = Theme(
     edge=readable("#b0b0aa", _PANEL, SHAPE_CONTRAST),
     accent=readable(SERIES_COLOURS[0], _PANEL, TEXT_CONTRAST),
     wrong=readable(SERIES_COLOURS[-1], _PANEL, TEXT_CONTRAST),
+    raises=UP_COLOUR,
+    lowers=DOWN_COLOUR,
 )
 DARK_THEME = Theme(
     paper=_DARK_PAPER,
@@ -64,6 +72,8 @@ DARK_THEME = Theme(
     edge=readable("#555c66", _DARK_PANEL, SHAPE_CONTRAST),
     accent=readable(SERIES_COLOURS[0], _DARK_PANEL, 5.5),
     wrong=readable(SERIES_COLOURS[-1], _DARK_PANEL, TEXT_CONTRAST),
+    raises=readable(UP_COLOUR, _DARK_PAPER, 4.5),
+    lowers=readable(DOWN_COLOUR, _DARK_PAPER, 4.5),
 )
 
 

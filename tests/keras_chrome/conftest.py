@@ -77,6 +77,30 @@ def cnn_run_path(_trained_cnn: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(_trained_cnn, tmp_path / "cnn-run"))
 
 
+@pytest.fixture(scope="session")
+def additive_run_path(_trained_cnn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose model is additive, and tiny; it is drawn, not trained. Not to be written to."""
+    import keras
+
+    from keras_chrome.models import build_model
+    from keras_chrome.runs import open_run
+
+    path = Path(shutil.copytree(_trained_cnn, tmp_path_factory.mktemp("runs") / "additive"))
+    run = open_run(path)
+    keras.utils.set_random_seed(0)
+    options = {"units": 8, "context_units": 6, "filter_bins": 3, "dilations": (1,), "heads": 2}
+    arguments = {name: run.config.arguments[name] for name in ("signal_mean", "signal_variance")}
+    slopes = (-3.0, 3.0, 2.0, 4.0, -2.0)
+    model = build_model(
+        "additive_chrome", marks=run.marks, num_bins=20, slopes=slopes, **arguments, **options
+    )
+    kernel = model.get_layer("logit").kernel
+    # What the states say is nothing before training.
+    kernel.assign(keras.random.normal(kernel.shape, stddev=0.2, seed=0))
+    run.save_model(model)
+    return path
+
+
 @pytest.fixture
 def alter(data_dir: Path, tmp_path: Path) -> Callable[..., Path]:
     """Makes `remc/altered`, which is `remc/small` with what no builder writes today.

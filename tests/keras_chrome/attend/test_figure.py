@@ -10,10 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from keras_chrome.attend import attend
 from keras_chrome.attend.__main__ import main
 from keras_chrome.attend.figure import draw_gene
 from keras_chrome.errors import InputError
 from keras_chrome.figures.palette import PAPER, TEXT_CONTRAST, contrast
+from keras_chrome.runs import open_study
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 
@@ -177,3 +179,37 @@ def attended(run: Path) -> str:
     from keras_chrome.runs import open_run
 
     return str(open_run(run).load_genes("test").gene_id[0])
+
+
+def test_contributions_are_drawn_on_one_scale_and_summed() -> None:
+    drawn = gene(*MARKS)
+    values = np.random.default_rng(1).normal(0, 0.1, (len(MARKS), 100))
+    values[2] = 0.0
+    drawn["contribution"] = (
+        ("mark", "bin"),
+        values,
+        {"long_name": "what a bin adds to the logit"},
+    )
+    figure = draw_gene(drawn)
+    sums = [
+        axes for axes in figure.axes if [t.get_text() for t in axes.get_yticklabels()] == ["adds"]
+    ]
+    assert {axes.get_ylim() for axes in sums} == {(values.min(), values.max())}
+    for axes, of_mark in zip(sums, values, strict=True):
+        raises, lowers = (patch.get_data().values for patch in axes.patches)
+        np.testing.assert_array_equal(raises + lowers, of_mark)
+        assert raises.min() == lowers.max() == 0
+    texts = [text for text, *_ in written(figure)]
+    for total in values.sum(axis=1):
+        assert f"adds {total + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}") in texts
+    most = f"{np.abs(values).max():.3g}"
+    assert {"raises", f"lowers the logit, by up to {most} a bin"} <= set(texts)
+    assert overlapping(figure) == []
+    assert cut_off(figure) == []
+
+
+def test_an_additive_run_attends_with_contributions(additive_run_path: Path) -> None:
+    found = attend(additive_run_path)
+    prediction = open_study(additive_run_path).prediction
+    np.testing.assert_array_equal(found["contribution"], prediction.contribution)
+    assert found["contribution"].attrs["long_name"] == "what a bin adds to the logit"

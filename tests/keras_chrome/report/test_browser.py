@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from chromium import open_chromium
 
@@ -343,3 +344,56 @@ def test_the_keyboard_reaches_the_content_first(reader: Reader) -> None:
     assert reader.ask("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     reader.press("\ue007")  # Enter
     reader.wait("document.activeElement.id === 'main'")
+
+
+def test_contributions_are_drawn_and_told_in_numbers(
+    browser: Any, additive_run_path: Path, tmp_path: Path
+) -> None:
+    report([additive_run_path], tmp_path / "a.html")
+    study = open_study(additive_run_path)
+    contribution = study.prediction.contribution
+    assert contribution is not None
+    # Of the first gene from the left, so along the genome where its strand is unknown or plus.
+    gene = study.genes.strand.tolist().index("+")
+    reader = Reader(browser)
+    reader.open(f"{(tmp_path / 'a.html').as_uri()}#gene={study.genes.gene_id[gene]}")
+
+    def numbers(texts: str) -> list[float]:
+        return [float(text.replace("\u2212", "-")) for text in reader.ask(texts)]
+
+    bars = "[...document.querySelectorAll('#plot .raises, #plot .lowers')]"
+    heights = reader.ask(f"{bars}.map((bar) => bar.getBBox().height)")
+    span = contribution[gene].clip(min=0).max() + (-contribution[gene]).clip(min=0).max()
+    sizes = np.stack(
+        [contribution[gene].clip(min=0).max(axis=1), (-contribution[gene]).clip(min=0).max(axis=1)]
+    )
+    np.testing.assert_allclose(heights, sizes.T.ravel() * 22 / span, atol=0.1)
+    texts = "[...document.querySelectorAll('#plot text')].map((t) => t.textContent)"
+    added = numbers(f"{texts}.filter((t) => t.startsWith('adds')).map((t) => t.slice(5))")
+    np.testing.assert_allclose(added, contribution[gene].sum(axis=1), atol=0.0051)
+    reader.find("#bin").send_keys("\ue011")  # Home
+    shown = numbers(
+        "[...document.querySelectorAll('#readout td:last-child')].map((c) => c.textContent)"
+    )
+    most = np.abs(contribution[gene]).max(axis=1)
+    assert (np.abs(shown - contribution[gene, :, 0]) <= 0.005 * most).all()
+    assert f"together {contribution[gene].sum():+.2f}." in reader.find(
+        "#gene-caption"
+    ).text.replace("\u2212", "-")
+    assert browser.get_log("browser") == []
+
+
+def test_contributions_fit_on_a_phone(
+    browser: Any, additive_run_path: Path, tmp_path: Path
+) -> None:
+    report([additive_run_path], tmp_path / "a.html")
+    reader = Reader(browser)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PHONE)
+    try:
+        reader.open((tmp_path / "a.html").as_uri())
+        assert reader.ask("document.documentElement.scrollWidth") <= 375
+        texts = "[...document.querySelectorAll('#plot text')].map((t) => t.getBoundingClientRect())"
+        assert reader.ask(f"{texts}.every((t) => t.left >= 0 && t.right <= 375)")
+        assert reader.ask("document.querySelectorAll('#plot .raises').length") == 5
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

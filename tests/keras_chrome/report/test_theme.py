@@ -21,7 +21,8 @@ def test_themes_meet_aa(theme: Theme) -> None:
     for background in (theme.paper, theme.panel):
         for name in ("ink", "soft", "accent", "wrong"):
             assert contrast(getattr(theme, name), background) >= TEXT_CONTRAST, name
-        assert contrast(theme.edge, background) >= SHAPE_CONTRAST
+        for name in ("edge", "raises", "lowers"):
+            assert contrast(getattr(theme, name), background) >= SHAPE_CONTRAST, name
 
 
 def test_css_has_every_mark_in_both_themes() -> None:

@@ -19,10 +19,11 @@ from keras_chrome.compare import CompareConfig, compare, write_comparison
 from keras_chrome.data import open_dataset, read_columns
 from keras_chrome.errors import InputError
 from keras_chrome.fit import fit
+from keras_chrome.models import logit_model
 from keras_chrome.report import report
 from keras_chrome.report.__main__ import main
 from keras_chrome.report.collect import FINDINGS, _names, _saliency
-from keras_chrome.report.render import _compared, _number
+from keras_chrome.report.render import _compared, _contributions, _number
 from keras_chrome.runs import open_study
 from keras_chrome.tables import format_number
 
@@ -361,3 +362,17 @@ def test_command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     options = {"dataset": None, "data_dir": None, "labels": "published"}
     assert asked == [(((Path("a"), Path("b")), Path("report.html")), options)]
     assert capsys.readouterr().out == "report.html\n"
+
+
+def test_what_bins_add_keeps_its_zeros_and_its_sum(additive_run_path: Path) -> None:
+    study = open_study(additive_run_path)
+    contribution = study.prediction.contribution
+    assert contribution is not None
+    parts = _contributions(contribution)
+    np.testing.assert_array_equal(parts["raises"] - parts["lowers"], contribution)
+    assert min(parts[name].min() for name in ("raises", "lowers")) == 0.0
+    logit = logit_model(study.model)
+    signal = study.genes.signal
+    expected = logit(signal)[:, 0] - logit(np.zeros_like(signal[:1]))[:, 0]
+    np.testing.assert_allclose(parts["adds"].sum(axis=1), expected, atol=1e-5)
+    assert _contributions(None) == {}
