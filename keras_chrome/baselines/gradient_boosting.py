@@ -1,6 +1,7 @@
 """Gradient boosting, on bins alone and with what sums them up."""
 
-from collections.abc import Iterable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -58,7 +59,7 @@ def gradient_boosting_of_expression(spec: SignalSpec, *, seed: int = 0) -> Basel
     return ExpressionBaseline(pipeline, spec, takes_valid=True)
 
 
-class ChosenRounds(ClassifierMixin, BaseEstimator):
+class _ChosenRounds(BaseEstimator, ABC):
     """Boosted trees of which only the first so many answer, as many as validation genes choose.
 
     Args:
@@ -69,8 +70,36 @@ class ChosenRounds(ClassifierMixin, BaseEstimator):
         num_rounds_: How many of them answer.
     """
 
+    trees_: Any
+    num_rounds_: int
+
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
+
+    @abstractmethod
+    def _stages(self, features: np.ndarray) -> Iterator[np.ndarray]:
+        """What the first round of trees answers, the first two, and so on."""
+
+    @abstractmethod
+    def _score(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        """By which validation genes choose, the highest."""
+
+    def _choose(self, valid: tuple[np.ndarray, np.ndarray] | None) -> None:
+        """Take the number of rounds with the best score, of every tenth; without genes all."""
+        self.num_rounds_ = _MOST_ROUNDS
+        if valid is None:
+            return
+        features, truth = valid
+        looks = islice(self._stages(features), _ROUNDS_A_LOOK - 1, None, _ROUNDS_A_LOOK)
+        scores = [self._score(truth, answer) for answer in looks]
+        self.num_rounds_ = _ROUNDS_A_LOOK * (1 + int(np.argmax(scores)))
+
+    def _answer(self, features: np.ndarray) -> np.ndarray:
+        return next(islice(self._stages(features), self.num_rounds_ - 1, None))
+
+
+class ChosenRounds(ClassifierMixin, _ChosenRounds):
+    """Likewise, of high expression and low."""
 
     def fit(
         self,
@@ -86,8 +115,7 @@ class ChosenRounds(ClassifierMixin, BaseEstimator):
             label: Integers `(genes,)`, 0 or 1.
             target: Floats `(genes,)`, probability of label 1, whose cross-entropy is the loss; the
                 label if None.
-            valid: Features and labels of validation genes. The number of rounds is that with their
-                highest AUROC, of every tenth; without them all trees answer.
+            valid: Features and labels of validation genes, which choose by their AUROC.
         """
         self.classes_ = np.array([0, 1])
         self.trees_ = HistGradientBoostingClassifier(**_TREES, random_state=self.seed)
@@ -101,33 +129,23 @@ class ChosenRounds(ClassifierMixin, BaseEstimator):
                 np.repeat([1, 0], len(features)),
                 sample_weight=np.concatenate([target, 1 - target]),
             )
-        self.num_rounds_ = _MOST_ROUNDS if valid is None else self._best_rounds(*valid)
+        self._choose(valid)
         return self
 
-    def _best_rounds(self, features: np.ndarray, label: np.ndarray) -> int:
-        stages = self.trees_.staged_predict_proba(features)
-        return _best_rounds(roc_auc_score(label, stage[:, 1]) for stage in _looks(stages))
+    def _stages(self, features: np.ndarray) -> Iterator[np.ndarray]:
+        stages: Iterator[np.ndarray] = self.trees_.staged_predict_proba(features)
+        return stages
+
+    def _score(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        return float(roc_auc_score(truth, answer[:, 1]))
 
     def predict_proba(self, features: np.ndarray) -> np.ndarray:
         """Probability of either label, `(genes, 2)`."""
-        stages = self.trees_.staged_predict_proba(features)
-        probability: np.ndarray = next(islice(stages, self.num_rounds_ - 1, None))
-        return probability
+        return self._answer(features)
 
 
-class ChosenRoundsOfExpression(RegressorMixin, BaseEstimator):
-    """Boosted trees of squared error, of which likewise only the first so many answer.
-
-    Args:
-        seed: Of the features that each split may choose from.
-
-    Attributes:
-        trees_: All of the trees.
-        num_rounds_: How many of them answer.
-    """
-
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+class ChosenRoundsOfExpression(RegressorMixin, _ChosenRounds):
+    """Likewise, of expression, by the squared error."""
 
     def fit(
         self,
@@ -140,29 +158,21 @@ class ChosenRoundsOfExpression(RegressorMixin, BaseEstimator):
         Args:
             features: Floats `(genes, features)`.
             expression: Floats `(genes,)`, log2(expression + 1).
-            valid: Features and expression of validation genes. The number of rounds is that with
-                their highest Pearson correlation, of every tenth; without them all trees answer.
+            valid: Features and expression of validation genes, which choose by Pearson's
+                correlation.
         """
         self.trees_ = HistGradientBoostingRegressor(**_TREES_OF_EXPRESSION, random_state=self.seed)
         self.trees_.fit(features, expression)
-        self.num_rounds_ = _MOST_ROUNDS
-        if valid is not None:
-            stages = _looks(self.trees_.staged_predict(valid[0]))
-            self.num_rounds_ = _best_rounds(pearson_or_0(valid[1], stage) for stage in stages)
+        self._choose(valid)
         return self
+
+    def _stages(self, features: np.ndarray) -> Iterator[np.ndarray]:
+        stages: Iterator[np.ndarray] = self.trees_.staged_predict(features)
+        return stages
+
+    def _score(self, truth: np.ndarray, answer: np.ndarray) -> float:
+        return pearson_or_0(truth, answer)
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """log2(expression + 1), `(genes,)`."""
-        stages = self.trees_.staged_predict(features)
-        expression: np.ndarray = next(islice(stages, self.num_rounds_ - 1, None))
-        return expression
-
-
-def _looks(stages: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Every tenth round of trees."""
-    return islice(stages, _ROUNDS_A_LOOK - 1, None, _ROUNDS_A_LOOK)
-
-
-def _best_rounds(scores: Iterable[float]) -> int:
-    """The number of rounds with the highest of the scores of every tenth."""
-    return _ROUNDS_A_LOOK * (1 + int(np.argmax([*scores])))
+        return self._answer(features)
