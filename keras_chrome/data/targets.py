@@ -34,9 +34,9 @@ def soft_targets(
         float32 `(genes,)` in [0, 1].
 
     Raises:
-        InputError: If `width` is not positive.
+        InputError: If `width` is not positive and finite.
     """
-    if not width > 0:
+    if not 0 < width < np.inf:
         raise InputError(f"Expected a positive number. Received: target_width={width}")
     measured = log_expression(rpkm)[:, np.newaxis]
     ends = log_expression(ranges_of_high(labels, median))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -230,7 +231,7 @@ class FitConfig:
         if self.task == "regression":
             self._check_regression()
         self.recipe()  # `Recipe` checks what is in it.
-        if not self.target_width > 0:
+        if not 0 < self.target_width < math.inf:
             raise InputError(
                 f"Expected a positive number. Received: target_width={self.target_width}"
             )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,8 +211,12 @@ def test_targets_and_a_run_to_distill_agree() -> None:
         FitConfig(**required, distill="other", targets="soft")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"--distill RUN with --targets distilled"):
         FitConfig(**required, targets="distilled")  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"target_width=0"):
-        FitConfig(**required, target_width=0)  # type: ignore[arg-type]
+    # Of an infinite width infinity less infinity would be the hard label.
+    for width in (0, -1, math.nan, math.inf):
+        with pytest.raises(InputError, match=rf"positive number.*target_width={width}"):
+            FitConfig(**required, target_width=width)  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=rf"target_width={width}"):
+            soft_targets(np.ones(2), np.ones(2), labels="median", median=1.0, width=width)
 
 
 def test_dataset_of_the_tests_knows_expression(data_dir: Path) -> None:
