@@ -130,7 +130,10 @@ def _options(runs: Sequence[Run], **options: Any) -> dict[str, Any]:
     of_first = runs[0].config.options
     shared = {name: of_first[name] for name in _SHARED_OPTIONS if name in of_first}
     data_dir = options["data_dir"] or of_first.get("data_dir")
-    return {**shared, **options, "data_dir": data_dir, "model": "ensemble"}
+    # It reads an epigenome that lacks a mark if each of its members does.
+    mark_dropout = min(run.config.options.get("mark_dropout") or 0.0 for run in runs)
+    given = {"mark_dropout": mark_dropout, "data_dir": data_dir, "model": "ensemble"}
+    return {**shared, **options, **given}
 
 
 def _model_arguments(runs: Sequence[Run], weights: Sequence[float]) -> dict[str, Any]:

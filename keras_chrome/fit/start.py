@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from keras_chrome.data import open_dataset
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run, open_run
 
@@ -29,7 +30,8 @@ def open_start(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) 
 
     Raises:
         InputError: If it is of another variant, marks, bins, transform or task, or was itself, or
-            the run that it started from, trained on genes that are to be validated or tested on.
+            the run that it started from, trained on genes that are to be validated or tested on,
+            was chosen by genes that are to be tested on, or has seen the epigenome left out.
     """
     if config.init_from is None:
         return None
@@ -56,23 +58,38 @@ def open_start(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) 
             + f". Received: {run.path} of "
             + "; ".join(f"{name} {received[name]}" for name in differing)
         )
-    held_out = {g for split in genes.keys() - {"train"} for g in genes[split].gene_id}
+    held_out, tested = (
+        {g for split in splits & genes.keys() for g in genes[split].gene_id}
+        for splits in ({"valid", "test"}, {"test"})
+    )
     earlier: Run | None = run
     while earlier is not None:
-        if seen := held_out & trained_genes(earlier):
+        if seen := held_out & _genes_of(earlier, "train") | tested & _genes_of(earlier, "valid"):
             raise InputError(
                 f"Expected a run to start from that has not seen the validation and test genes. "
-                f"Received: {earlier.path}, trained on {len(seen)} of {len(held_out)}; take its "
-                "--split and --fold"
+                f"Received: {earlier.path}, trained on, or chosen by, {len(seen)} of "
+                f"{len(held_out)}; take its --split and --fold"
             )
+        _check_left_out(config, earlier)
         before = earlier.config.options.get("init_from")
         earlier = open_run(before) if before else None
     return run
 
 
-def trained_genes(run: Run) -> set[str]:
-    """The ids of the genes that a run was trained on."""
-    return set(run.splits["gene_id"][run.splits["split"] == "train"])
+def _genes_of(run: Run, split: str) -> set[str]:
+    return set(run.splits["gene_id"][run.splits["split"] == split])
+
+
+def _check_left_out(config: FitConfig, run: Run) -> None:
+    """See that a run was not trained on the epigenome that is left out."""
+    if config.leave_out is None or run.config.dataset is None:
+        return
+    left_out = open_dataset(config.leave_out, config.data_dir).epigenome
+    if left_out in {part.epigenome for part in run.config.dataset.parts}:
+        raise InputError(
+            f"Expected a run to start from that has not seen the epigenome left out. Received: "
+            f"{run.path}, trained on {run.config.dataset.name}, with leave_out={left_out}"
+        )
 
 
 def take_weights(model: keras.Model, run: Run) -> None:

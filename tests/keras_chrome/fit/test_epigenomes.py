@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow_datasets as tfds
 from scipy.stats import pearsonr
@@ -19,6 +20,7 @@ from keras_chrome.data import load_genes, open_dataset
 from keras_chrome.data.epigenomes import check_held_out, open_datasets
 from keras_chrome.data.expression_elsewhere import mean_elsewhere
 from keras_chrome.data.targets import soft_targets
+from keras_chrome.ensemble import ensemble
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate, summary
 from keras_chrome.faithfulness import FaithfulnessConfig, faithfulness
@@ -266,6 +268,12 @@ def test_a_model_with_mark_dropout_predicts_what_lacks_a_mark(
     opened = run.open_dataset("B")
     assert not run.load_genes("test", dataset=opened).signal[..., 5].any()
     assert evaluate(run.path, dataset="B", out=tmp_path / "B")["test"]["num_genes"] == 50
+    # An ensemble of such models does, too.
+    other = Path(shutil.copytree(run.path, tmp_path / "other"))
+    both = ensemble([run.path, other], tmp_path / "both")
+    found = evaluate(both.path)["test"]["epigenomes"]
+    assert found.keys() == run.metrics["test"]["epigenomes"].keys()
+    assert not both.load_genes("test", dataset=both.open_dataset("B")).signal[..., 5].any()
     with pytest.raises(InputError, match=r"mark_dropout=0\.2"):
         small(data_dir, tmp_path / "svm", model="svm", mark_dropout=0.2)
 
@@ -312,6 +320,20 @@ def test_a_free_start_is_the_runs_weights(data_dir: Path, trained: Path, tmp_pat
         open_run(trained).load_model().get_weights(), model.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(old, new)
+
+
+def test_a_start_has_not_seen_what_is_tested(data_dir: Path, trained: Path, tmp_path: Path) -> None:
+    options = {"dataset": "C", "marks": CORE_MARKS}
+    with pytest.raises(InputError, match=r"not seen the epigenome left out.*remc/A\+B.*=A$"):
+        prepare(small(data_dir, tmp_path / "a", **options, init_from=trained, leave_out="A"))
+    # Validation genes have chosen the epoch and the temperature of a run.
+    start = Path(shutil.copytree(trained, tmp_path / "start"))
+    splits = pd.read_csv(start / "splits.csv", dtype=str)
+    renamed = {"valid": "test", "test": "valid"}
+    splits["split"] = splits["split"].replace(renamed)
+    splits.to_csv(start / "splits.csv", index=False)
+    with pytest.raises(InputError, match=r"trained on, or chosen by, 50 of 100"):
+        prepare(small(data_dir, tmp_path / "b", **options, init_from=start))
 
 
 @pytest.mark.parametrize(
