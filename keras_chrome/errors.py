@@ -1,5 +1,7 @@
 """What can go wrong that the user can mend."""
 
+from keras_chrome.command_line import one_line
+
 
 class InputError(ValueError):
     """Input that the user can mend: a file, an option, a run directory.
@@ -7,3 +9,6 @@ class InputError(ValueError):
     Its message is one line: what was expected, what was received, the remedy. A command prints
     that line and exits with 2; every other exception is a bug and keeps its traceback.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))

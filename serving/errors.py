@@ -2,12 +2,17 @@
 
 import grpc
 
+from serving.command_line import one_line
+
 
 class InputError(ValueError):
     """Input that the user can mend: a file, an array, an option.
 
     Its message is one line: what was expected, what was received, the remedy.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class ServerError(ValueError):

@@ -34,6 +34,7 @@ _Options = TypeVar("_Options")
 
 # In braces after an option's name, and twice over, more than that is wider than a terminal.
 _LONGEST_CHOICES = 60
+_LONGEST_LINE = 900
 
 
 def option(
@@ -226,6 +227,18 @@ def _folded(word: str) -> str:
     return word.casefold().replace("-", "_")
 
 
+def one_line(text: str) -> str:
+    """A message as one line that a terminal can show, whatever a file has put into it.
+
+    What would break, colour or turn it is written as its escape; of what is too long the beginning
+    and the end stay, where it says what was expected and what to do.
+    """
+    line = " ".join(map(str.strip, text.splitlines()))
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[: _LONGEST_LINE * 2 // 3]} ... {line[-_LONGEST_LINE // 4 :]}"
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+
+
 def run_command(
     main: Callable[[Sequence[str] | None], int | None], *mistakes: type[Exception]
 ) -> typing.NoReturn:
@@ -243,7 +256,7 @@ def run_command(
     try:
         code = main(None)
     except expected as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         sys.exit(2)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").split(".")[0])

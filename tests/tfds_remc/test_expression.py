@@ -190,7 +190,7 @@ def test_what_is_no_table(tmp_path: Path, text: bytes, match: str) -> None:
 def test_a_damaged_table(tmp_path: Path) -> None:
     path = write_table(tmp_path / "rpkm.gz")
     path.write_bytes(path.read_bytes()[:-12])
-    with pytest.raises(ExpressionTableError, match=r"complete gzipped.*rpkm\.gz"):
+    with pytest.raises(ExpressionTableError, match=r"complete gzip.*rpkm\.gz"):
         read_expression(path, "E003")
 
 

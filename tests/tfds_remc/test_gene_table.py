@@ -141,7 +141,7 @@ def test_faults(tmp_path: Path, text: str, match: str) -> None:
 def test_damaged_files(tmp_path: Path) -> None:
     path = tmp_path / "genes.gtf.gz"
     path.write_bytes(gzip.compress(GTF.encode())[:-9])
-    with pytest.raises(GeneTableError, match=r"complete gzipped file. Received: genes.gtf.gz"):
+    with pytest.raises(GeneTableError, match=r"complete gzip file. Received: genes.gtf.gz"):
         read_gene_table(path)
     path.write_bytes(b"BAM\x01\xff\x00\n")
     with pytest.raises(GeneTableError, match=r"a text file. Received: genes.gtf.gz"):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tfds_remc.remc.errors import InputError
-from tfds_remc.remc.text_files import content_lines, open_text, read_rows
+from tfds_remc.remc.text_files import MAX_LINE_BYTES, content_lines, open_text, read_rows
 
 
 class TableError(InputError):
@@ -23,7 +23,7 @@ def test_gzip_is_told_by_its_content(tmp_path: Path) -> None:
 
 
 def test_damage_is_an_error_of_the_caller(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=r"complete gzipped file\. Received: a\.gz .* again\.$"):
+    with pytest.raises(TableError, match=r"complete gzip file\. Received: a\.gz, .* again\.$"):
         read(tmp_path / "a.gz", gzip.compress(b"a\tb\n")[:-9])
     with pytest.raises(TableError, match=r"Expected a text file\. Received: a\.bam"):
         read(tmp_path / "a.bam", b"BAM\x01\xff\x00\n")
@@ -32,7 +32,7 @@ def test_damage_is_an_error_of_the_caller(tmp_path: Path) -> None:
 def rows_of(path: Path, content: str) -> list[tuple[int, list[str]]]:
     path.write_bytes(content.encode())
     with open_text(path, TableError) as file:
-        lines = content_lines(file, path.name, TableError)
+        lines = content_lines(file, path.name)
         return [(line.number, fields) for line, fields in read_rows(lines, TableError)]
 
 
@@ -56,9 +56,29 @@ def test_latin_1_is_read_among_utf_8(tmp_path: Path) -> None:
     assert read(tmp_path / "a.tsv", content) == "Müller\tMüller\t€\t€ÿ\n"
 
 
-def test_a_nul_byte_further_down(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=r"text in a\.tsv, line 5002\. Received: a NUL byte"):
-        rows_of(tmp_path / "a.tsv", "a\tb\n" + "c\td\n" * 5000 + "\0\n")
+@pytest.mark.parametrize("num_lines", [2000, 50_000])
+def test_a_nul_byte_further_down(tmp_path: Path, num_lines: int) -> None:
+    where = rf"text in a\.tsv, line {num_lines + 2}\. Received: a NUL byte"
+    with pytest.raises(TableError, match=where):
+        rows_of(tmp_path / "a.tsv", "a\tb\n" + "c\td\n" * num_lines + "\0\n")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_line_without_end_is_refused_before_it_takes_memory(tmp_path: Path, end: str) -> None:
+    long = f"a,b{end}".encode() * 2 + b"1" * (MAX_LINE_BYTES + 2**18)
+    for content in (long, gzip.compress(long, 1)):
+        with pytest.raises(TableError, match=r"16,777,216 bytes in a\.csv\. Received: .* line 3\."):
+            read(tmp_path / "a.csv", content)
+    longest = b"1" * (MAX_LINE_BYTES - 1) + b"\n"
+    assert len(read(tmp_path / "a.csv", longest * 2)) == 2 * MAX_LINE_BYTES
+
+
+@pytest.mark.parametrize("line", [b"\n", b"#\n", b"chr1\t1\t2\n"])
+def test_a_gzip_that_unpacks_to_far_more_than_text_does(tmp_path: Path, line: bytes) -> None:
+    bomb = gzip.compress(line * (2**26 // len(line)), 9)
+    assert len(bomb) < 2**18
+    with pytest.raises(TableError, match=r"a\.csv, which unpacks to over 500 times its size"):
+        read(tmp_path / "a.csv", bomb)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from .binning import MAX_BP
 from .errors import InputError, some
 from .text_files import Line, unquoted
 
@@ -35,11 +37,12 @@ _DATE = re.compile(
 )
 # As UCSC names them; Ensembl's genes there have ids of their own.
 _ALTERNATE_LOCUS = re.compile(r".+_(?:alt|fix|hap\d+)")
+_POSITION = re.compile(r"0*\d{1,10}", re.ASCII)
 _SEVERAL_PLACES = "on several chromosomes or strands, or far apart on one"
 
 # GTF: a key, and a value in quotes or, up to the semicolon, without.
 _GTF_ATTRIBUTE = re.compile(
-    r'\s*(?:([^\s;"]+)(?:\s*"((?:[^"\\]|\\.)*)"|\s+([^\s;"][^;]*))?)?\s*(?:;|\Z)'
+    r'\s*+(?:([^\s;"]+)(?:\s*"((?:[^"\\]|\\.)*+)"|\s+([^\s;"][^;]*))?)?\s*+(?:;|\Z)'
 )
 # Most lines begin so, and need no more to be told apart.
 _GTF_IDS = re.compile(
@@ -151,9 +154,9 @@ def parse_position(text: str, what: str, where: str) -> int:
         GeneTableError: If it is no whole number, naming the field as `what`.
     """
     text = text.strip()
-    if not (text.isascii() and text.isdecimal()):
+    if not _POSITION.fullmatch(text) or int(text) >= MAX_BP:
         raise GeneTableError(
-            f"Expected {what} to be a whole number of base pairs in {where}. "
+            f"Expected {what} to be a whole number of base pairs, below {MAX_BP}, in {where}. "
             f"Received: {what}={text!r}."
         )
     return int(text)
@@ -377,26 +380,19 @@ class _Spans:
 
     def __init__(self, max_gap_bp: int) -> None:
         self._max_gap_bp = max_gap_bp
-        self._wholes_of: defaultdict[tuple[str, str], list[Feature]] = defaultdict(list)
+        # Of each gene or transcript on a strand of a chromosome, in order and apart.
+        self._wholes_of: defaultdict[tuple[str, ...], list[Feature]] = defaultdict(list)
 
     def add(self, part: Feature) -> None:
-        wholes = self._wholes_of[part.gene_id, part.transcript_id]
-        near = [whole for whole in wholes if self._is_near(whole, part)]
-        if not near:
-            wholes.append(part)
-            return
+        key = part.gene_id, part.transcript_id, part.chrom, part.strand
+        wholes = self._wholes_of[key]
+        first = bisect_left(wholes, part.start - self._max_gap_bp, key=lambda whole: whole.end)
+        last = bisect_right(wholes, part.end + self._max_gap_bp, key=lambda whole: whole.start)
         # A part between two of them makes them one.
-        start = min(part.start, *(whole.start for whole in near))
-        end = max(part.end, *(whole.end for whole in near))
-        wholes[:] = [whole for whole in wholes if whole not in near]
-        wholes.append(near[0]._replace(start=start, end=end))
-
-    def _is_near(self, whole: Feature, part: Feature) -> bool:
-        return (
-            (whole.chrom, whole.strand) == (part.chrom, part.strand)
-            and part.start <= whole.end + self._max_gap_bp
-            and whole.start <= part.end + self._max_gap_bp
-        )
+        near = [*wholes[first:last], part]
+        start, end = min(each.start for each in near), max(each.end for each in near)
+        earliest = min(near, key=lambda each: each.line)
+        wholes[first:last] = [earliest._replace(start=start, end=end)]
 
     def wholes(self) -> list[Feature]:
         return [whole for wholes in self._wholes_of.values() for whole in wholes]

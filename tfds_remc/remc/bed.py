@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
 import itertools
 import math
 import re
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .binning import MAX_BP, Intervals
-from .file_types import NOT_NEGATIVE, SignalFileError, is_gzip, require_complete_bgzf
-from .text_files import COMMENT, Line, content_lines, open_text
+from .file_types import NOT_NEGATIVE, SignalFileError, require_complete_bgzf
+from .text_files import COMMENT, Line, content_lines, open_bytes, open_text
 
 UNASSIGNED = -1
 """Stands in peak files for a value that there is none of."""
@@ -30,6 +28,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _BYTE_ORDER_MARK = codecs.BOM_UTF8.decode("latin-1")
 _MAX_VALUE = float(np.finfo(np.float32).max)
 _CHUNK_ROWS = 1 << 18
+_MAX_LINE_BYTES = 1 << 16
 
 
 class BedLayout(NamedTuple):
@@ -92,26 +91,20 @@ def read_bed(path: Path, layout: BedLayout | None = None) -> Iterator[Intervals]
     """
     layout = layout or BedLayout()
     num_read = 0
-    try:
-        require_complete_bgzf(path)
-        num_header_bytes, first = _beginning(path)
-        if first is None:
+    require_complete_bgzf(path)
+    num_header_bytes, first = _beginning(path)
+    if first is None:
+        return
+    _columns(first, layout, first)
+    for table in _tables(path, layout, num_header_bytes, first):
+        intervals = None if table is None else _intervals(table, layout)
+        if intervals is None:
+            # What the fast parser stumbles over is at fault, or asks for a closer look.
+            records = itertools.islice(read_records(path, layout), num_read, None)
+            yield from _by_record(records, layout)
             return
-        _columns(first, layout, first)
-        for table in _tables(path, layout, num_header_bytes, first):
-            intervals = None if table is None else _intervals(table, layout)
-            if intervals is None:
-                # What the fast parser stumbles over is at fault, or asks for a closer look.
-                records = itertools.islice(read_records(path, layout), num_read, None)
-                yield from _by_record(records, layout)
-                return
-            num_read += len(intervals.code) + sum(intervals.left_out.values())
-            yield intervals
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SignalFileError(
-            f"Expected a complete gzip file. Received: {path.name}, truncated or damaged "
-            f"({error}). Fetch it again."
-        ) from error
+        num_read += len(intervals.code) + sum(intervals.left_out.values())
+        yield intervals
 
 
 def read_records(path: Path, layout: BedLayout) -> Iterator[Record]:
@@ -124,7 +117,7 @@ def read_records(path: Path, layout: BedLayout) -> Iterator[Record]:
     if first is None:
         return
     with open_text(path, SignalFileError) as file:
-        for line in content_lines(file, path.name, SignalFileError):
+        for line in content_lines(file, path.name):
             if record := _columns(line, layout, first):
                 yield _parsed(line, record, layout)
 
@@ -161,8 +154,8 @@ def _columns(line: Line, layout: BedLayout, first: Line) -> dict[str, str]:
     return {name: fields[column].strip() for column, name in columns.items()}
 
 
-def _open(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path) if is_gzip(path) else path.open("rb"))
+def _open(path: Path) -> io.BufferedReader:
+    return open_bytes(path, SignalFileError, _MAX_LINE_BYTES)
 
 
 def _beginning(path: Path) -> tuple[int, Line | None]:
@@ -187,20 +180,25 @@ def _tables(
     columns = list(layout.columns)
     try:
         with _open(path) as file:
-            file.seek(num_header_bytes)
-            with pd.read_csv(
-                file,
-                sep="\t" if "\t" in first.text else r"\s+",
-                header=None,
-                usecols=columns,
-                dtype={column: types[column] for column in columns},
-                comment="#" if layout.is_bedgraph else None,
-                quoting=csv.QUOTE_NONE,
-                na_filter=False,
-                chunksize=_CHUNK_ROWS,
-            ) as tables:
+            for start in range(0, num_header_bytes, _MAX_LINE_BYTES):
+                file.read(min(_MAX_LINE_BYTES, num_header_bytes - start))
+            # A number that is too large is not the one that it becomes, which is refused.
+            with (
+                np.errstate(invalid="ignore"),
+                pd.read_csv(
+                    file,
+                    sep="\t" if "\t" in first.text else r"\s+",
+                    header=None,
+                    usecols=columns,
+                    dtype={column: types[column] for column in columns},
+                    comment="#" if layout.is_bedgraph else None,
+                    quoting=csv.QUOTE_NONE,
+                    na_filter=False,
+                    chunksize=_CHUNK_ROWS,
+                ) as tables,
+            ):
                 yield from tables
-    except (EOFError, zlib.error, gzip.BadGzipFile):
+    except SignalFileError:
         raise
     except (ValueError, OverflowError):
         yield None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..command_line import one_line
+
 
 class InputError(ValueError):
     """Input that the user can mend: a file, an option, a download.
@@ -11,6 +13,9 @@ class InputError(ValueError):
     Its message is one line: what was expected, what was received, the remedy. The command prints
     that line and exits with 2; every other exception is a bug and keeps its traceback.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def require_known(what: str, name: object, known: Iterable[str]) -> None:

@@ -42,6 +42,7 @@ _NO_GENE = re.compile(
     "__.*|no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique"
     r"|N_(?:unmapped|multimapping|noFeature|ambiguous)|gSpikein_.*|ERCC-\d+"
 )
+_MAX_VALUE = float(np.finfo(np.float32).max)
 _GCT_VERSIONS = ("#1.2", "#1.3")
 _NUMBERS = " Write numbers with a decimal point, and without separators of thousands."
 
@@ -268,7 +269,7 @@ def gene_lines(path: Path, epigenome: str, unit: str | None) -> Iterator[GeneLin
         ExpressionTableError: If it is no such table.
     """
     with open_text(path, ExpressionTableError) as file:
-        lines = content_lines(_gct_as_table(file), path.name, ExpressionTableError)
+        lines = content_lines(_gct_as_table(file), path.name)
         rows = read_rows(lines, ExpressionTableError)
         top = list(itertools.islice(rows, 2))
         if not top:
@@ -337,7 +338,7 @@ def _header(top: Sequence[Row], epigenome: str, unit: str | None) -> tuple[list[
 
 def _is_number(text: str) -> bool:
     try:
-        return math.isfinite(float(text))
+        return abs(float(text)) <= _MAX_VALUE
     except ValueError:
         return False
 

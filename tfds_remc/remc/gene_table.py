@@ -146,7 +146,7 @@ def read_gene_table(path: Path, *, tss: TssLevel = "gene", biotype: str | None =
     left_out: Counter[str] = Counter()
     warnings: list[str] = []
     with open_text(path, GeneTableError) as file:
-        lines = content_lines(file, path.name, GeneTableError)
+        lines = content_lines(file, path.name)
         head = _head(lines)
         if not head:
             raise GeneTableError(f"Expected at least one gene in {path.name}. Received: none.")
@@ -205,11 +205,12 @@ def _read_genes_tsv(lines: Iterator[Line], tss: TssLevel) -> Iterator[tuple[int,
     rows = read_rows(lines, GeneTableError)
     first, header = next(rows, (None, []))
     required = [*_REQUIRED_COLUMNS, *(["transcript_id"] if tss == "transcript" else [])]
-    if first is None or any(header.count(column) != 1 for column in required):
+    is_twice = header.count("symbol") > 1 or header.count("transcript_id") > 1
+    if first is None or is_twice or any(header.count(column) != 1 for column in required):
         raise GeneTableError(
             "Expected GTF, GFF3, Roadmap's gene_info, or a table whose header has each of the "
-            f"columns {', '.join(required)} once. Received: "
-            + (f"{first.text[:200]!r} in {first.where}." if first else "no header.")
+            f"columns {', '.join(required)} once, and symbol and transcript_id at most once. "
+            "Received: " + (f"{first.text[:200]!r} in {first.where}." if first else "no header.")
         )
     for line, fields in rows:
         if len(fields) < len(header) or any(fields[len(header) :]):

@@ -68,13 +68,18 @@ def read_sample_sheet(path: Path) -> list[Sample]:
     if not path.is_file():
         raise SampleSheetError(f"Expected a sample sheet. Received: {str(path)!r}, no such file.")
     with open_text(path, SampleSheetError) as file:
-        lines = content_lines(file, path.name, SampleSheetError)
+        lines = content_lines(file, path.name)
         _, header = next(rows := read_rows(lines, SampleSheetError), (None, []))
         if missing := [name for name in _REQUIRED_COLUMNS if name not in header]:
             raise SampleSheetError(
                 f"Expected the columns {', '.join(_COLUMNS)} (the last two may be left out) in "
                 f"{path.name}. Received: no {', '.join(missing)} among "
                 f"{', '.join(filter(None, header)) or 'none'}."
+            )
+        if twice := [name for name in _COLUMNS if header.count(name) > 1]:
+            raise SampleSheetError(
+                f"Expected each column once in {path.name}. Received: {', '.join(twice)} twice. "
+                "Remove one of them."
             )
         first_of: dict[tuple[str, str], tuple[int, str]] = {}
         samples = []
@@ -107,19 +112,25 @@ def read_sample_sheet(path: Path) -> list[Sample]:
 def _sample(row: Mapping[str, str], folder: Path, where: str) -> Sample:
     if empty := [name for name in _REQUIRED_COLUMNS if not row.get(name)]:
         raise SampleSheetError(f"Expected {', '.join(empty)} in {where}. Received: nothing.")
-    files = {
-        name: folder / Path(row[name]).expanduser() for name in ("path", "control") if row.get(name)
-    }
-    for file in files.values():
-        if not file.is_file():
-            raise SampleSheetError(
-                f"Expected a file in {where}. Received: {str(file)!r}, no such file."
-            )
+    files = {name: _file(folder, row[name], where) for name in ("path", "control") if row.get(name)}
     mark = canonical_mark(row["mark"])
     file_type = _file_type(row.get("file_type", ""), where)
     return Sample(
         row["epigenome"], mark, files["path"], files.get("control"), file_type, row["mark"]
     )
+
+
+def _file(folder: Path, name: str, where: str) -> Path:
+    try:
+        file = folder / Path(name).expanduser()
+        is_there = file.is_file()
+    except (OSError, RuntimeError, ValueError):  # A name too long, `~nobody`, half of a character.
+        is_there = False
+    if not is_there:
+        raise SampleSheetError(
+            f"Expected a file in {where}. Received: {f'{folder}/{name}'!r}, no such file."
+        )
+    return file
 
 
 def _file_type(text: str, where: str) -> str | None:

@@ -12,12 +12,18 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, cast
 
 from .errors import InputError
 from .file_types import is_gzip
 
 _DELIMITERS = "\t,;"
+MAX_LINE_BYTES = 2**24
+"""Of a table, which may have a column for each of a hundred thousand samples."""
+
+_BLOCK_BYTES = 2**17
+# Deflate makes at most a thousandth of what it packs; of text, a hundredth at best.
+_MAX_UNPACKED, _MIN_BOMB_BYTES = 500, 2**25
 COMMENT = re.compile(r"#|(track|browser)(\s|$)|sep=")
 """How a line begins that is none of a file's records."""
 
@@ -62,6 +68,98 @@ class Row(NamedTuple):
     fields: list[str]
 
 
+def open_bytes(
+    path: Path, error: type[InputError], max_line_bytes: int = MAX_LINE_BYTES
+) -> io.BufferedReader:
+    """Opens a text file, plain or gzipped by its content, to read it once.
+
+    What cannot be text is refused while it is read, before it takes memory.
+
+    Args:
+        path: The file.
+        error: What is raised.
+        max_line_bytes: More than that is no line.
+
+    Raises:
+        InputError: As an `error` and while it is read, if the file is no text, has a NUL byte or a
+            line without end, is a damaged gzip, or one that unpacks to far more than a text does.
+    """
+    reader: Any = io.BufferedReader(_Text(path, error, max_line_bytes), _BLOCK_BYTES)
+    return cast(io.BufferedReader, reader)
+
+
+class _Text(io.RawIOBase):
+    """The bytes of a text file, unpacked; see `open_bytes`."""
+
+    def __init__(self, path: Path, error: type[InputError], max_line_bytes: int) -> None:
+        self._file = _unpacked(path)
+        self._path, self._error, self._max_line_bytes = path, error, max_line_bytes
+        self._most_bytes = max(_MIN_BOMB_BYTES, _MAX_UNPACKED * path.stat().st_size)
+        self._num_bytes = self._line_bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        room = memoryview(buffer).cast("B")
+        try:
+            content = self._file.read1(len(room))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
+            raise self._error(
+                f"Expected a complete gzip file. Received: {self._path.name}, truncated or damaged "
+                f"({fault}). Fetch it again."
+            ) from fault
+        if not self._num_bytes:
+            self._require_text(content[:4096])
+        if (nul := content.find(b"\0")) >= 0:
+            raise self._error(
+                f"Expected text in {self._path.name}, line {self._line(nul)}. Received: a NUL "
+                "byte. Is the file damaged? Fetch or write it again."
+            )
+        self._num_bytes += len(content)
+        end = content.rfind(b"\n")
+        rest = len(content) - 1 - (end if end >= 0 else content.rfind(b"\r"))
+        self._line_bytes = rest + (self._line_bytes if rest == len(content) else 0)
+        self._require_bounds()
+        room[: len(content)] = content
+        return len(content)
+
+    def _require_text(self, head: bytes) -> None:
+        is_binary = b"\0" in head and "binary"
+        if fault := next((w for m, w in _NO_TEXT.items() if head.startswith(m)), is_binary):
+            raise self._error(f"Expected a text file. Received: {self._path.name}, {fault}.")
+
+    def _require_bounds(self) -> None:
+        if self._line_bytes > self._max_line_bytes:
+            raise self._error(
+                f"Expected lines of at most {self._max_line_bytes:,} bytes in {self._path.name}. "
+                f"Received: more in line {self._line(-self._line_bytes)}. Is it the right file, "
+                "and complete?"
+            )
+        if self._num_bytes > self._most_bytes:
+            raise self._error(
+                f"Expected a gzipped text. Received: {self._path.name}, which unpacks to over "
+                f"{_MAX_UNPACKED} times its size, as no text does. Fetch or write it again."
+            )
+
+    def _line(self, further: int) -> int:
+        """The number of the line so many bytes further, counted when it is asked for."""
+        number, num_bytes = 1, self._num_bytes + further
+        with _unpacked(self._path) as file:
+            while content := file.read(min(num_bytes, _BLOCK_BYTES)):
+                number += content.count(b"\n") or content.count(b"\r")
+                num_bytes -= len(content)
+        return number
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _unpacked(path: Path) -> Any:
+    return (gzip.open if is_gzip(path) else open)(path, "rb")
+
+
 @contextlib.contextmanager
 def open_text(path: Path, error: type[InputError]) -> Iterator[TextIO]:
     """Opens a text file, plain or gzipped by its content, with or without a byte-order mark.
@@ -70,41 +168,25 @@ def open_text(path: Path, error: type[InputError]) -> Iterator[TextIO]:
     ends as on Unix, on Windows or on the first Macs.
 
     Raises:
-        InputError: As an `error`, if the file is no text, or turns out to be a damaged gzip while
-            it is read.
+        InputError: As an `error`, also while the file is read; see `open_bytes`.
     """
-    try:
-        with gzip.open(path) if is_gzip(path) else path.open("rb") as content:
-            head = content.peek(4096)[:4096]
-            is_binary = b"\0" in head and "binary"
-            if fault := next((w for m, w in _NO_TEXT.items() if head.startswith(m)), is_binary):
-                raise error(f"Expected a text file. Received: {path.name}, {fault}.")
-            with io.TextIOWrapper(content, "utf-8-sig", errors="windows-1252") as lines:
-                yield lines
-    except (EOFError, zlib.error, gzip.BadGzipFile) as fault:
-        raise error(
-            f"Expected a complete gzipped file. Received: {path.name} ({fault}). Fetch it again."
-        ) from fault
+    with (
+        open_bytes(path, error) as content,
+        io.TextIOWrapper(content, "utf-8-sig", errors="windows-1252") as lines,
+    ):
+        yield lines
 
 
-def content_lines(file: Iterable[str], file_name: str, error: type[InputError]) -> Iterator[Line]:
+def content_lines(file: Iterable[str], file_name: str) -> Iterator[Line]:
     """Yields the lines of a file without comments, blank lines and GFF3's sequences.
 
     UCSC's lines about its browser and tracks are comments, too, and Excel's about the delimiter.
-
-    Raises:
-        InputError: As an `error`, if a line has a NUL byte, as damaged files do.
     """
     for number, text in enumerate(file, start=1):
         if text.startswith("##FASTA"):
             return
         if COMMENT.match(text) or text.isspace():
             continue
-        if "\0" in text:
-            raise error(
-                f"Expected text in {file_name}, line {number}. Received: a NUL byte. Is the file "
-                "damaged? Fetch or write it again."
-            )
         yield Line(file_name, number, text.rstrip("\n"))
 
 
