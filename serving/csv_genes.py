@@ -20,6 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
@@ -35,6 +36,10 @@ CSV_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 # What a column that is not read may be called.
 _LABELS = {"label", "class", "target", "expression", "geneexp", "high", "y", "rpkm"}
 _MOST_CHARACTERS = 100
+_LONGEST_LINE = 2**20
+# Deflate makes at most a thousandth of what it packs; of text, a hundredth at best.
+_MOST_UNPACKED, _MIN_BOMB_CHARACTERS = 500, 2**25
+_MOST_BINS = 100_000
 _MISSING = {"", "na", "n/a", "nan", "null", "none", ".", "-"}
 _PACKED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 _ZIP, _UTF_16 = b"PK", (b"\xff\xfe", b"\xfe\xff")
@@ -69,7 +74,8 @@ def iter_csv(
         InputError: At the first fault, with the line and the gene; if the file cannot be read.
     """
     try:
-        with _open_text(Path(path)) as lines:
+        with _open_text(Path(path)) as text:
+            lines = _bounded(text, Path(path))
             yield from iter_lines(lines, str(path), num_bins, marks, chunk_genes)
     except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
@@ -127,7 +133,7 @@ def iter_lines(
                 f"Expected the bins of a gene in order, from 1. Received: {name}, line {first[0]}: "
                 f"gene {_cut(inferred_of)}, bin={_cut(first[1][1])}"
             )
-        of_first, rows = _first_gene(rows)
+        of_first, rows = _first_gene(rows, name)
         num_bins = len(of_first)
         rows = chain(of_first, rows)
     while (chunk := reader.columns(islice(rows, chunk_genes * num_bins)))[0]:
@@ -159,6 +165,28 @@ def _text(file: IO[bytes]) -> TextIO:
     """Text in UTF-8, or as its byte order mark says; every end of a line is one."""
     buffered = io.BufferedReader(cast(io.RawIOBase, file))  # what is packed reads alike
     return io.TextIOWrapper(buffered, encoding=encoding_of(buffered.peek(2)))
+
+
+def _bounded(text: TextIO, path: Path) -> Iterator[str]:
+    """The lines of a text, of which none takes all memory, nor a small file unpacks to all time.
+
+    Raises:
+        InputError: If one would.
+    """
+    left = max(_MIN_BOMB_CHARACTERS, _MOST_UNPACKED * path.stat().st_size)
+    for number, line in enumerate(iter(partial(text.readline, _LONGEST_LINE + 1), ""), start=1):
+        left -= len(line)
+        if len(line) > _LONGEST_LINE:
+            raise InputError(
+                f"Expected lines of at most {_LONGEST_LINE:,} characters. Received: {path}, line "
+                f"{number}: a longer one. Write a row a bin"
+            )
+        if left < 0:
+            raise InputError(
+                f"Expected a packed CSV file. Received: {path}, which unpacks to over "
+                f"{_MOST_UNPACKED} times its size, as no text does. Write it again"
+            )
+        yield line
 
 
 def encoding_of(content: bytes) -> str:
@@ -265,7 +293,7 @@ def _read_heading(
     return given, has_label or len(found) > len(wanted)
 
 
-def _first_gene(rows: Iterator[_Row]) -> tuple[list[_Row], Iterator[_Row]]:
+def _first_gene(rows: Iterator[_Row], name: str) -> tuple[list[_Row], Iterator[_Row]]:
     """The rows of the first gene, whose bins rise, and the rows after them."""
     found: list[_Row] = []
     for number, row in rows:
@@ -273,6 +301,11 @@ def _first_gene(rows: Iterator[_Row]) -> tuple[list[_Row], Iterator[_Row]]:
             row[0] != found[0][1][0] or _whole("".join(row[1:2])) <= _whole(found[-1][1][1])
         ):
             return found, chain(((number, row),), rows)
+        if len(found) == _MOST_BINS:
+            raise InputError(
+                f"Expected at most {_MOST_BINS:,} bins a gene. Received: {name}, line {number}: "
+                f"gene {_cut(row[0])}, bin={_cut(row[1])}"
+            )
         found.append((number, row))
     return found, iter(())
 
@@ -374,6 +407,12 @@ class _Reader:
                 f"Expected gene ids of at most {_MOST_CHARACTERS} characters. Received: "
                 f"{self.name}, line {lines[int(np.argmax(ids == longest))]}: {_cut(longest)}. Are "
                 "the columns separated, and quotation marks closed?"
+            )
+        if damaged := next((gene for gene in dict.fromkeys(ids) if "\0" in gene), ""):
+            raise InputError(
+                f"Expected gene ids as text. Received: {self.name}, line "
+                f"{lines[int(np.argmax(ids == damaged))]}: {_cut(damaged)}, with a NUL byte. Is "
+                "the file damaged? Write it again"
             )
         rows = np.arange(len(ids))
         first = rows - rows % num_bins

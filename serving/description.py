@@ -16,6 +16,33 @@ PROBABILITY, EXPRESSION = "probability", "expression"
 _MESSAGE_OVERHEAD_BYTES = 4096
 
 
+# What is read of a description, which may be of an exporter of another version.
+_NEEDED: dict[str, Any] = {"marks": list, "num_bins": int}
+_KNOWN: dict[str, Any] = {
+    **dict.fromkeys(("task", "unit", "scale", "label_rule"), str),
+    **dict.fromkeys(("members", "bin_bp", "flank_bp"), int),
+    "oriented": bool,
+}
+_MOST = 10**9
+
+
+def _require_types(details: Any) -> None:
+    """Refuses a description whose parts are not what they are read as; unknown ones may be None.
+
+    Raises:
+        TypeError: Likewise, or if it is no object.
+        LookupError: If it lacks what is needed.
+    """
+    for name, kind in (_NEEDED | _KNOWN).items():
+        value = details[name] if name in _NEEDED else dict.get(details, name)
+        is_none = value is None and name not in _NEEDED
+        is_number = type(value) is not int or 0 < value < _MOST
+        if not (is_none or (type(value) is kind and is_number)):
+            raise TypeError(f"{name}={value!r}")
+    if not details["marks"] or not all(type(mark) is str for mark in details["marks"]):
+        raise TypeError(f"marks={details['marks']!r}")
+
+
 class ModelDescription(NamedTuple):
     """What a served model expects and answers.
 
@@ -42,8 +69,9 @@ class ModelDescription(NamedTuple):
         """
         try:
             details = json.loads(outputs["description"][0])
-            return cls(name, version, tuple(details["marks"]), int(details["num_bins"]), details)
-        except (ValueError, LookupError, TypeError) as error:
+            _require_types(details)
+            return cls(name, version, tuple(details["marks"]), details["num_bins"], details)
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise ServerError(
                 grpc.StatusCode.FAILED_PRECONDITION,
                 "Expected a model that describes its marks and bins. Received: "

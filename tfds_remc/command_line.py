@@ -234,9 +234,10 @@ def one_line(text: str) -> str:
     and the end stay, where it says what was expected and what to do.
     """
     line = " ".join(map(str.strip, text.splitlines()))
+    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
     if len(line) > _LONGEST_LINE:
         line = f"{line[: _LONGEST_LINE * 2 // 3]} ... {line[-_LONGEST_LINE // 4 :]}"
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+    return line
 
 
 def run_command(

@@ -1,8 +1,11 @@
+import gzip
 from pathlib import Path
 
+import pytest
 from harness import Outcome, check, damaged_text, fuzz
 
 from serving.csv_genes import read_csv
+from serving.errors import InputError
 from serving.web.uploads import read_text
 
 WHOLE = b"""gene_id,bin,H3K4me3,H3K9me3,label
@@ -35,3 +38,28 @@ def test_any_damage_of_an_upload(content: bytes, tmp_path: Path) -> Outcome:
     path = tmp_path / "genes.csv"
     path.write_bytes(content)
     return check(read_upload, path)
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (WHOLE + b"G" + b"1" * 2**21, "lines of at most 1,048,576 characters.*line 6"),
+        (gzip.compress(WHOLE + b"\n" * 2**26), "unpacks to over 500 times its size"),
+        (WHOLE.replace(b"A1BG", b"A1\0BG"), r"line 4: A1\\x00BG, with a NUL byte"),
+        ("".join(f"A,{n},1\n" for n in range(1, 100_003)).encode(), "at most 100,000 bins a gene"),
+    ],
+)
+def test_what_would_take_all_memory_or_time(tmp_path: Path, content: bytes, fault: str) -> None:
+    path = tmp_path / "genes.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=fault):
+        read_csv(path, marks=["H3K4me3"] if content.startswith(b"A,") else None)
+
+
+def test_a_heading_of_many_marks_that_are_one(tmp_path: Path) -> None:
+    """Its escapes made a long message longer still."""
+    path = tmp_path / "genes.csv"
+    path.write_bytes(b"gene_id,bin" + b",\0\xe2\x80\xae" * 5000 + b"\nA,1" + b",1" * 5000)
+    with pytest.raises(InputError, match="Expected each mark once") as caught:
+        read_csv(path)
+    assert len(str(caught.value)) < 1000

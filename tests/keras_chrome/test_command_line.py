@@ -15,6 +15,7 @@ import pytest
 from keras_chrome import command_line
 from keras_chrome.__main__ import VERBS
 from keras_chrome.command_line import as_spelled, option, parse, parse_given, run_command
+from keras_chrome.errors import InputError
 from keras_chrome.tables import format_duration, format_number, format_table, wrapped
 
 
@@ -279,6 +280,27 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert answer.stdout == ""
     assert answer.stderr.startswith("error: Expected a run directory")
     assert answer.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Expected a.\nReceived: b.\r\n", "Expected a. Received: b."),
+        ("Received: \x1b[31mred\u2028\u202e\0.", r"Received: \x1b[31mred \u202e\x00."),
+        ("Received: Müller's  'a  b'.", "Received: Müller's  'a  b'."),
+        ("Received: \udcff.", r"Received: \udcff."),
+        (
+            "Expected. " + "9" * 5000 + ". Mend it.",
+            f"Expected. {'9' * 590} ... {'9' * 215}. Mend it.",
+        ),
+    ],
+)
+def test_a_message_is_one_line_whatever_a_file_has_put_into_it(text: str, line: str) -> None:
+    assert str(InputError(text)) == line
+
+
+def test_a_long_message_is_cut_after_its_escapes_are_written() -> None:
+    assert str(InputError("\0" * 2**16 + ".")) == r"\x00" * 150 + " ... " + r"\x00" * 56 + "."
 
 
 def test_unwritable_run_directory(data_dir: Path, tmp_path: Path) -> None:
