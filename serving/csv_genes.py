@@ -37,8 +37,9 @@ CSV_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
 _LABELS = {"label", "class", "target", "expression", "geneexp", "high", "y", "rpkm"}
 _MOST_CHARACTERS = 100
 _LONGEST_LINE = 2**20
-# Deflate makes at most a thousandth of what it packs; of text, a hundredth at best.
-_MOST_UNPACKED, _MIN_BOMB_CHARACTERS = 500, 2**25
+# Deflate makes at most a thousandth of what it packs; of text, a two-hundredth at best.
+_MOST_UNPACKED, _MIN_BOMB_CHARACTERS = 500, 2**22
+_MOST_EMPTY_LINES = 1_000_000
 _MOST_BINS = 100_000
 _MISSING = {"", "na", "n/a", "nan", "null", "none", ".", "-"}
 _PACKED = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
@@ -174,12 +175,20 @@ def _bounded(text: TextIO, path: Path) -> Iterator[str]:
         InputError: If one would.
     """
     left = max(_MIN_BOMB_CHARACTERS, _MOST_UNPACKED * path.stat().st_size)
+    last = 0
     for number, line in enumerate(iter(partial(text.readline, _LONGEST_LINE + 1), ""), start=1):
         left -= len(line)
         if len(line) > _LONGEST_LINE:
             raise InputError(
                 f"Expected lines of at most {_LONGEST_LINE:,} characters. Received: {path}, line "
                 f"{number}: a longer one. Write a row a bin"
+            )
+        if not line.isspace() and line[0] != "#":
+            last = number
+        elif number - last > _MOST_EMPTY_LINES:
+            raise InputError(
+                f"Expected a row in {path} after line {last}. Received: {_MOST_EMPTY_LINES:,} "
+                "lines that are empty or remarks. Take them out"
             )
         if left < 0:
             raise InputError(

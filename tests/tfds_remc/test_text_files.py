@@ -75,10 +75,18 @@ def test_a_line_without_end_is_refused_before_it_takes_memory(tmp_path: Path, en
 
 @pytest.mark.parametrize("line", [b"\n", b"#\n", b"chr1\t1\t2\n"])
 def test_a_gzip_that_unpacks_to_far_more_than_text_does(tmp_path: Path, line: bytes) -> None:
-    bomb = gzip.compress(line * (2**26 // len(line)), 9)
-    assert len(bomb) < 2**18
+    bomb = gzip.compress(line * (2**23 // len(line)), 9)
+    assert len(bomb) < 2**14 * 1.1
     with pytest.raises(TableError, match=r"a\.csv, which unpacks to over 500 times its size"):
         read(tmp_path / "a.csv", bomb)
+
+
+@pytest.mark.parametrize("line", ["\n", "#\n"])
+def test_a_million_lines_of_nothing(tmp_path: Path, line: str) -> None:
+    with pytest.raises(
+        InputError, match=r"record in a\.csv after line 2\. Received: 1,000,000 lin"
+    ):
+        rows_of(tmp_path / "a.csv", "a,b\nc,d\n" + line * 1_000_001)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

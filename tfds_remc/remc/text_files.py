@@ -22,8 +22,9 @@ MAX_LINE_BYTES = 2**24
 """Of a table, which may have a column for each of a hundred thousand samples."""
 
 _BLOCK_BYTES = 2**17
-# Deflate makes at most a thousandth of what it packs; of text, a hundredth at best.
-_MAX_UNPACKED, _MIN_BOMB_BYTES = 500, 2**25
+# Deflate makes at most a thousandth of what it packs; of text, a two-hundredth at best.
+_MAX_UNPACKED, _MIN_BOMB_BYTES = 500, 2**22
+_MAX_EMPTY_LINES = 1_000_000
 COMMENT = re.compile(r"#|(track|browser)(\s|$)|sep=")
 """How a line begins that is none of a file's records."""
 
@@ -181,12 +182,22 @@ def content_lines(file: Iterable[str], file_name: str) -> Iterator[Line]:
     """Yields the lines of a file without comments, blank lines and GFF3's sequences.
 
     UCSC's lines about its browser and tracks are comments, too, and Excel's about the delimiter.
+
+    Raises:
+        InputError: If there is nothing else in a million lines.
     """
+    last = 0
     for number, text in enumerate(file, start=1):
         if text.startswith("##FASTA"):
             return
         if COMMENT.match(text) or text.isspace():
+            if number - last > _MAX_EMPTY_LINES:
+                raise InputError(
+                    f"Expected a record in {file_name} after line {last}. Received: "
+                    f"{_MAX_EMPTY_LINES:,} lines that are empty or comments. Take them out."
+                )
             continue
+        last = number
         yield Line(file_name, number, text.rstrip("\n"))
 
 
