@@ -82,7 +82,7 @@ class ModelDescription(NamedTuple):
     @property
     def is_ensemble(self) -> bool:
         """Whether the model has several members, and answers how far they differ."""
-        return bool(self.details.get("members", 1) > 1)
+        return bool((self.details.get("members") or 1) > 1)
 
     @property
     def output(self) -> str:

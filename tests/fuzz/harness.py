@@ -258,6 +258,8 @@ def _outcome(read: Reader, path: Path) -> Outcome:
     try:
         with _limited_memory(), warnings.catch_warnings():
             warnings.simplefilter("error")
+            # Libraries' own, which no user sees.
+            warnings.simplefilter("ignore", DeprecationWarning)
             answer = read(path)
             if isinstance(answer, Iterator):
                 collections.deque(answer, maxlen=0)

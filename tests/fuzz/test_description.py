@@ -69,6 +69,11 @@ def test_parts_of_other_types(name: str, value: Any) -> None:
         ModelDescription.parse("e012", 1, {"description": [description]})
 
 
+def test_what_is_not_known_may_be_null() -> None:
+    description = json.dumps(DETAILS | {"members": None, "oriented": None, "bin_bp": None})
+    assert not ModelDescription.parse("e012", 1, {"description": [description]}).is_ensemble
+
+
 def test_a_description_of_a_thousand_brackets() -> None:
     for description in ("[" * 100_000, "[]", "1", "null", '{"marks": ["a"]}', b"\xff"):
         with pytest.raises(ServerError, match="describes its marks and bins"):

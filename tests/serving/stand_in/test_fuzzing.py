@@ -1,5 +1,6 @@
 """Thousands of messages that make no sense: each is refused with the right code."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+import requests
 from asking import Asking, predict_request
 from google.protobuf.message import DecodeError
+from harness import damaged
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorflow_serving.apis import predict_pb2
@@ -53,17 +56,6 @@ def check(asking: Asking, content: bytes) -> None:
         assert status in {"OK", *REFUSALS} or text.startswith(NO_PREDICTION)
 
 
-@st.composite
-def damaged(draw: Any) -> bytes:
-    """A message that made sense, with some bytes changed, left out or put in."""
-    content = bytearray(VALID)
-    for _ in range(draw(st.integers(1, 6))):
-        start = draw(st.integers(0, len(content)))
-        length = draw(st.integers(0, 12))
-        content[start : start + length] = draw(st.binary(max_size=12))
-    return bytes(content)
-
-
 numbers = st.integers(-(2**63), 2**63 - 1)
 tensors = st.fixed_dictionaries(
     {},
@@ -84,7 +76,7 @@ shapes = st.lists(st.sampled_from([0, 1, 2, 5, 8, 40, -1, 2**31, 2**62]) | numbe
 
 
 @st.composite
-def requests(draw: Any) -> bytes:
+def anything(draw: Any) -> bytes:
     """A message that can be read, and asks for anything."""
     request = predict_pb2.PredictRequest()
     names = st.sampled_from(["tiny", "foreign", "", "../x"]) | st.text(max_size=20)
@@ -111,7 +103,7 @@ def requests(draw: Any) -> bytes:
     return request.SerializeToString()
 
 
-KINDS = {"any bytes": st.binary(max_size=300), "damaged": damaged(), "requests": requests()}
+KINDS = {"any bytes": st.binary(max_size=300), "damaged": damaged(VALID), "requests": anything()}
 NUM_MESSAGES = [
     *((kind, 200) for kind in KINDS),
     *(pytest.param(kind, 3400, marks=pytest.mark.slow) for kind in KINDS),
@@ -151,6 +143,45 @@ def test_other_methods_refuse_what_cannot_be_read(asking: Asking, method: str) -
         assert send(asking, method, content)[0] in {"OK", "INTERNAL", "UNKNOWN", *REFUSALS}
 
     ask()
+
+
+BODY = json.dumps({"signature_name": "predict", "instances": np.ones((2, 8, 5)).tolist()})
+NAMED = json.dumps({"inputs": {"signal": np.ones((1, 8, 5)).tolist()}})
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=9,
+)
+bodies = st.fixed_dictionaries(
+    {},
+    optional={
+        "signature_name": st.sampled_from(["predict", "saliency", "describe", "none"]) | values,
+        "inputs": values | st.fixed_dictionaries({"signal": values}),
+        "instances": values | st.lists(st.fixed_dictionaries({"signal": values}), max_size=3),
+    },
+)
+
+
+@pytest.mark.parametrize("num_messages", [100, pytest.param(3000, marks=pytest.mark.slow)])
+def test_every_body_is_answered_in_json(models_dir: Path, num_messages: int) -> None:
+    contents = damaged(BODY.encode()) | damaged(NAMED.encode()) | bodies.map(json.dumps)
+    with LocalServer(models_dir, rest_port=0) as server, requests.Session() as session:
+        url = f"{server.rest_url}/v1/models/tiny:predict"
+
+        @settings(
+            max_examples=num_messages,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(contents)
+        def ask(content: bytes | str) -> None:
+            response = session.post(url, data=content, timeout=20)
+            assert response.status_code in {200, 400, 413, 429}, response.text
+            assert isinstance(response.json(), dict)
+
+        ask()
 
 
 def test_methods_that_are_not_there_say_so(asking: Asking) -> None:
