@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from .errors import InputError
+from .errors import InputError, printable
 from .file_types import SignalFileError
 
 Item = TypeVar("Item")
@@ -187,11 +187,6 @@ def _answer(
         except InputError as error:
             kind, content = "refused", error
         except BaseException as error:  # A panic is a BaseException of a class without a name.
-            kind, content = "failed", _in_one_line(error)
+            kind, content = "failed", printable(error)
         signal.setitimer(signal.ITIMER_REAL, 0)
         connection.send((kind, content))
-
-
-def _in_one_line(error: BaseException) -> str:
-    line = " ".join(str(error).split())[:200] or type(error).__name__
-    return "".join(char if char.isprintable() else "?" for char in line)
