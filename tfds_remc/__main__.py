@@ -31,6 +31,7 @@ from tfds_remc.remc.errors import InputError
 from tfds_remc.remc.published import SPLITS
 from tfds_remc.remc.samples import read_sample_sheet
 from tfds_remc.remc.sources import SampleSheetConfig, SignalArrayConfig
+from tfds_remc.remc.unfinished import only_build, remove_dataset
 
 MISTAKES = (InputError, tfds.download.DownloadError, NonMatchingChecksumError)
 """What ends in one line: of ours, and of TFDS."""
@@ -154,7 +155,8 @@ def build(
     built = RemcBuilder(config=config, data_dir=data_dir)
     if built.is_prepared():
         if overwrite:
-            built.data_path.rmtree()
+            with only_build(Path(built.data_path).parent, built.info.full_name):
+                remove_dataset(Path(built.data_path))
         elif file_format not in (None, built.info.file_format.value):
             raise InputError(
                 f"Expected file_format={built.info.file_format.value!r}, with which "

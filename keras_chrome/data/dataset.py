@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_chrome.command_line import as_spelled
+from keras_chrome.data.records import build_again, open_builder, read_records
 from keras_chrome.errors import InputError
 from keras_chrome.vocabulary import LABELS, SPLITS
 
@@ -269,7 +270,7 @@ def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
 
     root = Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
     path = _built_folder(name, root)
-    info = tfds.builder_from_directory(path).info
+    info = open_builder(path).info
     metadata = dict(info.metadata or {})
     try:
         return Dataset(
@@ -285,6 +286,11 @@ def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
         raise InputError(
             f"Expected a dataset built by tfds_remc, with {error.args[0]} in its metadata. "
             f"Received: {path}"
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"Expected marks, num_bins, bin_bp and flank_bp in the metadata of {path}. Received: "
+            f"others, {error}. {build_again(path)}"
         ) from None
 
 
@@ -341,16 +347,14 @@ def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
 
     Raises:
         InputError: If the split is not in the dataset, or is empty, or the dataset is of several
-            epigenomes.
+            epigenomes; or if a file of it is missing or damaged.
     """
-    import tensorflow_datasets as tfds
-
     if dataset.parts:
         raise InputError(
             f"Expected a dataset of one epigenome. Received: {dataset.name}; name one of "
             + ", ".join(part.name for part in dataset.parts)
         )
-    builder = tfds.builder_from_directory(dataset.path)
+    builder = open_builder(dataset.path)
     if split not in builder.info.splits:
         raise InputError(
             f"Expected one of {sorted(builder.info.splits)}. Received: split={split!r}"
@@ -358,12 +362,7 @@ def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
     num_genes = builder.info.splits[split].num_examples
     if not num_genes:
         raise InputError(f"Expected genes in split {split!r} of {dataset.name}. Received: none")
-    if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
-        examples = list(builder.as_data_source(split))
-        columns = {name: np.stack([e[name] for e in examples]) for name in examples[0]}
-    else:
-        batches = builder.as_dataset(split, batch_size=num_genes, shuffle_files=False)
-        columns = next(iter(tfds.as_numpy(batches)))
+    columns = read_records(builder, split, dataset.path)
     columns = {name: _text(column) for name, column in columns.items()}
     columns["symbol"][np.isin(np.char.lower(columns["symbol"]), _UNKNOWN_SYMBOLS)] = ""
     return {"transcript_id": np.full(num_genes, ""), **columns}

@@ -238,3 +238,31 @@ def test_truncated_files(write_bam: Callable[..., Path], tmp_path: Path) -> None
     cut.write_bytes(whole[: len(whole) // 2] + whole[-28:])
     with pytest.raises(SignalFileError, match=r"complete BAM file\. Received: cut file\.bam, dam"):
         list(read_bam(cut))
+
+
+def test_an_index_of_another_file(write_bam: Callable[..., Path], tmp_path: Path) -> None:
+    """Its reads would be others than those of the chromosome, or fewer, without a word."""
+    path = write_bam(ALIGNMENTS, unplaced=3)
+    pysam.index(str(path))
+    index = path.with_name(f"{path.name}.bai")
+    chroms = ["chr1", "chr2", "*"]
+    (whole,), (by_index,) = read_bam(path), read_bam(path, chroms=chroms)
+    assert whole.start.tolist() == by_index.start.tolist()
+    own = index.read_bytes()
+    other = write_bam(ALIGNMENTS[:7], "other.bam")
+    pysam.index(str(other))
+    for content in (
+        other.with_name("other.bam.bai").read_bytes(),
+        own.replace(b"\x0e\0\0\0\0\0\0\0", b"\x0d\0\0\0\0\0\0\0"),
+        own[: len(own) // 2],
+        b"BAI\1\xff\xff\xff\x7f",
+        b"",
+    ):
+        assert content != own
+        index.write_bytes(content)
+        with pytest.raises(SignalFileError, match=r"Index it anew|complete BAM file") as error:
+            list(read_bam(path, chroms=chroms))
+        assert "a file.bam" in str(error.value)
+        # Who reads all of the file needs no index.
+        (chunk,) = read_bam(path)
+        assert chunk.start.tolist() == whole.start.tolist()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pysam
 
+from .apart import read_apart
 from .binning import Intervals
 from .file_types import SignalFileError, require_complete_bgzf
 
@@ -32,11 +34,13 @@ def chromosome_sizes(path: Path) -> dict[str, int]:
         SignalFileError: If the file is not a complete BAM file.
     """
     require_complete_bgzf(path)
-    try:
-        with pysam.AlignmentFile(str(path), "rb", check_sq=False) as bam:
-            return dict(zip(bam.references, bam.lengths, strict=True))
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
+    (sizes,) = read_apart("BAM", _read_sizes, path)
+    return sizes
+
+
+def _read_sizes(path: Path) -> Iterator[dict[str, int]]:
+    with path.open("rb") as file, pysam.AlignmentFile(file, "rb", check_sq=False) as bam:
+        yield dict(zip(bam.references, bam.lengths, strict=True))
 
 
 def has_index(path: Path) -> bool:
@@ -73,22 +77,47 @@ def read_bam(
     Raises:
         SignalFileError: If the file is damaged.
     """
+    yield from read_apart("BAM", _read, path, min_mapq=min_mapq, chroms=chroms, fragments=fragments)
+
+
+def _read(
+    path: Path, *, min_mapq: int, chroms: Sequence[str] | None, fragments: bool
+) -> Iterator[Intervals]:
     fields_of, to_intervals = (
         (_fragment_fields, _fragments) if fragments else (_read_fields, _reads)
     )
-    try:
+    with _open(path, chroms) as bam:
+        names = list(bam.references)
+        reads = bam.fetch(until_eof=True) if chroms is None else _fetch(bam, chroms, path)
+        while fields := fields_of(islice(reads, _CHUNK_READS)):
+            yield to_intervals(names, np.array(fields, dtype=np.int64), min_mapq)
+
+
+@contextlib.contextmanager
+def _open(path: Path, chroms: Sequence[str] | None) -> Iterator[pysam.AlignmentFile]:
+    """Opens a file by its name only where its index is asked for, which then is opened, too."""
+    with path.open("rb") as file:
+        source = file if chroms is None else str(path)
         # A second thread unpacks blocks while this one takes reads.
-        with pysam.AlignmentFile(str(path), "rb", check_sq=False, threads=2) as bam:
-            names = list(bam.references)
-            reads: Iterator[pysam.AlignedSegment] = (
-                bam.fetch(until_eof=True)
-                if chroms is None
-                else chain.from_iterable(map(bam.fetch, chroms))
+        with pysam.AlignmentFile(source, "rb", check_sq=False, threads=2) as bam:
+            yield bam
+
+
+def _fetch(
+    bam: pysam.AlignmentFile, chroms: Sequence[str], path: Path
+) -> Iterator[pysam.AlignedSegment]:
+    """Takes the reads to which the index leads, and sees that they are as many as it says."""
+    expected = {each.contig: each.total for each in bam.get_index_statistics()}
+    expected[UNPLACED] = bam.nocoordinate
+    for chrom in chroms:
+        number = 0
+        for number, read in enumerate(bam.fetch(chrom), start=1):  # noqa: B007
+            yield read
+        if number != expected[chrom]:
+            raise SignalFileError(
+                f"Expected {expected[chrom]:,} reads on {chrom} in {path.name}, as its index says. "
+                f"Received: {number:,}. Index it anew: samtools index {path.name}."
             )
-            while fields := fields_of(islice(reads, _CHUNK_READS)):
-                yield to_intervals(names, np.array(fields, dtype=np.int64), min_mapq)
-    except (OSError, ValueError) as error:
-        raise _damaged(path, error) from error
 
 
 def _read_fields(reads: Iterable[pysam.AlignedSegment]) -> list[int]:
@@ -165,10 +194,3 @@ def _kept(
         "duplicate or failed quality control": int(is_rejected.sum()),
         f"mapping quality below {min_mapq}": int(is_uncertain.sum()),
     }
-
-
-def _damaged(path: Path, error: Exception) -> SignalFileError:
-    return SignalFileError(
-        f"Expected a complete BAM file. Received: {path.name}, damaged ({error}). "
-        "Fetch or write it again."
-    )

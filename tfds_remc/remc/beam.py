@@ -29,6 +29,7 @@ from .chromosomes import canonical_names
 from .errors import InputError
 from .file_types import SignalFile, check_content
 from .reads import BinnedSignal, ReadOptions, header_sizes, read_part, require_records
+from .unfinished import EXCHANGE_PREFIX
 
 
 class BeamError(InputError):
@@ -296,7 +297,7 @@ def _one_line_errors(expected: str) -> Iterator[None]:
 def _exchange_folder(parent: str) -> Iterator[str]:
     """Yields the name of a new folder, on any file system of Beam, and removes it afterwards."""
     file_systems = _file_systems()
-    folder = file_systems.join(parent, f"remc-{uuid.uuid4().hex}")
+    folder = file_systems.join(parent, f"{EXCHANGE_PREFIX}{uuid.uuid4().hex}")
     file_systems.mkdirs(folder)
     try:
         yield folder

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pybigtools
 
+from .apart import read_apart
 from .binning import RegionBins
 from .file_types import BIGWIG_MAGIC, NOT_NEGATIVE, SignalFileError
 
@@ -23,50 +24,39 @@ _HEADER = "HHQQQHHQQ"
 _COUNT = "Q"
 
 
-@contextlib.contextmanager
-def open_bigwig(path: Path) -> Iterator[Any]:
-    """Opens a bigWig file.
-
-    Raises:
-        SignalFileError: If the file is damaged or has no data.
-    """
-    # Given a name, pybigtools refuses what does not end in ".bw", and prints what is wrong itself.
-    with path.open("rb") as file:
-        try:
-            _require_data(file, path.name)
-            file.seek(0)
-            yield pybigtools.open(file)
-        except BaseException as error:
-            # A damaged block is a panic of pybigtools, for which it has no exception to import.
-            is_damage = isinstance(error, (pybigtools.BBIReadError, struct.error))
-            if not (is_damage or type(error).__name__ == "PanicException"):
-                raise
-            raise SignalFileError(
-                f"Expected a complete bigWig file. Received: {path.name}, damaged ({error}). "
-                "Fetch it again."
-            ) from error
-
-
 def chromosome_sizes(path: Path) -> dict[str, int]:
     """Returns the chromosome sizes of a bigWig file's header, by the file's own names.
 
     Raises:
         SignalFileError: If the file is damaged or has no data.
     """
-    with open_bigwig(path) as bigwig:
-        return dict(bigwig.chroms())
+    (sizes,) = read_apart("bigWig", _read_sizes, path)
+    return sizes
 
 
-def mean_depth(bigwig: Any, bins: RegionBins, names: list[str | None], path: Path) -> np.ndarray:
+def _read_sizes(path: Path) -> Iterator[dict[str, int]]:
+    with _open(path) as bigwig:
+        yield dict(bigwig.chroms())
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[Any]:
+    # Given a name, pybigtools refuses what does not end in ".bw".
+    with path.open("rb") as file:
+        _require_data(file, path.name)
+        file.seek(0)
+        yield pybigtools.open(file)
+
+
+def mean_depth(path: Path, bins: RegionBins, names: list[str | None]) -> np.ndarray:
     """Returns the mean value over the bases of each bin.
 
     Bases without data count as 0, also those of which the file says that they are "not a number".
 
     Args:
-        bigwig: The open file.
+        path: The file.
         bins: Bins of gene regions.
         names: (genes,) chromosome as the file names it; None where the file has none such.
-        path: The file, for errors.
 
     Returns:
         (genes, bins) float64, in genome orientation.
@@ -74,40 +64,55 @@ def mean_depth(bigwig: Any, bins: RegionBins, names: list[str | None], path: Pat
     Raises:
         SignalFileError: If the file is damaged, or a value is negative or infinite.
     """
-    values = np.zeros((len(bins.start), bins.num_bins))
     starts = np.asarray(bins.start).tolist()
-    sizes = bigwig.chroms()
-    summary = bigwig.info()["summary"]
-    if summary["min"] < 0 or math.isinf(summary["sum"]):
-        _require_signal_everywhere(bigwig, path)
-    is_sound = summary["basesCovered"] > 0 and math.isfinite(summary["sum"])
-    for row, (name, start) in enumerate(zip(names, starts, strict=True)):
-        if name is None:
-            continue
-        end = start + bins.num_bins * bins.bin_bp
-        if is_sound and start >= 0 and end <= sizes[name]:
-            # Exact: the zoom levels are so only where they happen to fit the bins.
-            values[row] = bigwig.values(
-                name, start, end, bins=bins.num_bins, exact=True, uncovered=0.0, fillna=None
-            )
-        else:
-            # By base: for bins pybigtools would take what is not a number, or past the end, for the
-            # value of all of a bin's bases.
-            by_base = bigwig.values(name, start, end, oob=0.0, fillna=0.0)
-            is_at_fault = ~_is_signal(by_base)
-            if is_at_fault.any():
-                base = int(is_at_fault.argmax())
-                raise _no_signal(by_base[base], name, start + base, start + base + 1, path)
-            values[row] = by_base.reshape(bins.num_bins, bins.bin_bp).mean(axis=1)
-    return values
+    regions = list(zip(names, starts, strict=True))
+    (means,) = read_apart("bigWig", _read_means, path, regions, bins.num_bins, bins.bin_bp)
+    return means
 
 
-def _require_signal_everywhere(bigwig: Any, path: Path) -> None:
+def _read_means(
+    path: Path, regions: list[tuple[str | None, int]], num_bins: int, bin_bp: int
+) -> Iterator[np.ndarray | None]:
+    values = np.zeros((len(regions), num_bins))
+    with _open(path) as bigwig:
+        sizes = bigwig.chroms()
+        summary = bigwig.info()["summary"]
+        if summary["min"] < 0 or math.isinf(summary["sum"]):
+            yield from _require_signal_everywhere(bigwig, path)
+        is_sound = summary["basesCovered"] > 0 and math.isfinite(summary["sum"])
+        for row, (name, start) in enumerate(regions):
+            yield None
+            end = start + num_bins * bin_bp
+            if name is None:
+                continue
+            if is_sound and start >= 0 and end <= sizes[name]:
+                # Exact: the zoom levels are so only where they happen to fit the bins.
+                values[row] = bigwig.values(
+                    name, start, end, bins=num_bins, exact=True, uncovered=0.0, fillna=None
+                )
+            else:
+                by_base = _values_by_base(bigwig, name, start, end, path)
+                values[row] = by_base.reshape(num_bins, bin_bp).mean(axis=1)
+    yield values
+
+
+def _values_by_base(bigwig: Any, name: str, start: int, end: int, path: Path) -> np.ndarray:
+    """Where pybigtools would take a bin's NaN, or what is past the end, for all of its bases."""
+    by_base: np.ndarray = bigwig.values(name, start, end, oob=0.0, fillna=0.0)
+    is_at_fault = ~_is_signal(by_base)
+    if is_at_fault.any():
+        base = int(is_at_fault.argmax())
+        raise _no_signal(by_base[base], name, start + base, start + base + 1, path)
+    return by_base
+
+
+def _require_signal_everywhere(bigwig: Any, path: Path) -> Iterator[None]:
     """Looks through a file whose header sums up what no signal has, also where no gene lies."""
     for name in bigwig.chroms():
         for start, end, value in bigwig.records(name):
             if not (_is_signal(value) or math.isnan(value)):
                 raise _no_signal(value, name, start, end, path)
+            yield None
 
 
 def _is_signal(value: Any) -> Any:

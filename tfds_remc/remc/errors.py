@@ -37,3 +37,9 @@ def some(names: Iterable[str], at_most: int = 5) -> str:
     names = list(names)
     more = f" and {len(names) - at_most} more" if len(names) > at_most else ""
     return (", ".join(names[:at_most]) or "none") + more
+
+
+def printable(error: BaseException) -> str:
+    """Returns what an exception of another library says, as a part of a line."""
+    line = " ".join(str(error).split())[:200] or type(error).__name__
+    return "".join(char if char.isprintable() else "?" for char in line)

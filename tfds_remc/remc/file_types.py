@@ -124,8 +124,13 @@ def check_content(path: Path, file_type: str) -> None:
 
     Raises:
         SignalFileError: If the file is empty, or its content of another type, or binary where text
-            should be.
+            should be. Also if it is a pipe or a device, which cannot be read twice.
     """
+    if path.exists() and not path.is_file():
+        raise SignalFileError(
+            f"Expected a file of the {file_type} format. Received: {path.name}, which is a folder, "
+            "pipe or device. Write it to a file."
+        )
     with path.open("rb") as file:
         head = file.read(4096)
     if head.startswith(_GZIP_MAGIC) and file_type != "bigWig":

@@ -12,19 +12,22 @@ import hashlib
 import io
 import re
 import tarfile
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
+from typing import IO, Any, NoReturn, Self, cast
 
 import numpy as np
 import pandas as pd
 
 from .epigenomes import MARKS
-from .errors import InputError
+from .errors import InputError, printable
 
 SPLITS = ("train", "valid", "test")
 _TAR_BLOCK_BYTES = 1 << 20
+# Far more than a split of 20,000 genes takes; and than counts can be packed.
+_MAX_CSV_BYTES = 1 << 28
+_MAX_HEADER_BYTES = 1 << 20
+_MAX_PACKED = 200
 _MAX_COUNT = float(np.finfo(np.float32).max)
 _INTEGER = re.compile(r"\d{1,11}", re.ASCII)  # A gene id has eleven digits.
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -103,14 +106,19 @@ def _read_archive(archive: Path, folder: str) -> Iterator[tuple[str, str, bytes]
     try:
         with (
             gzip.open(archive) as stream,
-            tarfile.open(fileobj=stream, mode="r|", bufsize=_TAR_BLOCK_BYTES) as members,
+            tarfile.open(
+                fileobj=cast(IO[bytes], _Bounded(stream, archive)),
+                mode="r|",
+                bufsize=_TAR_BLOCK_BYTES,
+                tarinfo=_Member,
+            ) as members,
         ):
             for member in members:
                 parts = PurePosixPath(member.name).parts
-                if ".." in parts or member.name.startswith("/"):
+                if fault := _fault_of(member):
                     raise PublishedFormatError(
-                        f"Expected relative paths without '..' in {archive.name}. "
-                        f"Received: {member.name!r}. Fetch the archive from its publisher."
+                        f"Expected {fault[0]} in {archive.name}. Received: {member.name[:200]!r}"
+                        f"{fault[1]}. Fetch the archive from its publisher."
                     )
                 if len(parts) >= 3 and parts[-2] == "classification":
                     folders.add(parts[-3])
@@ -127,10 +135,12 @@ def _read_archive(archive: Path, folder: str) -> Iterator[tuple[str, str, bytes]
                 yield split, f"{archive.name}:{member.name}", text.read()
                 if len(found) == len(SPLITS):
                     return
-    except (EOFError, zlib.error, tarfile.TarError, gzip.BadGzipFile) as error:
+    except (InputError, FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # What tarfile makes of damaged headers is of many kinds.
         raise PublishedFormatError(
             f"Expected a complete gzipped tar archive. Received: {archive.name}, truncated or "
-            f"damaged ({error}). Fetch it again."
+            f"damaged ({printable(error)}). Fetch it again."
         ) from error
     if found:
         raise PublishedFormatError(
@@ -142,6 +152,47 @@ def _read_archive(archive: Path, folder: str) -> Iterator[tuple[str, str, bytes]
         f"Received: an archive of {', '.join(sorted(folders)) or 'no epigenome'}. "
         "Build one of those with --config, or put the unpacked folder into manual_dir."
     )
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose long name or attributes, which tarfile keeps in memory, are not too long."""
+
+    @classmethod
+    def frombuf(cls, *args: Any, **kwargs: Any) -> Self:
+        member = super().frombuf(*args, **kwargs)
+        is_plain = member.isreg() or member.isdir() or member.issym() or member.islnk()
+        if not (is_plain or member.isdev()) and member.size > _MAX_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {member.size:,} bytes")
+        return member
+
+
+class _Bounded:
+    """An unpacked archive, as far as it is not out of all proportion to the packed one."""
+
+    def __init__(self, stream: gzip.GzipFile, archive: Path) -> None:
+        self._stream, self._name = stream, archive.name
+        self._num_left = _MAX_CSV_BYTES + _MAX_PACKED * archive.stat().st_size
+
+    def read(self, size: int) -> bytes:
+        content = self._stream.read(size)
+        self._num_left -= len(content)
+        if self._num_left < 0:
+            raise PublishedFormatError(
+                f"Expected at most {_MAX_PACKED} bytes for each that {self._name} has. Received: "
+                "more. Fetch the archive from its publisher."
+            )
+        return content
+
+
+def _fault_of(member: tarfile.TarInfo) -> tuple[str, str] | None:
+    """What is expected of a member of an archive, and what is received instead, if anything is."""
+    if ".." in PurePosixPath(member.name).parts or member.name.startswith("/"):
+        return "relative paths without '..'", ""
+    if member.issparse() or not (member.isreg() or member.isdir()):
+        return "files and folders alone", ", a link, a device or a sparse file"
+    if member.name.endswith(".csv") and member.size > _MAX_CSV_BYTES:
+        return f"at most {_MAX_CSV_BYTES:,} bytes a CSV", f" of {member.size:,} bytes"
+    return None
 
 
 def _parse(text: bytes, name: str, known: frozenset[str], num_bins: int) -> PublishedSplit:

@@ -342,9 +342,8 @@ def _counted_part(chunk: Intervals, options: ReadOptions) -> tuple[np.ndarray, n
 def _bigwig_signal(path: Path, bins: RegionBins, canonical: Mapping[str, str]) -> BinnedSignal:
     name_of = {canonical[name]: name for name in canonical if canonical[name]}
     region_chroms = bins.canonical_chrom.tolist()
-    with bigwig.open_bigwig(path) as file:
-        names = [name_of.get(chrom) for chrom in region_chroms]
-        values = bigwig.mean_depth(file, bins, names, path)
+    names = [name_of.get(chrom) for chrom in region_chroms]
+    values = bigwig.mean_depth(path, bins, names)
     return BinnedSignal(
         values=values.astype(np.float32),
         file_type="bigWig",

@@ -29,6 +29,7 @@ from .records import ReproducibleExampleWriter
 from .sources import PublishedConfig, ReadingConfig, RemcConfig, SimulatedConfig
 from .sources.examples import Columns, Examples, Inputs
 from .split_balance import measure_split_balance
+from .unfinished import only_build
 
 
 class Builder(  # type: ignore[call-arg]
@@ -131,7 +132,8 @@ class Builder(  # type: ignore[call-arg]
         """Builds the dataset; see `tfds.core.DatasetBuilder`.
 
         Raises:
-            InputError: If it is built already, with other options.
+            InputError: If it is built already, with other options; or at this moment, by another
+                process.
         """
         manual_dir = download_config and download_config.manual_dir
         if manual_dir and not Path(manual_dir).expanduser().is_dir():
@@ -142,17 +144,25 @@ class Builder(  # type: ignore[call-arg]
         self._read_files = self._beam_reader(download_config)
         if self.is_prepared() and not mode.overwrite_dataset:
             self._require_same_options()
-        super().download_and_prepare(download_config=download_config, **kwargs)
+            super().download_and_prepare(download_config=download_config, **kwargs)
+            return
+        with only_build(Path(self.data_path).parent, self.info.full_name):
+            super().download_and_prepare(download_config=download_config, **kwargs)
+        for warning in self.warnings:
+            logging.warning("%s", warning)
+
+    def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
+        """Writes what stands beside the records, too, before TFDS gives the folder its name."""
+        super()._download_and_prepare(*args, **kwargs)
+        folder = Path(self.data_dir)
         if self.quality is not None:
             # Only here: importing Matplotlib takes time that most uses of a dataset need not spend.
             from .quality_figure import write_quality
 
-            write_quality(self.quality, Path(self.data_path), title=self.info.full_name)
+            write_quality(self.quality, folder, title=self.info.full_name)
             self.warnings += self.quality.warnings()
         if self._elsewhere:
-            write_expression_elsewhere(self._elsewhere, self._gene_ids, Path(self.data_path))
-        for warning in self.warnings:
-            logging.warning("%s", warning)
+            write_expression_elsewhere(self._elsewhere, self._gene_ids, folder)
 
     def _beam_reader(
         self, download_config: tfds.download.DownloadConfig | None

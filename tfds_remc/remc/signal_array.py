@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .annotations import STRANDS, known_symbol, without_version
 from .epigenomes import canonical_mark
-from .errors import InputError
+from .errors import InputError, printable
 from .file_types import NOT_NEGATIVE
 from .gene_table import GeneTable
 from .published import SPLITS
 
 _SIGNAL_NAMES = ("signal", "counts")
+# Checking and turning an array takes as much again, however few bytes its values have.
+_MAX_BYTES = 1 << 30
+_BYTES_A_VALUE = 8
 
 
 class _ArrayKind(NamedTuple):
@@ -81,7 +85,8 @@ def read_signal_array(path: Path) -> SignalArray:
 
     It holds `marks` (marks,), `signal` or `counts` (genes, marks, bins), and over genes `gene_id`,
     `chrom`, `tss` (0-based, the centre of the region) and `strand`; it may hold `symbol`, `rpkm`
-    (NaN where unknown) and `split` (0 train, 1 valid, 2 test). Nothing in it is unpickled.
+    (NaN where unknown) and `split` (0 train, 1 valid, 2 test). Other arrays are not looked at.
+    Nothing is unpickled, and no memory taken before it is known how much it will be.
 
     Raises:
         SignalArrayError: If the file is no such file, or its arrays do not fit together.
@@ -131,17 +136,65 @@ def read_signal_array(path: Path) -> SignalArray:
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays that are known by name, once it is known that memory holds them."""
+    is_zip = zipfile.is_zipfile(path)
+    # Who wrote the file chose what these two libraries meet: what they raise has no end.
     try:
-        # NumPy leaves a file open that it cannot read.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            # Text of HDF5 is bytes.
-            return {n: a.astype(str) if a.dtype.kind == "S" else a for n, a in arrays.items()}
-    # NumPy answers a single array, which is no context, for a .npy file.
-    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile, EOFError) as error:
+        with zipfile.ZipFile(path) as members:
+            headers = {name: _header(members, name) for name in _known(members)}
+            _require_room(headers, path)
+            return {name: _array(members, name) for name in headers}
+    except (InputError, FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:
         remedy = " Save text as such: array.astype(str)." if "Object arrays" in str(error) else ""
+        reason = printable(error) if is_zip else "no zip archive"
         raise SignalArrayError(
-            f"Expected an .npz file of arrays. Received: {path.name} ({error}).{remedy}"
+            f"Expected an .npz file of arrays. Received: {path.name} ({reason}).{remedy}"
         ) from None
+
+
+def _known(members: zipfile.ZipFile) -> list[str]:
+    known = (*_SIGNAL_NAMES, "marks", *_GENE_ARRAYS, *_OPTIONAL_GENE_ARRAYS)
+    return [name for name in known if f"{name}.npy" in members.namelist()]
+
+
+def _header(members: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and type that an array is said to have; it is not read."""
+    with members.open(f"{name}.npy") as file:
+        version = np.lib.format.read_magic(file)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _require_room(headers: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]], path: Path) -> None:
+    num_bytes = {
+        name: math.prod(map(abs, shape)) * max(dtype.itemsize, _BYTES_A_VALUE)
+        for name, (shape, dtype) in headers.items()
+    }
+    if sum(num_bytes.values()) > _MAX_BYTES:
+        name = max(num_bytes, key=num_bytes.__getitem__)
+        shape, dtype = headers[name]
+        raise SignalArrayError(
+            f"Expected arrays of at most {_MAX_BYTES // _BYTES_A_VALUE:,} values in {path.name}, "
+            f"as 60,000 genes with 20 marks of 100 bins have. Received: {name} of the shape "
+            f"{shape}, {dtype}. Give the files of the reads in a sample sheet, or fewer genes or "
+            "marks."
+        )
+
+
+def _array(members: zipfile.ZipFile, name: str) -> np.ndarray:
+    with members.open(f"{name}.npy") as file:
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+        if file.read(1):  # To the end, where the checksum is.
+            raise ValueError(f"{name} is longer than its header says")
+    # Text of HDF5 is bytes.
+    return array.astype(str) if array.dtype.kind == "S" else array
 
 
 def _check_array(
