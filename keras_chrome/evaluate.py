@@ -227,7 +227,10 @@ def summary(metrics: Mapping[str, Any]) -> str:
     for split, of_split in splits.items():
         each = of_split.get("epigenomes")
         named = {f"{split} {name}": m for name, m in each.items()} if each else {split: of_split}
-        rows += [{"split": title, **{n: m[n] for n in task.shown}} for title, m in named.items()]
+        rows += [
+            {"split": title, **{n: m[n] for n in task.shown if n in m}}
+            for title, m in named.items()
+        ]
         if each:
             notes.append(
                 f"{split}: mean {task.monitor_title} of {len(each)} epigenomes "
