@@ -89,6 +89,9 @@ def checked(name: str, value: Any, kind: Any) -> Any:
     elif typing.get_origin(kind) is list and isinstance(value, list):
         for item in value:
             checked(name, item, typing.get_args(kind)[0])
+    elif typing.get_origin(kind) is dict and isinstance(value, dict):
+        for key, item in value.items():
+            checked(f"{name} {key}", item, typing.get_args(kind)[1])
     elif not _is(value, kind):
         raise TypeError(f"{name}={shown(value)}, not {_spelled(kind)}")
     return value

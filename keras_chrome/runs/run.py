@@ -78,7 +78,13 @@ class _Score(TypedDict, total=False):
     pearson_ci95: list[float]
     spearman: float
     r2: float
-    epigenomes: dict[str, dict[str, Any]]
+    ece: float
+    mean_probability: float
+    positive_rate: float
+    mean_auroc: float
+    mean_pearson: float
+    epigenomes: dict[str, _Score]
+    expression_elsewhere: dict[str, _Score]
 
 
 class _Tested(TypedDict):
@@ -87,6 +93,7 @@ class _Tested(TypedDict):
 
 class _Metrics(_Tested, total=False):
     valid: _Score
+    left_out: _Score
     task: Literal["classification", "regression"]
     scale: str
     label_rule: str

@@ -82,6 +82,8 @@ SCORE = {
     "mean_probability": 0.5,
     "positive_rate": 0.5,
 }
+SCORES = {**SCORE, "epigenomes": {"E003": SCORE}, "mean_auroc": 0.75}
+SCORES["expression_elsewhere"] = {"mean_label": {"auroc": 0.7, "num_genes": 4}}
 METRICS = {"label_rule": "median", "valid": SCORE, "test": SCORE, "epochs_run": 2, "wall_s": 3.5}
 FILES = {
     "config.json": json.dumps(CONFIG, indent=2).encode(),
@@ -122,7 +124,10 @@ CASES = st.one_of(
         st.tuples(st.just("config.json"), changed_json(config))
         for config in (CONFIG, ENSEMBLE, SEVERAL)
     ),
-    st.tuples(st.just("metrics.json"), changed_json(METRICS)),
+    *(
+        st.tuples(st.just("metrics.json"), changed_json(metrics))
+        for metrics in (METRICS, {**METRICS, "valid": SCORES, "left_out": SCORES})
+    ),
 )
 
 
@@ -192,6 +197,14 @@ REFUSED = {
 def test_what_once_failed_is_refused_by_name(name: str, content: bytes, directory: Path) -> None:
     (directory / name).write_bytes(content)
     assert str(directory) in check(read, directory / name).refusal
+
+
+def test_metrics_of_which_one_split_lacks_some_are_summed_up() -> None:
+    """As a version that measured less wrote them."""
+    less = {name: value for name, value in SCORE.items() if name != "ece"}
+    assert "ece" not in summary(METRICS | {"valid": less})
+    assert "0.7500" in summary(METRICS | {"valid": less})
+    assert "of the mean label" in summary(METRICS | {"valid": SCORES})
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "config.json"])
