@@ -223,21 +223,26 @@ def summary(metrics: Mapping[str, Any]) -> str:
     """
     task = TASKS[metrics.get("task", "classification")]
     splits = {name: metrics[name] for name in (*_EVALUATED_SPLITS, "left_out") if name in metrics}
-    rows, notes = [], []
+    titled: dict[str, Any] = {}
+    notes = []
     for split, of_split in splits.items():
         each = of_split.get("epigenomes")
-        named = {f"{split} {name}": m for name, m in each.items()} if each else {split: of_split}
-        rows += [{"split": title, **{n: m[n] for n in task.shown}} for title, m in named.items()]
-        if each:
+        titled |= {f"{split} {name}": m for name, m in each.items()} if each else {split: of_split}
+        if each and f"mean_{task.monitor}" in of_split:
             notes.append(
                 f"{split}: mean {task.monitor_title} of {len(each)} epigenomes "
                 f"{of_split[f'mean_{task.monitor}']:.4f}"
             )
-        for name, of_row in of_split.get("expression_elsewhere", {}).items():
-            notes.append(
-                f"{split}: {task.monitor_title} {of_row[task.monitor]:.4f} of {_ELSEWHERE[name]} "
-                f"in the epigenomes trained on, without any mark ({of_row['num_genes']:,} genes)"
-            )
+        elsewhere = of_split.get("expression_elsewhere", {})
+        for name, what in _ELSEWHERE.items():
+            if (of_row := elsewhere.get(name, {})).keys() >= {task.monitor, "num_genes"}:
+                notes.append(
+                    f"{split}: {task.monitor_title} {of_row[task.monitor]:.4f} of {what} in the "
+                    f"epigenomes trained on, without any mark ({of_row['num_genes']:,} genes)"
+                )
+    # Earlier versions measured less.
+    shown = [name for name in task.shown if all(name in m for m in titled.values())]
+    rows = [{"split": title, **{n: m[n] for n in shown}} for title, m in titled.items()]
     scale = [metrics["scale"]] if "scale" in metrics else []
     return "\n".join([*scale, format_table(rows), *notes])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_chrome.baselines.own_file import signed, trusted_content
 from keras_chrome.data import broken_bins
 from keras_chrome.errors import InputError
 from keras_chrome.vocabulary import TRANSFORMS
@@ -166,29 +168,38 @@ class Baseline:
         return text
 
     def save(self, path: str | Path) -> None:
-        """Write the baseline with joblib."""
+        """Write the baseline with joblib, signed with the user's key."""
         import joblib
 
-        joblib.dump(self, path, compress=3)
+        content = io.BytesIO()
+        joblib.dump(self, content, compress=3)
+        Path(path).write_bytes(signed(content.getvalue()))
 
     @classmethod
-    def load(cls, path: str | Path) -> Baseline:
+    def load(cls, path: str | Path, *, trust: bool = False) -> Baseline:
         """Read what `save` wrote.
 
-        The file is a pickle, and loading one runs whatever code it holds: load only files that
-        you or people you trust have written.
+        The file is a pickle, and loading one runs whatever code it holds: one that another user
+        wrote, or an earlier version, is loaded on the user's word alone.
+
+        Args:
+            path: The file.
+            trust: Whether to load it, whoever wrote it: load only files that you or people you
+                trust have written.
 
         Raises:
-            InputError: If it holds no baseline.
+            InputError: If it holds no baseline, or nobody said to trust it.
         """
         import joblib
 
+        content = trusted_content(Path(path), trust=trust)
         try:
-            baseline = joblib.load(path)
-        except (OSError, ImportError):
+            baseline = joblib.load(io.BytesIO(content))
+        except ImportError:
             raise
         except Exception as error:  # A broken pickle can fail with any exception.
-            raise InputError(f"Expected a saved baseline. Received: {path} ({error})") from error
+            reason = " ".join(ascii(error).split())[:200]
+            raise InputError(f"Expected a saved baseline. Received: {path} ({reason})") from error
         if not isinstance(baseline, cls):
             raise InputError(
                 f"Expected a saved baseline. Received: {path} with a {type(baseline).__name__}"

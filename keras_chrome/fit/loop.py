@@ -21,7 +21,9 @@ from keras_chrome.fit.trainer import compiled_trainer
 from keras_chrome.models.prediction import batch_predictor, predict_batches
 from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Run
+from keras_chrome.runs.array_reader import read_arrays
 from keras_chrome.runs.files import atomic_path
+from keras_chrome.runs.json_reader import checked
 
 _VALIDATION_BATCH_SIZE = 512
 
@@ -227,21 +229,38 @@ class _BetweenEpochs(keras.callbacks.Callback):
         path = self.course.run.checkpoint_path
         if not path.is_file():
             return
-        with np.load(path) as arrays:
-            state = self._state()
-            if [v.shape for v in state] != [
-                arrays[name].shape for name in arrays.files if name.startswith("state_")
-            ]:
-                raise InputError(
-                    f"Expected a checkpoint of the same model and precision. Received: {path}"
-                )
-            self.course.history = json.loads(str(arrays["history"]))
-            for i, variable in enumerate(state):
-                variable.assign(arrays[f"state_{i}"])
-            self.course.best_weights = [
-                arrays[f"best_{i}"] for i in range(len(self.float32_model.weights))
-            ]
+        what, remedy = "a checkpoint of training", "delete it to train from the start"
+        arrays = read_arrays(path, what=what, remedy=remedy)
+        state, best = self._state(), self.float32_model.weights
+        wanted = {
+            **{f"state_{i}": v.shape for i, v in enumerate(state)},
+            **{f"best_{i}": v.shape for i, v in enumerate(best)},
+            "history": (),
+        }
+        if {name: array.shape for name, array in arrays.items()} != wanted:
+            raise InputError(
+                f"Expected a checkpoint of the same model and precision. Received: {path}; {remedy}"
+            )
+        self.course.history = self._history(str(arrays["history"]), path)
+        for i, variable in enumerate(state):
+            variable.assign(arrays[f"state_{i}"])
+        self.course.best_weights = [arrays[f"best_{i}"] for i in range(len(best))]
         print(f"resuming after epoch {self.course.num_epochs}")
+
+    def _history(self, text: str, path: Path) -> list[dict[str, float]]:
+        """The epochs that a checkpoint tells of."""
+        try:
+            history: list[dict[str, float]] = checked(
+                "history", json.loads(text), list[dict[str, float]]
+            )
+            for row in history:
+                row[f"val_{self.course.task.monitor}"]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise InputError(
+                f"Expected a checkpoint with the course of training. Received: {path} "
+                f"({type(error).__name__}); delete it to train from the start"
+            ) from None
+        return history
 
 
 def _tensorboard(logs_path: Path) -> list[keras.callbacks.Callback]:

@@ -1,10 +1,9 @@
 """What a report says of a run: from its directory, from its dataset, and from the model itself."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Unpack
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,9 @@ from keras_chrome.importance import compute_importance, methods_of
 from keras_chrome.models.prediction import Prediction
 from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Study, open_run, open_study
-from keras_chrome.runs.run import read_metrics
+from keras_chrome.runs.csv_reader import Kind, read_table
+from keras_chrome.runs.json_reader import read_json
+from keras_chrome.runs.run import read_history, read_metrics
 from keras_chrome.runs.study import DataOptions
 
 
@@ -125,7 +126,8 @@ def collect_runs(run_dirs: Iterable[str | Path], **data: Unpack[DataOptions]) ->
     for path, name in zip(paths, _names(paths), strict=True):
         # Files first: they are read at once, and the model takes its time.
         task = open_run(path).task
-        history = _read_history(path / "history.csv", task)
+        file = path / "history.csv"
+        history = read_history(file, task) if file.is_file() else None
         tables = {finding.name: _read_finding(path, finding) for finding in findings_of(task)}
         study = open_study(path, split="test", **data)
         study = replace(study, genes=task.known(study.genes))
@@ -195,63 +197,70 @@ def _saliency(study: Study) -> tuple[np.ndarray | None, str]:
     return importance.swapaxes(1, 2), ""
 
 
-def _read_history(path: Path, task: Task) -> pd.DataFrame | None:
-    if not path.is_file():
-        return None
-    columns = ("epoch", "loss", "val_loss", f"val_{task.monitor}")
-    return _read_csv(path, columns, "train the run again")
-
-
 def _read_finding(run: Path, finding: Finding) -> pd.DataFrame | None:
     path = run / finding.name / f"{finding.name}.csv"
     if not path.is_file():
         return None
     remedy = f"write it anew with `{finding.command.format(run=run)}`"
-    # Empty text, such as no control, is not a missing number.
-    text = {"epigenome", "method", "level", "statistic", "control", "question", "measure", "better"}
-    table = _read_csv(
-        path, finding.columns, remedy, finding.newer_columns, dtype=dict.fromkeys(text, str)
+    kinds: dict[str, Kind] = {
+        name: _kind(name) for name in (*finding.columns, *finding.newer_columns)
+    }
+    columns, newer = (
+        {name: kinds[name] for name in names} for names in (finding.columns, finding.newer_columns)
     )
-    named = [name for name in finding.columns if name in text]
-    return table.assign(**{name: table[name].fillna("") for name in named})
+    table = read_table(path, columns, more=newer, remedy=remedy)
+    return table[[*columns, *(name for name in newer if name in table.columns)]]
 
 
-def _read_csv(
-    path: Path,
-    columns: Sequence[str],
-    remedy: str,
-    newer_columns: Sequence[str] = (),
-    **options: Any,
-) -> pd.DataFrame:
-    """Read columns of a CSV, in this order, and those that it has of the newer ones."""
-    try:
-        table: pd.DataFrame = pd.read_csv(path, **options)
-    except ValueError as error:
-        raise InputError(
-            f"Expected a table as CSV. Received: {path} ({' '.join(str(error).split())}); {remedy}"
-        ) from None
-    if missing := [name for name in columns if name not in table.columns]:
-        raise InputError(
-            f"Expected the columns {', '.join(columns)}. Received: {path} without "
-            f"{', '.join(missing)}; {remedy}"
-        )
-    return table[[*columns, *(name for name in newer_columns if name in table.columns)]]
+def _kind(name: str) -> Kind:
+    if name in _TEXT:
+        return "text"
+    return "integer" if name.startswith("num_") else "number or none"
+
+
+_TEXT = frozenset(
+    {
+        *("epigenome", "method", "level", "statistic", "control", "question", "measure", "better"),
+        *("network", "form", "mark", "validation_mark", "validation_dataset", "direction"),
+        "on_rule",
+    }
+)
+
+
+class _OfMark(TypedDict, total=False):
+    peak_bp: float | None
+    tss_enrichment: float | None
+    auroc: float | None
+    profile_low: list[float | None] | None
+
+
+class _MarkQuality(_OfMark):
+    mark: str
+    mean_signal: float | None
+    zero_share: float | None
+    profile: list[float]
+    profile_high: list[float] | None
+
+
+class _Quality(TypedDict):
+    """What is shown of `quality.json`, which `tfds_remc` writes."""
+
+    marks: list[_MarkQuality]
+    correlation: list[list[float | None]]
+    num_genes: int
+    flank_bp: int
+    bin_bp: int
+    warnings: list[str]
 
 
 def _read_quality(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
-    try:
-        quality: dict[str, Any] = json.loads(path.read_text())
-        # Looked up here, so that a damaged file is told from a bug.
-        for name in ("marks", "correlation", "num_genes", "flank_bp", "bin_bp", "warnings"):
-            quality[name]
-        for of_mark in quality["marks"]:
-            for name in ("mark", "mean_signal", "zero_share", "profile", "profile_high"):
-                of_mark[name]
-    except (ValueError, KeyError, TypeError) as error:
+    what, remedy = "the quality of a dataset as JSON", "delete it, or build the dataset anew"
+    quality: dict[str, Any] = read_json(path, _Quality, what=what, remedy=remedy)
+    if len(quality["correlation"]) > len(quality["marks"]):
         raise InputError(
-            f"Expected the quality of a dataset as JSON. Received: {path} "
-            f"({type(error).__name__}: {error}); delete it, or build the dataset anew"
-        ) from None
+            f"Expected a row of correlations a mark. Received: {path} with "
+            f"{len(quality['correlation'])} of {len(quality['marks'])} marks; {remedy}"
+        )
     return quality

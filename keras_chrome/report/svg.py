@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from keras_chrome.errors import InputError
 
+_MAX_BYTES = 64 * 2**20
 _SVG = "http://www.w3.org/2000/svg"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _ELEMENTS = {
@@ -41,14 +42,19 @@ def inline_svg(path: Path, *, prefix: str, title: str) -> str:
         InputError: If the file is no SVG.
     """
     try:
-        root = ElementTree.fromstring(path.read_bytes())
-    except ElementTree.ParseError as error:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError(f"of over {_MAX_BYTES:,} bytes")
+        text = path.read_text(encoding="utf-8")
+        if "<!ENTITY" in text:
+            raise ValueError("with entities, which may stand for any amount of text")
+        root = ElementTree.fromstring(text)
+        if root.tag != f"{{{_SVG}}}svg":
+            raise ValueError(f"of {root.tag[:80]!a}")
+        clean = _cleaned(root, prefix)
+    except (ElementTree.ParseError, ValueError, RecursionError) as error:
         raise InputError(
-            f"Expected a drawing as SVG. Received: {path} ({error}); delete it, or write it anew"
+            f"Expected a drawing as SVG. Received: {path}, {error}; delete it, or write it anew"
         ) from None
-    if root.tag != f"{{{_SVG}}}svg":
-        raise InputError(f"Expected a drawing as SVG. Received: {path}, of {root.tag!r}")
-    clean = _cleaned(root, prefix)
     for name in ("width", "height"):
         clean.attrib.pop(name, None)
     # What Matplotlib says in its style sheet.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from keras_chrome.data import epigenome_of
-from keras_chrome.vocabulary import split_scheme
+from keras_chrome.runs.json_reader import checked, made, shown
+from keras_chrome.vocabulary import LABELS, SPLIT_SCHEMES, TASKS, TRANSFORMS, split_scheme
 
 FORMAT_VERSION = 1
 LOCAL_OPTIONS = frozenset({"run_dir", "data_dir", "resume", "overwrite", "checkpoint"})
@@ -39,7 +38,21 @@ EARLIER_TRAINING: Mapping[str, Any] = {
 }
 """Options that runs of earlier versions do not name, with what was done then."""
 
-_T = TypeVar("_T")
+_OPTIONS: Mapping[str, Any] = {
+    "dataset": str | None,
+    "data_dir": str | None,
+    "init_from": str | None,
+    "distill": str | None,
+    "mark_dropout": float,
+    "permute_labels": bool,
+    "seed": int | None,
+    "split_seed": int,
+    "num_folds": int,
+    "fold": int,
+}
+"""What options hold that are asked for by name, if a run has them."""
+_Value = str | float | bool | None
+_MAX_BINS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +84,7 @@ class DatasetSpec:
     @property
     def parts(self) -> list[DatasetSpec]:
         """What is kept of the dataset of each epigenome."""
-        return [_made(DatasetSpec, part) for part in self.epigenomes or ()] or [self]
+        return [made(DatasetSpec, part) for part in self.epigenomes or ()] or [self]
 
     @property
     def medians(self) -> list[float | None]:
@@ -150,34 +163,31 @@ class RunConfig:
         Raises:
             KeyError: If something is missing.
             TypeError: If something has another type.
+            ValueError: If something is of its type, and yet no run has it.
         """
-        parts = {n: _checked(n, content[n], dict) for n in ("model", "dataset", "options")}
-        arguments = dict(parts["model"])
-        split = split_scheme(_checked("split", parts["options"].get("split", "dataset"), str))
-        options = {**parts["options"], "split": split}
-        if "name" in parts["dataset"]:
+        parts = {n: checked(n, content[n], dict) for n in ("model", "dataset", "options")}
+        arguments, options = dict(parts["model"]), _options(parts["options"])
+        dataset = _dataset(parts["dataset"]) if "name" in parts["dataset"] else None
+        if dataset:
             options = {**EARLIER_TRAINING, **options}
         kind: Any = next((k for k in ("baseline", "ensemble") if k in arguments), "variant")
         made_of = arguments.pop(kind)
-        for name in ("dataset", "data_dir"):
-            _checked(name, options.get(name), str | None)
+        checked("transform", arguments.setdefault("transform", TRANSFORMS[0]), str)
         return cls(
             kind=kind,
-            model=kind if kind == "ensemble" else _checked(kind, made_of, str),
-            marks=tuple(
-                _checked("marks", mark, str) for mark in _checked("marks", arguments["marks"], list)
-            ),
+            model=kind if kind == "ensemble" else checked(kind, made_of, str),
+            marks=_marks(arguments["marks"]),
             arguments=arguments,
             members=_members(made_of) if kind == "ensemble" else (),
-            bins=_made(Bins, parts["dataset"]),
-            dataset=_made(DatasetSpec, parts["dataset"]) if "name" in parts["dataset"] else None,
-            labels=_checked("labels", options["labels"], str),
-            split=split,
-            seed=_checked("seed", options.get("seed"), int | None),
+            bins=_bins(parts["dataset"]),
+            dataset=dataset,
+            labels=options["labels"],
+            split=options["split"],
+            seed=options.get("seed"),
             options=options,
-            versions=_checked("versions", content["versions"], dict),
-            python=_checked("python", content["python"], str),
-            git_revision=_checked("git_revision", content["git_revision"], str | None),
+            versions=checked("versions", content["versions"], dict[str, str]),
+            python=checked("python", content["python"], str),
+            git_revision=checked("git_revision", content["git_revision"], str | None),
         )
 
     @property
@@ -193,20 +203,59 @@ class RunConfig:
         return tuple(m.model for m in self.counted_members if m.kind == "baseline")
 
 
+def _options(given: dict[str, Any]) -> dict[str, Any]:
+    """The options of a run, with the scheme by the name that it has today."""
+    split = split_scheme(checked("split", given.get("split", "dataset"), str))
+    options = {**given, "split": split}
+    checked("options", options, dict[str, _Value | list[_Value]])
+    for name, kind in _OPTIONS.items():
+        if name in options:
+            checked(name, options[name], kind)
+    task = options.get("task", TASKS[0])
+    for name, value, known in (
+        ("labels", options["labels"], LABELS),
+        ("split", split, SPLIT_SCHEMES),
+        ("task", task, TASKS),
+    ):
+        if checked(name, value, str) not in known:
+            raise ValueError(f"{name}={shown(value)}, not one of {', '.join(known)}")
+    needed = {"chromosome": ("num_folds", "fold"), "dataset": ()}.get(split, ("split_seed",))
+    for name in needed:
+        options[name]
+    return options
+
+
+def _dataset(content: Mapping[str, Any]) -> DatasetSpec:
+    spec: DatasetSpec = made(DatasetSpec, content)
+    for part in spec.parts:
+        checked("epigenomes", part.epigenomes, None if spec.epigenomes else list[Any] | None)
+    return spec
+
+
+def _bins(content: Mapping[str, Any]) -> Bins:
+    bins: Bins = made(Bins, content)
+    for name in ("num_bins", "bin_bp", "flank_bp"):
+        if not 0 < getattr(bins, name) <= _MAX_BINS * 1000:
+            raise ValueError(f"{name}={getattr(bins, name)}")
+    if bins.num_bins > _MAX_BINS:
+        raise ValueError(f"num_bins={bins.num_bins}, more than {_MAX_BINS}")
+    return bins
+
+
+def _marks(content: Any) -> tuple[str, ...]:
+    marks = checked("marks", content, list[str])
+    if len(set(marks)) < len(marks):
+        raise ValueError(f"marks={shown(marks)}, not each once")
+    return tuple(marks)
+
+
 def _members(content: Any) -> tuple[Member, ...]:
-    members = _checked("ensemble", content, list)
-    return tuple(_made(Member, _checked("member", member, dict)) for member in members)
-
-
-def _made(of_class: type[_T], values: Mapping[str, Any]) -> _T:
-    """A dataclass from those values that are its fields."""
-    hints = typing.get_type_hints(of_class)
-    # What is missing and has no default is a TypeError of the class itself.
-    return of_class(**{n: _checked(n, values[n], hints[n]) for n in hints if n in values})
-
-
-def _checked(name: str, value: Any, kind: Any) -> Any:
-    kinds = typing.get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
-    if not isinstance(value, tuple(typing.get_origin(k) or k for k in kinds)):
-        raise TypeError(f"{name}={value!r}")
-    return value
+    members = checked("ensemble", content, list[dict[str, Any]])
+    made_of = tuple(made(Member, member) for member in members)
+    if not made_of or not all(m.kind in ("variant", "baseline") for m in made_of):
+        raise ValueError("ensemble without members, or with some that are no variant or baseline")
+    if not all(m.weight >= 0 for m in made_of) or not any(m.weight for m in made_of):
+        raise ValueError("weights of members that are negative, or all nothing")
+    for member in made_of:
+        checked("options", member.options, dict[str, _Value | list[_Value]])
+    return made_of

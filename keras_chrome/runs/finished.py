@@ -14,7 +14,8 @@ import numpy as np
 from keras_chrome.errors import InputError
 from keras_chrome.models.task import CLASSIFICATION, TASKS
 from keras_chrome.runs.config import LOCAL_OPTIONS, DatasetSpec, RunConfig
-from keras_chrome.runs.run import Run, open_run
+from keras_chrome.runs.json_reader import shown
+from keras_chrome.runs.run import Run, open_run, read_predictions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,29 +142,26 @@ def _named_runs(paths: Iterable[str | Path]) -> Iterator[Run]:
 
 def _finished_run(run: Run, dataset: DatasetSpec) -> FinishedRun:
     config = run.config
-    try:
-        split, fold = _split_scheme(config)
-        return FinishedRun(
-            run.path,
-            labels=config.labels,
-            split=split,
-            marks=tuple(sorted(config.marks)),
-            epigenome=dataset.epigenome,
-            model=config.model,
-            fold=fold,
-            seed=config.options["seed"],
-            task=run.task.name,
-            test_score=json.loads((run.path / "metrics.json").read_text())["test"][
-                run.task.monitor
-            ],
-            fingerprint=dataset.fingerprint,
-            options=_all_options(config),
-        )
-    except (ValueError, KeyError, TypeError) as error:
+    if config.seed is None:
         raise InputError(
-            "Expected config.json and metrics.json as `fit` writes them. "
-            f"Received: {run.path} ({type(error).__name__}: {error}); train it again"
-        ) from None
+            f"Expected the seed of a training in config.json. Received: {run.path} without; train "
+            "it again"
+        )
+    split, fold = _split_scheme(config)
+    return FinishedRun(
+        run.path,
+        labels=config.labels,
+        split=split,
+        marks=tuple(sorted(config.marks)),
+        epigenome=dataset.epigenome,
+        model=config.model,
+        fold=fold,
+        seed=config.seed,
+        task=run.task.name,
+        test_score=run.metrics["test"][run.task.monitor],
+        fingerprint=dataset.fingerprint,
+        options=_all_options(config),
+    )
 
 
 def _all_options(config: RunConfig) -> dict[str, Any]:
@@ -302,27 +300,20 @@ def read_test_genes(runs: Sequence[FinishedRun]) -> PredictedGenes:
 
 
 def _read_test_table(run: FinishedRun) -> pd.DataFrame:
-    import pandas as pd
-
     task, file = TASKS[run.task], run.path / "predictions.csv"
     truth, answer = task.column_names
+    table = read_predictions(file, task)
+    test = table[table["split"] == "test"].reset_index(drop=True)
     is_label = task is CLASSIFICATION
-    types = {"gene_id": str, "split": str, truth: int if is_label else float, answer: float}
-    try:
-        table = pd.read_csv(file, usecols=list(types), dtype=types, keep_default_na=False)
-        test = table[table["split"] == "test"].reset_index(drop=True)
-        if is_label and set(test[truth]) != {0, 1}:
-            raise ValueError(f"labels of test genes: {sorted(set(test[truth]))}")
+    if is_label and set(test[truth]) != {0, 1}:
+        fault = f"labels of test genes: {shown(sorted(set(test[truth])))}"
+    else:
         score = task.score(test[truth].to_numpy(), test[answer].to_numpy())
-        if abs(score - run.test_score) > 1e-6:
-            raise ValueError(
-                f"{task.monitor_title} {score:.6f}, in metrics.json {run.test_score:.6f}"
-            )
-    except ValueError as error:
-        raise InputError(
-            f"Expected test genes {'labelled 0 and 1 ' if is_label else ''}with the "
-            f"{task.monitor_title} of metrics.json. Received: {file} "
-            f"({' '.join(str(error).split())}); write it anew with "
-            f"`python -m keras_chrome.evaluate {run.path}`"
-        ) from None
-    return test
+        if abs(score - run.test_score) <= 1e-6:
+            return test
+        fault = f"{task.monitor_title} {score:.6f}, in metrics.json {run.test_score:.6f}"
+    raise InputError(
+        f"Expected test genes {'labelled 0 and 1 ' if is_label else ''}with the "
+        f"{task.monitor_title} of metrics.json. Received: {file} ({fault}); write it anew with "
+        f"`python -m keras_chrome.evaluate {run.path}`"
+    )

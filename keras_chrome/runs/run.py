@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -32,7 +32,10 @@ from keras_chrome.errors import InputError
 from keras_chrome.models.mixed_ensemble import MixedEnsemble
 from keras_chrome.models.task import CLASSIFICATION, TASKS, Task
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
+from keras_chrome.runs.csv_reader import Kind, read_table
 from keras_chrome.runs.files import atomic_path, write_json
+from keras_chrome.runs.json_reader import checked, read_json, shown
+from keras_chrome.vocabulary import SPLITS
 
 if TYPE_CHECKING:
     import keras
@@ -50,6 +53,56 @@ _WRITTEN_BY = {
     "history.csv": "`fit` writes it after each epoch of a variant; other models have no epochs",
     "splits.csv": "`fit` writes it when it begins; imported weights have none",
 }
+
+
+_GENES: Mapping[str, Kind] = {"gene_id": "text", "split": "text"}
+_NAMES: Mapping[str, Kind] = {"epigenome": "text", "transcript_id": "text"}
+
+
+class _Configuration(TypedDict):
+    """What the configurations of all versions have."""
+
+    format_version: int
+
+
+class _Score(TypedDict, total=False):
+    """What is measured of genes; whether of classification or of regression, the task says."""
+
+    num_genes: int
+    auroc: float
+    auroc_ci95: list[float]
+    auprc: float
+    log_loss: float
+    brier: float
+    pearson: float
+    pearson_ci95: list[float]
+    spearman: float
+    r2: float
+    ece: float
+    mean_probability: float
+    positive_rate: float
+    mean_auroc: float
+    mean_pearson: float
+    epigenomes: dict[str, _Score]
+    expression_elsewhere: dict[str, _Score]
+
+
+class _Tested(TypedDict):
+    test: _Score
+
+
+class _Metrics(_Tested, total=False):
+    valid: _Score
+    left_out: _Score
+    task: Literal["classification", "regression"]
+    scale: str
+    label_rule: str
+    training_precision: str
+    genes_per_second: float
+    epochs_run: int
+    best_epoch: int
+    temperature: float
+    wall_s: float
 
 
 @dataclass(frozen=True)
@@ -149,7 +202,7 @@ class Run:
             InputError: If no epoch is over, or the model has none: it is a baseline, an ensemble,
                 or imported.
         """
-        return self._table("history.csv")
+        return read_history(self._file("history.csv"), self.task)
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -162,7 +215,7 @@ class Run:
         Raises:
             InputError: As `metrics` does.
         """
-        return self._table("predictions.csv")
+        return read_predictions(self._file("predictions.csv"), self.task)
 
     @property
     def splits(self) -> pd.DataFrame:
@@ -171,7 +224,7 @@ class Run:
         Raises:
             InputError: If the weights were imported.
         """
-        return self._table("splits.csv")
+        return read_splits(self._file("splits.csv"))
 
     def _file(self, name: str) -> Path:
         if not (path := self.path / name).is_file():
@@ -180,12 +233,6 @@ class Run:
                 f"{_WRITTEN_BY[name]}"
             )
         return path
-
-    def _table(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-
-        types = {"gene_id": str, "split": str}
-        return pd.read_csv(self._file(name), dtype=types, keep_default_na=False)
 
     @property
     def checkpoint_path(self) -> Path:
@@ -274,11 +321,15 @@ class Run:
             )
         if file.suffix == ".joblib":
             return Baseline.load(file)
-        import keras
+        from keras_chrome.models.network_file import load_network
 
-        import keras_chrome.layers  # noqa: F401  (registers what the file names)
+        return load_network(file, self._signal_shape, self.task)
 
-        return keras.saving.load_model(file, compile=False)
+    @property
+    def _signal_shape(self) -> tuple[int, int]:
+        """Of a gene, as the model reads it: `(bins, marks)`."""
+        num_bins = self.config.arguments.get("num_bins", self.config.bins.num_bins)
+        return num_bins, len(self.marks)
 
     @property
     def model_files(self) -> list[Path]:
@@ -348,19 +399,19 @@ def open_run(path: str | Path) -> Run:
     file = path / "config.json"
     if not file.is_file():
         raise InputError(f"Expected a run directory with config.json. Received: run={str(path)!r}")
+    what, remedy = "the configuration of a run as JSON", "train it again"
+    content = read_json(file, _Configuration, what=what, remedy=remedy)
     try:
-        content = json.loads(file.read_text())
         if (found := content["format_version"]) == FORMAT_VERSION:
             return Run(path, RunConfig.from_json(content))
-        version_then = content.get("versions", {}).get("keras-chrome", "unknown")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        versions = checked("versions", content.get("versions", {}), dict[str, str])
+    except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"Expected the configuration of a run as JSON. Received: {file} "
-            f"({type(error).__name__}: {error}); train it again"
+            f"Expected {what}. Received: {file} ({type(error).__name__}: {error}); {remedy}"
         ) from None
     raise InputError(
         f"Expected a run of format version {FORMAT_VERSION}. Received: {path}, of version "
-        f"{found}, written by keras-chrome {version_then}; train it again"
+        f"{found}, written by keras-chrome {versions.get('keras-chrome', 'unknown')}; {remedy}"
     )
 
 
@@ -384,6 +435,65 @@ def _git_revision() -> str | None:
 
 
 def read_metrics(path: Path) -> dict[str, Any]:
-    """A `metrics.json`; empty if there is none."""
-    metrics: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    """A `metrics.json`; empty if there is none.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    if not path.is_file():
+        return {}
+    remedy = f"delete it, and {_again(path)}"  # which would keep what it says of the training
+    what = "metrics.json as `fit` writes them"
+    metrics: dict[str, Any] = read_json(path, _Metrics, what=what, remedy=remedy)
+    task = TASKS[metrics.get("task", CLASSIFICATION.name)]
+    for split in ("valid", "test"):
+        if split in metrics and task.monitor not in metrics[split]:
+            raise InputError(
+                f"Expected {what}. Received: {path} without the {task.monitor} of {split}; {remedy}"
+            )
     return metrics
+
+
+def read_predictions(path: Path, task: Task) -> pd.DataFrame:
+    """A `predictions.csv`, as `Run.predictions`.
+
+    Raises:
+        InputError: If it is missing or damaged.
+    """
+    truth, answer = task.column_names
+    truth_kind: Kind = "integer" if task is CLASSIFICATION else "number"
+    columns: dict[str, Kind] = {**_GENES, truth: truth_kind, answer: "number"}
+    more: dict[str, Kind] = {**_NAMES, f"{answer}_sd": "number"}
+    return read_table(path, columns, more=more, remedy=_again(path))
+
+
+def read_splits(path: Path) -> pd.DataFrame:
+    """A `splits.csv`, as `Run.splits`.
+
+    Raises:
+        InputError: If it is missing or damaged.
+    """
+    splits = read_table(path, _GENES, more=_NAMES, remedy="train the run again")
+    if not (is_known := splits["split"].isin(SPLITS)).all():
+        raise InputError(
+            f"Expected one of {', '.join(SPLITS)} as split. Received: {path} with "
+            f"{shown(splits['split'][~is_known].iloc[0])}; train the run again"
+        )
+    return splits
+
+
+def read_history(path: Path, task: Task) -> pd.DataFrame:
+    """A `history.csv`, as `Run.history`.
+
+    Raises:
+        InputError: If it is missing or damaged.
+    """
+    # A loss may have grown beyond all numbers.
+    losses = ("loss", "val_loss", f"val_{task.monitor}")
+    columns: dict[str, Kind] = {"epoch": "integer", **dict.fromkeys(losses, "number or none")}
+    more: dict[str, Kind] = {"genes_per_second": "number or none", "wall_s": "number or none"}
+    return read_table(path, columns, more=more, remedy="train the run again")
+
+
+def _again(path: Path) -> str:
+    return f"write it anew with `python -m keras_chrome.evaluate {path.parent}`"

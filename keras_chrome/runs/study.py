@@ -438,6 +438,6 @@ def _splits_of(run: Run, names: GeneNames) -> np.ndarray:
 
     if run.config.split == "dataset":
         return names.split
-    splits = pd.read_csv(run.path / "splits.csv", dtype=str).drop_duplicates("gene_id")
+    splits = run.splits.drop_duplicates("gene_id")
     of_gene = pd.Series(names.gene_id).map(splits.set_index("gene_id")["split"])
     return of_gene.where(of_gene.isin(SPLITS), "").to_numpy(str)

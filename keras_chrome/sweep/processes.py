@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from typing import IO
 from keras_chrome.fit import FitConfig
 from keras_chrome.fit.config import as_arguments
 from keras_chrome.runs.files import write_json
+from keras_chrome.runs.run import read_metrics
 from keras_chrome.sweep.config import fits_bank
 
 _POLL_S = 0.1
@@ -126,7 +126,7 @@ class _RunProcess:
         for name, config in tuple(self.unfinished.items()):
             metrics = Path(config.run_dir, "metrics.json")  # `fit` writes it last.
             if metrics.is_file() and metrics.stat().st_mtime >= self.started:
-                auroc = json.loads(metrics.read_text())["test"]["auroc"]
+                auroc = read_metrics(metrics)["test"]["auroc"]
                 outcome = f"test AUROC {auroc:.4f}, {wall_s:.0f} s"
             elif has_ended:
                 outcome = f"failed with {self._exit()} after {wall_s:.0f} s: {self._reason(name)}"

@@ -118,3 +118,23 @@ def test_other_files_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.svg").write_text(content)
     with pytest.raises(InputError, match=r"Expected a drawing as SVG. Received: .*a\.svg"):
         inline_svg(tmp_path / "a.svg", prefix="", title="")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b'<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY a "aaaa">]><svg>&a;</svg>',
+        b"<g>" * 20_000 + b"</g>" * 20_000,
+        b'<svg xmlns="http://www.w3.org/2000/svg">'
+        + b"<g>" * 20_000
+        + b"</g>" * 20_000
+        + b"</svg>",
+    ],
+    ids=["empty", "no text", "entities", "another drawing", "deep"],
+)
+def test_a_damaged_drawing_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.svg").write_bytes(content)
+    with pytest.raises(InputError, match=r"Expected a drawing as SVG\. Received: \S+a\.svg.*anew"):
+        inline_svg(tmp_path / "a.svg", prefix="a-", title="A")

@@ -333,7 +333,7 @@ def test_runs_of_one_name_are_told_apart() -> None:
         (
             "compare/compare.csv",
             "method,r\nalpha,0.1\n",
-            r"Expected the columns epigenome, .*Received: .*compare\.csv without epigenome, level",
+            r"with the columns epigenome, .*Received: .*compare\.csv \(without epigenome, level",
         ),
         ("history.csv", "", r"Expected a table as CSV.*history\.csv \(No columns.*\); train"),
     ],
