@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.data import Genes
 from keras_chrome.errors import InputError
 from keras_chrome.fit.course import Course
@@ -21,7 +22,6 @@ from keras_chrome.fit.trainer import compiled_trainer
 from keras_chrome.models.prediction import batch_predictor, predict_batches
 from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Run
-from keras_chrome.runs.files import atomic_path
 
 _VALIDATION_BATCH_SIZE = 512
 

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.baselines import Baseline
 from keras_chrome.command_line import as_spelled
 from keras_chrome.data import load_genes
@@ -32,7 +33,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.models.mixed_ensemble import MixedEnsemble
 from keras_chrome.models.task import CLASSIFICATION, TASKS, Task
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
-from keras_chrome.runs.files import atomic_path, write_json
+from keras_chrome.runs.files import write_json
 
 if TYPE_CHECKING:
     import keras

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pybigtools
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.errors import InputError
 from keras_chrome.figures.palette import mark_colour
-from keras_chrome.runs.files import atomic_path
 from keras_chrome.tracks.layout import GenomeLayout
 
 if TYPE_CHECKING:
