@@ -17,20 +17,26 @@ CONFIG = json.dumps(
         "bin_bp": 500,
     }
 )
-# In the order of the work; {data}, {run} and {out} are folders, as COMMANDS' users say.
+# In the order of the work; {data}, {run} and {out} are folders.
+_DATA = ("--data-dir", "{data}")
 COMMANDS = {
-    "build": ("tfds_remc", "--config", CONFIG.replace("{", "{{").replace("}", "}}"))
-    + ("--data-dir", "{data}"),
-    "fit": ("keras_chrome.fit", "--dataset", "remc/small", "--data-dir", "{data}")
-    + ("--run-dir", "{run}", "--model", "cnn_alpha_beta", "--epochs", "1", "--batch-size", "25"),
-    "evaluate": ("keras_chrome.evaluate", "{run}", "--data-dir", "{data}"),
-    "attend": ("keras_chrome.attend", "{run}", "--data-dir", "{data}", "--out", "{out}/a.nc"),
-    "plot": ("keras_chrome.attend", "{run}", "--data-dir", "{data}")
-    + ("--plot", "SIM00000000116", "--out", "{out}/plots/p.png"),
-    "explain": ("keras_chrome.explain", "{run}", "--data-dir", "{data}", "--methods", "occlusion")
-    + ("--out", "{out}/e.nc"),
+    "build": ("tfds_remc", "--config", CONFIG.replace("{", "{{").replace("}", "}}"), *_DATA),
+    "fit": (
+        *("keras_chrome.fit", "--dataset", "remc/small", *_DATA, "--run-dir", "{run}"),
+        *("--model", "cnn_alpha_beta", "--epochs", "1", "--batch-size", "25"),
+    ),
+    "evaluate": ("keras_chrome.evaluate", "{run}", *_DATA),
+    "attend": ("keras_chrome.attend", "{run}", *_DATA, "--out", "{out}/a.nc"),
+    "plot": (
+        *("keras_chrome.attend", "{run}", *_DATA, "--plot", "SIM00000000116"),
+        *("--out", "{out}/plots/p.png"),
+    ),
+    "explain": (
+        *("keras_chrome.explain", "{run}", *_DATA, "--methods", "occlusion"),
+        *("--out", "{out}/e.nc"),
+    ),
     "report": ("keras_chrome.report", "{run}", "--out", "{out}/r.html"),
-    "tracks": ("keras_chrome.tracks", "{run}", "--data-dir", "{data}", "--out", "{out}/tracks"),
+    "tracks": ("keras_chrome.tracks", "{run}", *_DATA, "--out", "{out}/tracks"),
     "export": ("export", "{run}", "--to", "{out}/models", "--name", "small"),
 }
 

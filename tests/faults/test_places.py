@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 Start = Callable[..., subprocess.Popen[str]]
 CHAIN = ("build", "fit", "evaluate", "attend", "plot", "explain", "report", "tracks", "export")
 WRITE_OUT = ("attend", "plot", "explain", "report", "tracks", "export")
-LONG = "Größe und Länge – 基因 " + "ü" * 60 + " " + "x" * 38
+LONG = "Größe und Länge (基因) " + "ü" * 60 + " " + "x" * 38
 
 
 def core() -> str:

@@ -112,7 +112,7 @@ def test_an_error_names_the_file_that_was_to_be(tmp_path: Path) -> None:
     # Another file's keeps its own name, and what is no number of the system its own words.
     with pytest.raises(FileNotFoundError, match="elsewhere"), atomic_path(path):
         Path("elsewhere").read_text()
-    with pytest.raises(OSError, match="^spoilt$"), atomic_path(path):
+    with pytest.raises(OSError, match=r"^spoilt$"), atomic_path(path):
         raise OSError("spoilt")
     assert names(tmp_path) == ["a.csv"]
 
