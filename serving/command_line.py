@@ -7,7 +7,6 @@ test holds the three equal.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import dataclasses
 import errno
 import importlib.util
@@ -251,12 +250,15 @@ def run_command(
     def stop(number: int, _: object) -> None:
         if os.getpid() != own_process:  # A fork, which has no line of its own to say.
             os._exit(128 + number)
+        for of_both in (signal.SIGINT, signal.SIGTERM):  # It clears up, and needs no second one.
+            signal.signal(of_both, signal.SIG_IGN)
         stopped_by.append(signal.Signals(number))
         raise KeyboardInterrupt
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in before.items():
         # What a shell starts in the background, or nohup, is not to hear of some.
-        if signal.getsignal(number) is not signal.SIG_IGN:
+        if handler is not signal.SIG_IGN:
             signal.signal(number, stop)
     try:
         code = main(None)
@@ -268,6 +270,10 @@ def run_command(
         if mistake := _line_of(error, mistakes):
             _end(2, f"error: {mistake}")
         raise
+    finally:
+        if not stopped_by:
+            for number, handler in before.items():
+                signal.signal(number, handler)
     sys.exit(code or 0)
 
 
@@ -317,13 +323,14 @@ def _line_of(error: BaseException, mistakes: Sequence[type[Exception]]) -> str |
 
 
 def _end(code: int, line: str) -> typing.NoReturn:
-    """Exit with a line on standard error, whatever else happens meanwhile."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    """Exit with a line on standard error."""
     print(line, file=sys.stderr)
-    # Or what could not be written to standard output is tried once more, and told in many lines.
-    with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w") as devnull:
-        os.dup2(devnull.fileno(), sys.stdout.fileno())
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Or what could not be written is tried once more at exit, and told in many lines.
+        with Path(os.devnull).open("w") as devnull:
+            os.dup2(devnull.fileno(), sys.stdout.fileno())
     sys.exit(code)
 
 

@@ -511,3 +511,15 @@ def test_what_the_system_refuses_has_a_remedy(raised: str, line: str) -> None:
 
 def run_code(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_a_command_leaves_the_signals_as_they_were() -> None:
+    answer = run_code(
+        "import signal\n"
+        "from keras_chrome.command_line import run_command\n"
+        "before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]\n"
+        "try: run_command(lambda _: 3)\n"
+        "except SystemExit as end: code = end.code\n"
+        "print(code, before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)])"
+    )
+    assert answer.stdout == "3 True\n"
