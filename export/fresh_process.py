@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,10 +29,15 @@ class FreshProcess:
     """
 
     def __enter__(self) -> "FreshProcess":
+        # They have no names, and so are gone with the processes, whatever these die of.
         self._log = tempfile.TemporaryFile()
+        self._inputs = tempfile.TemporaryFile()
+        self._answers = tempfile.TemporaryFile()
+        files = [self._inputs.fileno(), self._answers.fileno()]
         self._process = subprocess.Popen(
             # -P: or the modules beside this file could stand for others of their names.
-            [sys.executable, "-P", __file__],
+            [sys.executable, "-P", __file__, *map(str, files)],
+            pass_fds=files,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -44,7 +49,8 @@ class FreshProcess:
     def __exit__(self, *error: object) -> None:
         self._process.kill()
         self._process.communicate()
-        self._log.close()
+        for file in (self._log, self._inputs, self._answers):
+            file.close()
 
     def answers(
         self, model_dir: Path, inputs: Mapping[str, "np.ndarray"]
@@ -63,18 +69,12 @@ class FreshProcess:
             RuntimeError: If the SavedModel cannot be loaded or does not answer; the message is
                 the reason.
         """
-        import numpy as np
+        _write(self._inputs, inputs)
+        if reason := self._ask(str(model_dir.absolute())):
+            raise RuntimeError(reason)
+        return _read(self._answers)
 
-        with tempfile.TemporaryDirectory() as folder:
-            files = [str(Path(folder, name)) for name in ("inputs.npz", "answers.npz")]
-            np.savez(files[0], **inputs)  # type: ignore[arg-type]
-            reason = self._ask([str(model_dir.absolute()), *files])
-            if reason:
-                raise RuntimeError(reason)
-            with np.load(files[1]) as answers:
-                return dict(answers)
-
-    def _ask(self, request: list[str]) -> str:
+    def _ask(self, request: str) -> str:
         """What went wrong; empty if nothing did."""
         assert self._process.stdin and self._process.stdout
         with suppress(BrokenPipeError):
@@ -89,6 +89,24 @@ class FreshProcess:
         self.__exit__()
         self.__enter__()
         return f"the process ended with exit code {code}: {last_line}"
+
+
+def _write(file: IO[bytes], arrays: "Mapping[str, np.ndarray]") -> None:
+    """Write arrays in the place of those that a file holds."""
+    import numpy as np
+
+    file.seek(0)
+    file.truncate()
+    np.savez(file, **arrays)  # type: ignore[arg-type]
+    file.flush()
+
+
+def _read(file: IO[bytes]) -> "dict[str, np.ndarray]":
+    import numpy as np
+
+    file.seek(0)
+    with np.load(file) as arrays:
+        return dict(arrays)
 
 
 def _answers(model_dir: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,13 +128,10 @@ def _run() -> None:
     # Whatever needs one of these fails now, as it would in a server.
     for package in ("keras", "keras_chrome", "export", "serving", "tfds_remc"):
         sys.modules[package] = None  # type: ignore[assignment]
-    import numpy as np
-
     for line in sys.stdin:
-        model_dir, inputs_file, answers_file = json.loads(line)
+        inputs, answers = (os.fdopen(int(n), "r+b", closefd=False) for n in sys.argv[1:])
         try:
-            with np.load(inputs_file) as inputs:
-                np.savez(answers_file, **_answers(model_dir, inputs))
+            _write(answers, _answers(json.loads(line), _read(inputs)))
             reason = ""
         except Exception as error:  # Whatever it is, the other side reports it.
             # In one line: TensorFlow's messages have many.

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.errors import InputError
-from keras_chrome.runs.files import atomic_path
 
 if TYPE_CHECKING:
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig

@@ -3,9 +3,8 @@
 import json
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from export.description import SIDECAR_FILE, describe
@@ -17,6 +16,7 @@ from export.models_config import (
     read_models_config,
     write_models_config,
 )
+from keras_chrome.atomic import unfinished
 from keras_chrome.ensemble.members import check_each_once
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run, open_run
@@ -146,28 +146,41 @@ def _appearing_at(target: Path, announce: Callable[[], object]) -> Iterator[Path
 
     Once it is there, `announce` is called; if that fails, `target` vanishes too.
     """
-    made = [folder for folder in target.parents if not folder.exists()]
     # Beside the served models, not beside the versions: TensorFlow Serving never looks here.
-    ours = target.parent.parent / f".{target.parent.name}-{uuid.uuid4().hex}"
+    models_dir = target.parent.parent
+    made = [folder for folder in target.parents if not folder.exists()]
     try:
+        with _room_in(models_dir) as folder:
+            ours = folder / "new"
+            ours.mkdir()
+            yield ours
+            target.parent.mkdir(exist_ok=True)
+            # Renaming onto a version that another export has just made fails: it is not empty.
+            ours.rename(target)
         try:
-            ours.mkdir(parents=True)
-        except OSError as error:
-            raise InputError(
-                "Expected a folder of models that can be written. Received: "
-                f"{ours.parent} ({error.strerror}). Name another with --models-dir"
-            ) from error
-        yield ours
-        target.parent.mkdir(exist_ok=True)
-        # Renaming onto a version that another export has just made fails: it is not empty.
-        ours = ours.rename(target)
-        announce()
+            announce()
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
     except BaseException:
-        shutil.rmtree(ours, ignore_errors=True)
         for folder in made:
             with suppress(OSError):  # never made, or no longer ours alone
                 folder.rmdir()
         raise
+
+
+@contextmanager
+def _room_in(models_dir: Path) -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            models_dir.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(unfinished(models_dir))
+        except OSError as error:
+            raise InputError(
+                "Expected a folder of models that can be written. Received: "
+                f"{models_dir} ({error.strerror}). Name another with --models-dir"
+            ) from error
+        yield folder
 
 
 def _write(

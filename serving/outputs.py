@@ -1,18 +1,18 @@
 """Writing predictions into a file, as they come, in the format that its name says.
 
-All of a file is written, or nothing: it is made under a hidden name and takes its place at the end.
+All of a file is written, or nothing: it is made in a hidden folder and takes its place at the end.
 """
 
 import gzip
 import importlib.util
 import sys
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+from serving.atomic import atomic_path
 from serving.description import ModelDescription
 from serving.errors import InputError
 from serving.predictions import Prediction, Saliency, join, to_table, to_xarray
@@ -91,7 +91,7 @@ def _open_text(path: Path | None) -> Iterator[TextIO]:
         return
     open_: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
     with (
-        _replacing(path) as temporary,
+        atomic_path(path) as temporary,
         open_(temporary, "wt", encoding="utf-8", newline="") as file,
     ):
         yield file
@@ -102,7 +102,7 @@ def _parquet(path: Path, description: ModelDescription) -> Iterator[Write]:
     import pyarrow
     from pyarrow import parquet
 
-    with _replacing(path) as temporary:
+    with atomic_path(path) as temporary:
         writer = None
         try:
 
@@ -135,17 +135,5 @@ def _netcdf(path: Path, description: ModelDescription) -> Iterator[Write]:
     packed = {name: {"zlib": True} for name, values in dataset.items() if values.ndim > 1}
     # By way of memory: HDF5 does not survive a disk that fills up under it.
     content = dataset.to_netcdf(engine="h5netcdf", encoding=packed)
-    with _replacing(path) as temporary:
+    with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place at the end, or vanishes."""
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.ensemble.members import open_members
 from keras_chrome.ensemble.stack import Stack, choose_weights
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate_genes
 from keras_chrome.runs import new_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
-from keras_chrome.runs.files import atomic_path, write_csv, write_json
+from keras_chrome.runs.files import write_csv, write_json
 
 if TYPE_CHECKING:
     from keras_chrome.data import Dataset, Genes

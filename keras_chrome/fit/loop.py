@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.data import Genes
 from keras_chrome.errors import InputError
 from keras_chrome.fit.course import Course
@@ -22,7 +23,6 @@ from keras_chrome.models.prediction import batch_predictor, predict_batches
 from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Run
 from keras_chrome.runs.array_reader import read_arrays
-from keras_chrome.runs.files import atomic_path
 from keras_chrome.runs.json_reader import checked
 
 _VALIDATION_BATCH_SIZE = 512

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.runs import open_run
-from keras_chrome.runs.files import atomic_path
 
 if TYPE_CHECKING:
     from keras_chrome.runs.study import DataOptions

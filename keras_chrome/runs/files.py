@@ -12,32 +12,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from matplotlib.figure import Figure
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` which takes its place once the block is done.
-
-    The suffix stays, since Keras and Matplotlib choose the format by it. If the block fails,
-    nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        # A full disk does not say by itself which one it is.
-        error.filename = error.filename or str(path)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -66,7 +47,9 @@ def locked(directory: Path, verb: str) -> Iterator[IO[str]]:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON atomically, paths as text."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, default=os.fspath) + "\n")
+        temporary.write_text(
+            json.dumps(value, indent=2, default=os.fspath) + "\n", encoding="utf-8"
+        )
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
@@ -262,5 +245,5 @@ def write_outputs(
     for name, text in (texts or {}).items():
         paths.append(directory / name)
         with atomic_path(paths[-1]) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
     return paths

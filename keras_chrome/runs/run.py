@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.baselines import Baseline
 from keras_chrome.command_line import as_spelled
 from keras_chrome.data import load_genes
@@ -33,7 +34,7 @@ from keras_chrome.models.mixed_ensemble import MixedEnsemble
 from keras_chrome.models.task import CLASSIFICATION, TASKS, Task
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
 from keras_chrome.runs.csv_reader import Kind, read_table
-from keras_chrome.runs.files import atomic_path, write_json
+from keras_chrome.runs.files import write_json
 from keras_chrome.runs.json_reader import checked, read_json, shown
 from keras_chrome.vocabulary import SPLITS
 

@@ -1,8 +1,6 @@
 """`python -m keras_chrome.sweep --models lstm --datasets remc/E012 --out-dir sweeps/a`."""
 
 import dataclasses
-import signal
-import sys
 from collections.abc import Sequence
 
 from keras_chrome.command_line import parse_given, run_command
@@ -14,10 +12,7 @@ from keras_chrome.sweep.runs import sweep
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    config = _parse(argv)
-    # What a kill leaves is to be what Ctrl-C leaves: no process of a run.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    sweep(config)
+    sweep(_parse(argv))
 
 
 def _parse(argv: Sequence[str] | None) -> SweepConfig:

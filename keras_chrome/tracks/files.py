@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pybigtools
 
+from keras_chrome.atomic import atomic_path
 from keras_chrome.errors import InputError
 from keras_chrome.figures.palette import mark_colour
-from keras_chrome.runs.files import atomic_path
 from keras_chrome.tracks.layout import GenomeLayout
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def write_bigwig(
         with _opened(temporary) as bigwig:
             covered = bigwig.info()["summary"]["basesCovered"]
         if covered != (expected := int((layout.end - layout.start).sum())):
-            raise _not_whole(f"{expected} bases", f"{covered}")
+            raise _not_whole(temporary, f"{expected} bases", f"{covered}")
 
 
 def write_bed(path: Path, bins: pd.DataFrame) -> None:
@@ -139,7 +139,7 @@ def write_bigbed(path: Path, bins: pd.DataFrame, chrom_sizes: Mapping[str, int])
         with _opened(temporary) as bigbed:
             found = sum(len(list(bigbed.records(chrom))) for chrom in bins["chrom"].unique())
         if found != len(bins):
-            raise _not_whole(f"{len(bins)} bins", f"{found}")
+            raise _not_whole(temporary, f"{len(bins)} bins", f"{found}")
 
 
 def _bed_records(bins: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
@@ -160,19 +160,28 @@ def _write(path: Path, chrom_sizes: Mapping[str, int], records: Iterable[tuple[A
         # What pybigtools makes of a full disk: no class that could be named, and no Exception.
         if type(error).__name__ != "PanicException":
             raise
-        raise _not_whole("room for a file", str(error)) from None
+        raise _not_whole(path, "room for a file", str(error)) from None
 
 
 def _opened(path: Path) -> Any:
     """What has been written, open: pybigtools prints what goes wrong, but does not raise it."""
+    with path.open("rb") as file:
+        if not file.read(4).strip(b"\0"):
+            raise _not_whole(path, "to have written a whole file", "one without a header")
     try:
         return pybigtools.open(str(path))
     except pybigtools.BBIReadError as error:
-        raise _not_whole("to have written a whole file", str(error)) from None
+        raise _not_whole(path, "to have written a whole file", str(error)) from None
 
 
-def _not_whole(expected: str, received: str) -> OSError:
-    """The error, to which `atomic_path` adds the file; it needs a number to print the rest."""
+def _not_whole(path: Path, expected: str, received: str) -> OSError:
+    """The error, to which `atomic_path` adds the file; it needs a number to print the rest.
+
+    Raises:
+        OSError: If the system itself says what it refuses, such as a full disk.
+    """
+    with path.open("ab") as file:
+        file.write(bytes(1 << 16))
     return OSError(errno.EIO, f"Expected {expected}. Received: {received}")
 
 

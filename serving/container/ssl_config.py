@@ -11,13 +11,13 @@ the certificate's it starts, and every handshake fails. So all is checked here.
 import os
 import re
 import ssl
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf import text_format
 
+from serving.atomic import unfinished
 from serving.command_line import option, parse, run_command
 from serving.errors import InputError
 from serving.messages import SSLConfig
@@ -64,13 +64,14 @@ def write_ssl_config(path: str | Path, text: str) -> None:
         InputError: If the file is there already or cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
-        # Private from the start, not after a chmod.
-        with open(temporary, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(text)
-        # A rename would replace a file that is there; a link does not.
-        os.link(temporary, path)
+        with unfinished(path.parent) as folder:
+            temporary = folder / "new"
+            # Private from the start, not after a chmod.
+            temporary.touch(0o600)
+            temporary.write_text(text)
+            # A rename would replace a file that is there; a link does not.
+            os.link(temporary, path)
     except FileExistsError as error:
         raise InputError(
             f"Expected a file that is not there yet. Received: {path}. Take another name, or "
@@ -80,8 +81,6 @@ def write_ssl_config(path: str | Path, text: str) -> None:
         raise InputError(
             f"Expected a file that can be written. Received: {path} ({error.strerror})"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_pem(path: str | Path, labels: tuple[str, ...], kind: str) -> str:

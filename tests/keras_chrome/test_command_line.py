@@ -445,3 +445,103 @@ def test_only_what_is_given_of_several_dataclasses() -> None:
 def test_the_packages_parse_alike(package: str) -> None:
     copy = Path(command_line.__file__).parents[1] / package / "command_line.py"
     assert copy.read_text() == Path(command_line.__file__).read_text()
+
+
+SIGNALLED = """\
+import os, signal, sys, time
+from keras_chrome.command_line import run_command
+def main(argv):
+    {before}
+    os.kill({pid}, signal.{name})
+    time.sleep(60)
+run_command(main)
+"""
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_is_one_line(name: str, code: int) -> None:
+    answer = run_code(SIGNALLED.format(before="", pid="os.getpid()", name=name))
+    assert (answer.returncode, answer.stdout) == (code, "")
+    assert answer.stderr == (
+        f"stopped by {name}; no file is left half-written, and the same command begins again\n"
+    )
+
+
+def test_a_command_says_how_it_is_gone_on_with() -> None:
+    answer = run_code(
+        "import os, signal\n"
+        "from keras_chrome.command_line import run_command\n"
+        "def main(argv):\n"
+        "    try: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    except KeyboardInterrupt: raise KeyboardInterrupt('--resume goes on') from None\n"
+        "run_command(main)"
+    )
+    assert (answer.returncode, answer.stderr) == (143, "stopped by SIGTERM; --resume goes on\n")
+
+
+def test_what_foreign_code_makes_of_a_signal_is_no_bug() -> None:
+    answer = run_code(
+        "import os, signal\n"
+        "from keras_chrome.command_line import run_command\n"
+        "def main(argv):\n"
+        "    try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except BaseException: raise RuntimeError('of a library')\n"
+        "run_command(main)"
+    )
+    assert (answer.returncode, answer.stderr.count("\n")) == (130, 1)
+
+
+def test_a_fork_ends_without_a_line() -> None:
+    before = "child = os.fork()\n    if child == 0: time.sleep(60)\n    time.sleep(1)"
+    code = SIGNALLED.format(before=before, pid="child", name="SIGTERM")
+    code = code.replace(
+        "time.sleep(60)\nrun", "sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))\nrun"
+    )
+    answer = run_code(code)
+    assert (answer.returncode, answer.stderr) == (143, "")
+
+
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [
+        (
+            "OSError(28, 'No space left on device', '/a/b')",
+            "Expected room to write. Received: No space left on device of /a/b. Free some, or "
+            "write elsewhere",
+        ),
+        (
+            "OSError(24, 'Too many open files', '/a/b')",
+            "Expected to open a file more. Received: Too many open files of /a/b. Raise the limit: "
+            "ulimit -n 1024",
+        ),
+        (
+            "MemoryError('Unable to allocate 3 TiB')",
+            "Expected memory. Received: Unable to allocate 3 TiB. Free some, or raise the limit: "
+            "ulimit -v",
+        ),
+        ("OSError('spoilt')", "spoilt"),
+    ],
+)
+def test_what_the_system_refuses_has_a_remedy(raised: str, line: str) -> None:
+    answer = run_code(
+        "from keras_chrome.command_line import run_command\n"
+        f"def main(argv): raise {raised}\n"
+        "run_command(main)"
+    )
+    assert (answer.returncode, answer.stderr) == (2, f"error: {line}\n")
+
+
+def run_code(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_a_command_leaves_the_signals_as_they_were() -> None:
+    answer = run_code(
+        "import signal\n"
+        "from keras_chrome.command_line import run_command\n"
+        "before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]\n"
+        "try: run_command(lambda _: 3)\n"
+        "except SystemExit as end: code = end.code\n"
+        "print(code, before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)])"
+    )
+    assert answer.stdout == "3 True\n"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import keras_chrome
+from keras_chrome.atomic import atomic_path
 from keras_chrome.errors import InputError
 from keras_chrome.layers import AttentionPooling
 from keras_chrome.models import build_model
@@ -19,7 +20,6 @@ from keras_chrome.models.head import answer
 from keras_chrome.models.prediction import predict
 from keras_chrome.runs import new_run, open_run
 from keras_chrome.runs.config import Bins
-from keras_chrome.runs.files import atomic_path
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
