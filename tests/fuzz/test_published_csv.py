@@ -53,3 +53,10 @@ def test_numbers_that_are_none(tmp_path: Path, old: bytes, new: bytes, fault: st
     assert content != WHOLE
     with pytest.raises(PublishedFormatError, match=rf"{fault}.*classification/valid\.csv, line"):
         read(write(tmp_path, content))
+
+
+@pytest.mark.timeout(120)
+def test_a_line_of_a_megabyte_is_no_table_of_as_many_columns(tmp_path: Path) -> None:
+    content = WHOLE[:14] * 2**16 + WHOLE
+    with pytest.raises(PublishedFormatError, match=r"Expected 8 columns.*valid\.csv, line 1\)"):
+        read(write(tmp_path, content))

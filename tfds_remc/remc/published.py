@@ -29,6 +29,7 @@ _MAX_CSV_BYTES = 1 << 28
 _MAX_HEADER_BYTES = 1 << 20
 _MAX_PACKED = 200
 _MAX_COUNT = float(np.finfo(np.float32).max)
+_FIRST_LINE = re.compile(rb"[^\r\n]*")
 _INTEGER = re.compile(r"\d{1,11}", re.ASCII)  # A gene id has eleven digits.
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -203,6 +204,10 @@ def _parse(text: bytes, name: str, known: frozenset[str], num_bins: int) -> Publ
     column_types = dict.fromkeys(range(num_columns), np.float32) | dict.fromkeys(
         integer_columns, np.int64
     )
+    first = _FIRST_LINE.match(rows)
+    if first is None or first[0].count(b",") != num_columns - 1:
+        # A line of a megabyte would have pandas make as many columns, for many minutes.
+        _raise_first_fault(rows, name, known, num_bins, "another number of columns")
     try:
         # What overflows is not what it was, and the checks refuse it.
         with np.errstate(over="ignore", invalid="ignore"):
