@@ -105,3 +105,16 @@ def test_bombs(start: Callable[[], bytes], message: str, tmp_path: Path) -> None
     with pytest.raises(PublishedFormatError, match=message):
         read(path)
     assert "data.tar.gz" in check(read, path).refusal
+
+
+def test_a_label_without_bounds(tmp_path: Path) -> None:
+    """It was a TypeError of pandas."""
+    path = tmp_path / "data.tar.gz"
+    path.write_bytes(gzip.compress(tar_of().replace(b"4,1\n000005", b"4,i\n000005")))
+    assert "label='i'" in check(read, path).refusal
+    folder = tmp_path / "E003"
+    (folder / "classification").mkdir(parents=True)
+    for split in ("train", "valid", "test"):
+        content = CSV.replace(b",1\n000005", b",inf\n000005")
+        (folder / "classification" / f"{split}.csv").write_bytes(content)
+    assert "label='inf'" in check(read, folder).refusal

@@ -214,7 +214,7 @@ def _parse(text: bytes, name: str, known: frozenset[str], num_bins: int) -> Publ
             table = pd.read_csv(
                 io.BytesIO(rows), header=None, dtype=column_types, skip_blank_lines=False
             )
-    except (ValueError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         _raise_first_fault(rows, name, known, num_bins, str(error))
     if table.shape[1] != num_columns or len(table) % num_bins:
         _raise_first_fault(rows, name, known, num_bins, f"a table of shape {table.shape}")
