@@ -77,8 +77,10 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 def assert_refused(process: subprocess.Popen[str], named: str, received: str, name: str) -> None:
     error = process.communicate()[1]
     assert process.returncode == 2, f"{name}: {error}"
-    assert error.startswith("error: Expected"), f"{name}: {error}"
-    assert error.count("\n") == 1, f"{name}: {error}"
+    # pybigtools, which writes bigWig, has a line of its own for what it then raises.
+    line = error.splitlines()[-1] if name == "tracks" else error
+    assert line.startswith("error: Expected"), f"{name}: {error}"
+    assert "Traceback" not in error and line.rstrip("\n").count("\n") == 0, f"{name}: {error}"
     for part in (named, received):
         assert part in error, f"{name}: {error}"
 
@@ -89,7 +91,8 @@ def test_a_full_disk_is_named(
 ) -> None:
     disk = mounted("size=16k")
     assert_refused(start(name, made, out=disk), str(disk), "No space left on device", name)
-    assert files_below(disk) <= {"tracks/simulated.chrom.sizes"}
+    assert not [file for file in files_below(disk) if "unfinished" in file]
+    assert name == "tracks" or not files_below(disk)  # Of many files the first have had room.
 
 
 @pytest.mark.parametrize("name", WRITE_OUT)
