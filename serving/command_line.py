@@ -10,10 +10,12 @@ import argparse
 import dataclasses
 import importlib.util
 import os
+import signal
 import sys
 import types
 import typing
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
@@ -233,7 +235,8 @@ def run_command(
 
     What a user can mend, what the operating system refuses (a missing file, a full disk) and an
     extra that is not installed end in one line on standard error and exit code 2; anything else is
-    a bug and keeps its traceback.
+    a bug and keeps its traceback. Ctrl-C (SIGINT) and SIGTERM end the step that the command is in,
+    let it clear up, and exit with 130 and 143; meanwhile they count no second time.
 
     Args:
         main: The command.
@@ -241,7 +244,8 @@ def run_command(
     """
     expected: tuple[type[Exception], ...] = (*mistakes, OSError)
     try:
-        code = main(None)
+        with _ended_by_signals():
+            code = main(None)
     except expected as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)
@@ -256,8 +260,34 @@ def run_command(
         )
         sys.exit(2)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
     sys.exit(code or 0)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM end a block with the exit code of who dies of them."""
+    # Who starts a command in the background may have it ignore SIGINT, which stays so.
+    standing: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
+    numbers = [number for number, is_so in standing.items() if signal.getsignal(number) is is_so]
+
+    def end(number: int, _: object) -> typing.NoReturn:
+        for of_both in numbers:
+            signal.signal(of_both, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+    for number in numbers:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, standing[number])
 
 
 def quieten_tensorflow() -> None:

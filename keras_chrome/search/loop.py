@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import statistics
+import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -86,8 +87,10 @@ def search(config: SearchConfig) -> Search:
                     break
                 _run_next(study, number, config, space, data)
                 write(ended(study), config, space)
-        except KeyboardInterrupt:
-            print(f"broken off in trial {number}; the same command goes on with it", flush=True)
+        except (KeyboardInterrupt, SystemExit):
+            print(
+                f"broken off in trial {number}; the same command goes on with it", file=sys.stderr
+            )
             raise
         finally:
             shutil.rmtree(_scratch(config), ignore_errors=True)

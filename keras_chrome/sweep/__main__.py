@@ -1,7 +1,6 @@
 """`python -m keras_chrome.sweep --models lstm --datasets remc/E012 --out-dir sweeps/a`."""
 
 import dataclasses
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -15,9 +14,11 @@ from keras_chrome.sweep.runs import sweep
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     config = _parse(argv)
-    # What a kill leaves is to be what Ctrl-C leaves: no process of a run.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    sweep(config)
+    try:
+        sweep(config)
+    except (KeyboardInterrupt, SystemExit):
+        print("broken off; the same command goes on to what it would have been", file=sys.stderr)
+        raise
 
 
 def _parse(argv: Sequence[str] | None) -> SweepConfig:

@@ -423,3 +423,24 @@ def test_only_what_is_given_of_several_dataclasses() -> None:
 def test_the_packages_parse_alike(package: str) -> None:
     copy = Path(command_line.__file__).parents[1] / package / "command_line.py"
     assert copy.read_text() == Path(command_line.__file__).read_text()
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_lets_a_command_clear_up_and_counts_once(name: str, code: int) -> None:
+    program = f"""
+import os, signal, time
+from keras_chrome.command_line import run_command
+
+def main(argv):
+    try:
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(60)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        print("cleared up")
+
+run_command(main, ValueError)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "cleared up\n", "")
