@@ -21,7 +21,7 @@ from keras_chrome.fit.trainer import compiled_trainer
 from keras_chrome.models.prediction import batch_predictor, predict_batches
 from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Run
-from keras_chrome.runs.files import atomic_path
+from keras_chrome.runs.files import atomic_path, write_csv
 
 _VALIDATION_BATCH_SIZE = 512
 
@@ -241,7 +241,9 @@ class _BetweenEpochs(keras.callbacks.Callback):
             self.course.best_weights = [
                 arrays[f"best_{i}"] for i in range(len(self.float32_model.weights))
             ]
-        print(f"resuming after epoch {self.course.num_epochs}")
+        # A kill may have come between the history and the checkpoint of an epoch.
+        write_csv(self.course.run.path / "history.csv", self.course.table())
+        print(f"resuming after epoch {self.course.num_epochs}", flush=True)
 
 
 def _tensorboard(logs_path: Path) -> list[keras.callbacks.Callback]:
