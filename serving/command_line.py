@@ -7,15 +7,16 @@ test holds the three equal.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import errno
 import importlib.util
 import os
 import signal
 import sys
 import types
 import typing
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.metadata import version
@@ -233,61 +234,101 @@ def run_command(
 ) -> typing.NoReturn:
     """Run a command's `main` and exit, with what it returns.
 
-    What a user can mend, what the operating system refuses (a missing file, a full disk) and an
-    extra that is not installed end in one line on standard error and exit code 2; anything else is
-    a bug and keeps its traceback. Ctrl-C (SIGINT) and SIGTERM end the step that the command is in,
-    let it clear up, and exit with 130 and 143; meanwhile they count no second time.
+    What a user can mend, what the operating system refuses (a missing file, a full disk, memory)
+    and an extra that is not installed end in one line on standard error and exit code 2; anything
+    else is a bug and keeps its traceback.
+
+    SIGINT and SIGTERM raise KeyboardInterrupt in `main`, and end in one line too, with exit code
+    130 and 143. A command that is gone on with raises another, which says how.
 
     Args:
         main: The command.
         *mistakes: What it raises where the user can mend something.
     """
-    expected: tuple[type[Exception], ...] = (*mistakes, OSError)
+    stopped_by: list[signal.Signals] = []
+    own_process = os.getpid()
+
+    def stop(number: int, _: object) -> None:
+        if os.getpid() != own_process:  # A fork, which has no line of its own to say.
+            os._exit(128 + number)
+        # Once: what clears up is not to be broken off, too, as where a sweep ends its runs that
+        # Ctrl-C has ended before.
+        for of_both in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(of_both, signal.SIG_IGN)
+        stopped_by.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # What a shell starts in the background, or nohup, is not to hear of some.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
-        with _ended_by_signals():
-            code = main(None)
-    except expected as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(2)
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").split(".")[0])
-        if extra is None:
-            raise
-        print(
-            f"error: Expected the extra {extra}. Received: no module {error.name}. Install it: "
-            f"pip install 'keras-chrome[{extra}]'",
-            file=sys.stderr,
-        )
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        code = main(None)
+        sys.stdout.flush()  # What fails at exit is a traceback.
+    except BaseException as error:
+        if stopped_by:  # Whatever foreign code on the way has made of the exception.
+            how = str(error) if isinstance(error, KeyboardInterrupt) else ""
+            _end(128 + stopped_by[0], f"stopped by {stopped_by[0].name}; {how or _STOPPED}")
+        if mistake := _line_of(error, mistakes):
+            _end(2, f"error: {mistake}")
+        raise
     sys.exit(code or 0)
 
 
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGINT and SIGTERM end a block with the exit code of who dies of them."""
-    # Who starts a command in the background may have it ignore SIGINT, which stays so.
-    standing: dict[signal.Signals, Any] = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: signal.SIG_DFL,
-    }
-    numbers = [number for number, is_so in standing.items() if signal.getsignal(number) is is_so]
+_STOPPED = "no file is left half-written, and the same command begins again"
+_NO_ROOM = ("room to write", "Free some, or write elsewhere")
+_NO_RIGHT = ("the right to read and write", "Change it, or name another place")
+_OTHER_PATH = ("the path of a file or folder", "Name another")
+# What was expected, and the remedy, for what the operating system says.
+_REFUSALS = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.EFBIG: _NO_ROOM,
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EROFS: _NO_RIGHT,
+    errno.ENOENT: _OTHER_PATH,
+    errno.ENOTDIR: _OTHER_PATH,
+    errno.EISDIR: _OTHER_PATH,
+    errno.ENAMETOOLONG: ("a name that the file system takes", "Shorten it"),
+    errno.EMFILE: ("to open a file more", "Raise the limit: ulimit -n 1024"),
+    errno.ENOMEM: ("memory", "Free some, or raise the limit: ulimit -v"),
+}
 
-    def end(number: int, _: object) -> typing.NoReturn:
-        for of_both in numbers:
-            signal.signal(of_both, signal.SIG_IGN)
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        sys.exit(128 + number)
 
-    for number in numbers:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, standing[number])
+def _line_of(error: BaseException, mistakes: Sequence[type[Exception]]) -> str | None:
+    """What a user is told of an error; None if it is a bug."""
+    text = " ".join(str(error).split())
+    if isinstance(error, tuple(mistakes)):
+        return text
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        expected, remedy = _REFUSALS[error.errno]
+        of = "" if error.filename is None else f" of {error.filename}"
+        return f"Expected {expected}. Received: {error.strerror}{of}. {remedy}"
+    if isinstance(error, OSError):
+        return text
+    # The latter is TensorFlow's, which is not imported for it.
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        expected, remedy = _REFUSALS[errno.ENOMEM]
+        return f"Expected {expected}. Received: {text or 'no more'}. {remedy}"
+    if isinstance(error, ModuleNotFoundError):
+        extra = _EXTRAS.get((error.name or "").split(".")[0])
+        return extra and (
+            f"Expected the extra {extra}. Received: no module {error.name}. Install it: "
+            f"pip install 'keras-chrome[{extra}]'"
+        )
+    return None
+
+
+def _end(code: int, line: str) -> typing.NoReturn:
+    """Exit with a line on standard error, whatever else happens meanwhile."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    print(line, file=sys.stderr)
+    # Or what could not be written to standard output is tried once more, and told in many lines.
+    with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("w") as devnull:
+        os.dup2(devnull.fileno(), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def quieten_tensorflow() -> None:

@@ -1,6 +1,5 @@
 """`python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E012`."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +38,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         warn_of_other_data(config, repeated)
     try:
         run = fit(config)
-    except (KeyboardInterrupt, SystemExit):
-        print(_how_to_go_on(Path(config.run_dir)), file=sys.stderr)
-        raise
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(Path(config.run_dir))) from None
 
     print(f"\n{summary(read_metrics(run.path / 'metrics.json'))}")
     print(f"\nrun directory: {run.path}")
@@ -78,12 +76,12 @@ def _parse(argv: Sequence[str] | None) -> tuple[FitConfig, Run | None]:
 def _how_to_go_on(run_dir: Path) -> str:
     if num_epochs := num_epochs_saved(run_dir):
         return (
-            f"broken off; {run_dir} is saved as it was after epoch {num_epochs}, and the same "
+            f"{run_dir} is saved as it was after epoch {num_epochs}, and the same "
             "command with --resume goes on from there to what it would have been"
         )
     if (run_dir / "config.json").exists():
-        return "broken off before an epoch was over; the same command with --resume begins anew"
-    return "broken off before an epoch was over; the same command begins anew"
+        return "no epoch was over, and the same command with --resume begins anew"
+    return "no epoch was over, and the same command begins anew"
 
 
 if __name__ == "__main__":

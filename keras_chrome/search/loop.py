@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import statistics
-import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -87,11 +86,9 @@ def search(config: SearchConfig) -> Search:
                     break
                 _run_next(study, number, config, space, data)
                 write(ended(study), config, space)
-        except (KeyboardInterrupt, SystemExit):
-            print(
-                f"broken off in trial {number}; the same command goes on with it", file=sys.stderr
-            )
-            raise
+        except KeyboardInterrupt:
+            line = f"broken off in trial {number}; the same command goes on with it"
+            raise KeyboardInterrupt(line) from None
         finally:
             shutil.rmtree(_scratch(config), ignore_errors=True)
     trials = ended(study)

@@ -1,7 +1,6 @@
 """`python -m keras_chrome.sweep --models lstm --datasets remc/E012 --out-dir sweeps/a`."""
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 
 from keras_chrome.command_line import parse_given, run_command
@@ -16,9 +15,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     config = _parse(argv)
     try:
         sweep(config)
-    except (KeyboardInterrupt, SystemExit):
-        print("broken off; the same command goes on to what it would have been", file=sys.stderr)
-        raise
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on to what it would have been") from None
 
 
 def _parse(argv: Sequence[str] | None) -> SweepConfig:

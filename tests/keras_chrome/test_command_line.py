@@ -443,4 +443,6 @@ def main(argv):
 run_command(main, ValueError)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr) == (code, "cleared up\n", "")
+    assert (done.returncode, done.stdout) == (code, "cleared up\n")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"stopped by {name}; no file is left half-written")

@@ -116,8 +116,8 @@ def test_a_signal_ends_the_step_and_says_how_to_go_on(
     assert done.returncode == code, done.stderr
     *_, line = done.stderr.splitlines()
     assert line == (
-        f"broken off; {tmp_path / 'run'} is saved as it was after epoch 2, and the same command "
-        "with --resume goes on from there to what it would have been"
+        f"stopped by {name}; {tmp_path / 'run'} is saved as it was after epoch 2, and the same "
+        "command with --resume goes on from there to what it would have been"
     )
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "run").rglob(LOCK))
