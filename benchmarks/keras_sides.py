@@ -126,7 +126,8 @@ def _bank_training(setting: Setting) -> Steps:
         )
     shape = (_BANK_STEPS, setting.bank, setting.batch)
     rows = np.random.default_rng(0).integers(0, len(genes), shape)
-    return Steps(lambda: bank.train(rows), _BANK_STEPS)
+    loss = np.zeros(setting.bank, np.float32)
+    return Steps(lambda: bank.train(rows, loss), _BANK_STEPS)
 
 
 def _model(setting: Setting) -> keras.Model:

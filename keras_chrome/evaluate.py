@@ -18,7 +18,7 @@ from keras_chrome.data.expression_elsewhere import mean_elsewhere
 from keras_chrome.errors import InputError
 from keras_chrome.models.task import TASKS
 from keras_chrome.runs import open_run
-from keras_chrome.runs.files import checked_directory, write_csv, write_json
+from keras_chrome.runs.files import checked_directory, locked, write_csv, write_json
 from keras_chrome.runs.run import read_metrics
 from keras_chrome.runs.study import DataArguments
 from keras_chrome.tables import format_table
@@ -86,13 +86,14 @@ def evaluate(
         run.task.check(of_split, opened, labels)
     directory = Path(out).expanduser() if out else run.path
     options: Any = {"labels": labels, "unit": opened.unit, "directory": directory}
-    if is_unseen:
-        metrics = evaluate_unseen(run, genes, _own_genes(run), **options)
-    else:
-        metrics = evaluate_genes(run, genes, **options)
-    # What training wrote about itself (epochs, time) stays.
-    path = directory / "metrics.json"
-    write_json(path, {**read_metrics(path), **metrics})
+    with locked(directory, "evaluate", "--out"):
+        if is_unseen:
+            metrics = evaluate_unseen(run, genes, _own_genes(run), **options)
+        else:
+            metrics = evaluate_genes(run, genes, **options)
+        # What training wrote about itself (epochs, time) stays.
+        path = directory / "metrics.json"
+        write_json(path, {**read_metrics(path), **metrics})
     return metrics
 
 

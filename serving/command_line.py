@@ -264,7 +264,9 @@ def run_command(
     def stop(number: int, _: object) -> None:
         if os.getpid() != own_process:  # A fork, which has no line of its own to say.
             os._exit(128 + number)
-        for of_both in (signal.SIGINT, signal.SIGTERM):  # It clears up, and needs no second one.
+        # Once: what clears up is not to be broken off, too, as where a sweep ends its runs that
+        # Ctrl-C has ended before.
+        for of_both in (signal.SIGINT, signal.SIGTERM):
             signal.signal(of_both, signal.SIG_IGN)
         stopped_by.append(signal.Signals(number))
         raise KeyboardInterrupt

@@ -21,6 +21,7 @@ from keras_chrome.evaluate import evaluate_genes
 from keras_chrome.runs import new_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.runs.files import write_csv, write_json
+from keras_chrome.runs.run import check_free
 
 if TYPE_CHECKING:
     from keras_chrome.data import Dataset, Genes
@@ -73,11 +74,7 @@ def ensemble(
     """
     runs = open_members(run_dirs)
     first = runs[0]
-    if (Path(run_dir).expanduser() / "config.json").exists():
-        raise InputError(
-            f"Expected a run directory of its own. Received: run_dir={str(run_dir)!r}, which holds "
-            "a run; take another"
-        )
+    check_free(run_dir)
     dataset = _open_dataset(first, data_dir)
     task = first.task
     genes = {
@@ -99,6 +96,7 @@ def ensemble(
         options=_options(runs, stack=stack, run_dir=run_dir, data_dir=data_dir),
         model=_model_arguments(runs, weights),
         dataset=dataset.description(),
+        verb="ensemble",
     ) as run:
         write_csv(run.path / "splits.csv", first.splits)
         _write_model(run, [r for r, w in zip(runs, weights, strict=True) if w > 0])

@@ -15,7 +15,7 @@ from keras_chrome.data import check_each_once
 from keras_chrome.errors import InputError
 from keras_chrome.fit.recipes import PLAIN, RECIPES, Recipe
 from keras_chrome.models.registry import VARIANTS
-from keras_chrome.runs import RunConfig
+from keras_chrome.runs import Run, RunConfig, open_run
 from keras_chrome.vocabulary import (
     CALIBRATIONS,
     CORE_MARKS,
@@ -381,6 +381,46 @@ class PresetOption:
         default=None,
         choices=sorted(PRESETS),
     )
+
+
+def run_of(file: str | Path) -> Run:
+    """The run whose `config.json`, or whose directory, a file is.
+
+    Raises:
+        InputError: If it is none.
+    """
+    path = Path(file).expanduser()
+    return open_run(path.parent if path.name == "config.json" else path)
+
+
+def options_of(file: str | Path, given: Collection[str] = ()) -> dict[str, Any]:
+    """The options of a run, for another that is the same.
+
+    Args:
+        file: The run's `config.json`, or its directory.
+        given: Names of options that are given beside them. A batch size that is given is taken as
+            it is, as it is without the others.
+
+    Returns:
+        All options but those that say where the run lies, and whether it is begun or gone on with.
+
+    Raises:
+        InputError: If it is no run that was trained here.
+
+    Example:
+        >>> fit(**options_of("runs/a/config.json"), run_dir="runs/b")
+    """
+    run = run_of(file)
+    if run.config.dataset is None or run.config.kind == "ensemble":
+        raise InputError(
+            f"Expected the config.json of a run that fit has trained. Received: {file}, of "
+            + ("an ensemble" if run.config.kind == "ensemble" else "imported weights")
+        )
+    left_out = {"run_dir", "resume", "overwrite"}
+    if "batch_size" in given:
+        left_out |= {"least_steps"}
+    names = {field.name for field in dataclasses.fields(FitConfig)} - left_out
+    return {name: value for name, value in run.config.options.items() if name in names}
 
 
 def as_arguments(config: FitConfig) -> Iterator[str]:

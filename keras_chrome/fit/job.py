@@ -6,7 +6,6 @@ As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E01
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,9 +28,10 @@ from keras_chrome.fit.targets import Targets, make_targets
 from keras_chrome.models import build_model, logit_model
 from keras_chrome.models.registry import option_names
 from keras_chrome.models.task import TASKS
-from keras_chrome.runs import new_run, open_run
+from keras_chrome.runs import open_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.runs.files import write_csv, write_json
+from keras_chrome.runs.run import begin_run, remove_run, writing
 from keras_chrome.runs.validation_mark import VALIDATION_MARK
 from keras_chrome.vocabulary import SPLITS
 
@@ -90,8 +90,9 @@ def fit(
             f"Expected no callbacks with a baseline, which has no epochs. Received: "
             f"model={config.model!r}, {callbacks=}"
         )
-    training = prepare(config)
-    with training_run(training) as run:
+    with writing(config.run_dir, "fit"):
+        training = prepare(config)
+        run = begin(training)
         started = time.perf_counter()
         if config.model in BASELINES:
             measured = _train_baseline(training)
@@ -143,33 +144,34 @@ def _open(config: FitConfig) -> Dataset:
     )
 
 
-@contextmanager
-def training_run(training: Training) -> Iterator[Run]:
-    """A run directory for a block that trains: it says what, and has `splits.csv` already."""
+def begin(training: Training) -> Run:
+    """Begin a run, or go on with it: the directory says what it is, and has its `splits.csv`."""
     import pandas as pd
 
     config, dataset, genes = training.config, training.dataset, training.genes
     if config.overwrite:
-        _remove_run(Path(config.run_dir))
+        remove_run(Path(config.run_dir))
     kind = "baseline" if config.model in BASELINES else "variant"
-    with new_run(
+    run = begin_run(
         config.run_dir,
         options=dataclasses.asdict(config),
         model={kind: config.model, **training.arguments},
         dataset=dataset.description(),
-    ) as run:
-        print(_first_lines(config, dataset, genes), flush=True)
-        if len(set(oriented := genes["train"].oriented.tolist())) > 1:
-            print(
-                f"warning: bins run along transcription for {sum(oriented):,} of {len(oriented):,} "
-                "training genes only: elsewhere genes of the minus strand may look reversed",
-                file=sys.stderr,
-            )
-        splits = [{"gene_id": g.gene_id, "split": g.split} for g in genes.values()]
-        table = pd.concat(map(pd.DataFrame, splits))
-        # A gene is in one split of all epigenomes.
-        write_csv(run.path / "splits.csv", table.drop_duplicates() if dataset.parts else table)
-        yield run
+    )
+    print(_first_lines(config, dataset, genes), flush=True)
+    if len(set(oriented := genes["train"].oriented.tolist())) > 1:
+        print(
+            f"warning: bins run along transcription for {sum(oriented):,} of {len(oriented):,} "
+            "training genes only: elsewhere genes of the minus strand may look reversed",
+            file=sys.stderr,
+        )
+    splits = [{"gene_id": g.gene_id, "split": g.split} for g in genes.values()]
+    table = pd.concat(map(pd.DataFrame, splits))
+    # A gene is in one split of all epigenomes.
+    write_csv(run.path / "splits.csv", table.drop_duplicates() if dataset.parts else table)
+    if config.resume and not run.checkpoint_path.exists():
+        print("nothing to resume: no epoch is over yet, and the training begins anew", flush=True)
+    return run
 
 
 def _first_lines(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) -> str:
@@ -461,10 +463,15 @@ def check_run_directory(config: FitConfig, dataset: Dataset) -> None:
         )
 
 
-def _remove_run(path: Path) -> None:
-    """Remove a run directory; a folder that is none is left alone."""
-    if (path / "config.json").is_file():
-        shutil.rmtree(path)
+def warn_of_other_data(config: FitConfig, earlier: Run) -> None:
+    """Say so if a dataset has other contents than when an earlier run was trained on it."""
+    then = earlier.config.dataset
+    if then is not None and then.fingerprint != _open(config).fingerprint():
+        print(
+            f"warning: {config.dataset} has other contents than when {earlier.path} was trained "
+            "on it: this will be another run",
+            file=sys.stderr,
+        )
 
 
 def _resolve_precision(precision: str) -> str:

@@ -23,6 +23,7 @@ from keras_chrome.models.prediction import batch_predictor, predict_batches
 from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Run
 from keras_chrome.runs.array_reader import read_arrays
+from keras_chrome.runs.files import write_csv
 from keras_chrome.runs.json_reader import checked
 
 _VALIDATION_BATCH_SIZE = 512
@@ -245,7 +246,9 @@ class _BetweenEpochs(keras.callbacks.Callback):
         for i, variable in enumerate(state):
             variable.assign(arrays[f"state_{i}"])
         self.course.best_weights = [arrays[f"best_{i}"] for i in range(len(best))]
-        print(f"resuming after epoch {self.course.num_epochs}")
+        # A kill may have come between the history and the checkpoint of an epoch.
+        write_csv(self.course.run.path / "history.csv", self.course.table())
+        print(f"resuming after epoch {self.course.num_epochs}", flush=True)
 
     def _history(self, text: str, path: Path) -> list[dict[str, float]]:
         """The epochs that a checkpoint tells of."""

@@ -17,6 +17,7 @@ from keras_chrome.import_weights.attentive_chrome import attentive_chrome_arrays
 from keras_chrome.import_weights.checkpoint import read_state_dict
 from keras_chrome.models import build_model
 from keras_chrome.runs import new_run
+from keras_chrome.runs.run import check_free
 from keras_chrome.vocabulary import CORE_MARKS
 
 if TYPE_CHECKING:
@@ -69,11 +70,7 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
             f"Expected {weights.num_marks} marks, as in {checkpoint}. "
             f"Received: marks={', '.join(config.marks)}"
         )
-    if (Path(config.run_dir) / "config.json").exists():
-        raise InputError(
-            f"Expected a run directory of its own. Received: run_dir={str(config.run_dir)!r}, "
-            "which holds a run"
-        )
+    check_free(config.run_dir)
 
     variant = "attentive_chrome"
     arguments: dict[str, Any] = {
@@ -111,6 +108,7 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
         },
         model={"variant": variant, **arguments},
         dataset={name: getattr(config, name) for name in ("num_bins", "bin_bp", "flank_bp")},
+        verb="import_weights",
     ) as run:
         run.save_model(model)
     return run

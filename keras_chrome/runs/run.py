@@ -34,7 +34,7 @@ from keras_chrome.models.mixed_ensemble import MixedEnsemble
 from keras_chrome.models.task import CLASSIFICATION, TASKS, Task
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
 from keras_chrome.runs.csv_reader import Kind, read_table
-from keras_chrome.runs.files import write_json
+from keras_chrome.runs.files import LOCK, locked, write_json
 from keras_chrome.runs.json_reader import checked, read_json, shown
 from keras_chrome.vocabulary import SPLITS
 
@@ -238,7 +238,7 @@ class Run:
     @property
     def checkpoint_path(self) -> Path:
         """Where training goes on from, if it was broken off."""
-        return self.path / "checkpoints" / "last.npz"
+        return _checkpoint_path(self.path)
 
     def open_dataset(self, name: str | None = None, data_dir: str | Path | None = None) -> Dataset:
         """Open the dataset that the run was trained on, or another of the same shape.
@@ -354,11 +354,73 @@ def new_run(
     options: Mapping[str, Any],
     model: Mapping[str, Any],
     dataset: Mapping[str, Any],
+    verb: str = "a command",
 ) -> Iterator[Run]:
     """Make a run directory, with its configuration, for a block that fills it.
 
+    Args:
+        path: The directory.
+        options: As for `begin_run`.
+        model: Likewise.
+        dataset: Likewise.
+        verb: What makes it.
+
+    Raises:
+        InputError: If it holds a run, or another process writes into it.
+    """
+    with writing(path, verb):
+        check_free(path)
+        yield begin_run(path, options=options, model=model, dataset=dataset)
+
+
+def check_free(path: str | Path) -> None:
+    """See that a directory holds no run.
+
+    Raises:
+        InputError: If it does.
+    """
+    if (Path(path).expanduser() / "config.json").exists():
+        raise InputError(
+            f"Expected a run directory of its own. Received: run_dir={str(path)!r}, which holds a "
+            "run; take another"
+        )
+
+
+@contextmanager
+def writing(path: str | Path, verb: str) -> Iterator[None]:
+    """Let nobody else write into a run directory while a block does.
+
     If the block fails before there is a checkpoint to resume from, the directory is removed,
     unless it held something before.
+
+    Args:
+        path: The directory; made if it is not there.
+        verb: What writes into it.
+
+    Raises:
+        InputError: If another process does.
+    """
+    path = Path(path).expanduser()
+    with locked(path, verb, "--run-dir") as lock:
+        is_ours = [file.name for file in path.iterdir()] == [Path(lock.name).name]
+        try:
+            yield
+        except BaseException:
+            if is_ours and not _checkpoint_path(path).exists():
+                shutil.rmtree(path, ignore_errors=True)
+            raise
+
+
+def begin_run(
+    path: str | Path,
+    *,
+    options: Mapping[str, Any],
+    model: Mapping[str, Any],
+    dataset: Mapping[str, Any],
+) -> Run:
+    """Write the configuration of a run, which is unfinished from now on.
+
+    A directory that holds none yet holds no checkpoint to resume from, either.
 
     Args:
         path: The directory.
@@ -379,15 +441,28 @@ def new_run(
     # As it will be read: paths are text there, and tuples lists.
     content = json.loads(json.dumps(content, default=os.fspath))
     run = Run(Path(path).expanduser(), RunConfig.from_json(content))
-    is_ours = not run.path.exists() or not any(run.path.iterdir())
-    try:
-        run.path.mkdir(parents=True, exist_ok=True)
-        write_json(run.path / "config.json", content)
-        yield run
-    except BaseException:
-        if is_ours and not run.checkpoint_path.exists():
-            shutil.rmtree(run.path, ignore_errors=True)
-        raise
+    (run.path / "metrics.json").unlink(missing_ok=True)
+    if not (run.path / "config.json").exists():
+        run.checkpoint_path.unlink(missing_ok=True)
+    write_json(run.path / "config.json", content)
+    return run
+
+
+def remove_run(path: Path) -> None:
+    """Empty a run directory of all but its lock; a folder that holds no run is left alone.
+
+    Broken off anywhere it leaves an unfinished run without a checkpoint, which goes on to nothing
+    else than its own options say.
+    """
+    if not (path / "config.json").is_file():
+        return
+    first, last = ("metrics.json", "checkpoints"), ("config.json",)
+    others = {file.name for file in path.iterdir()} - {*first, *last, LOCK}
+    for name in (*first, *others, *last):
+        if (file := path / name).is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        else:
+            file.unlink(missing_ok=True)
 
 
 def open_run(path: str | Path) -> Run:
@@ -414,6 +489,18 @@ def open_run(path: str | Path) -> Run:
         f"Expected a run of format version {FORMAT_VERSION}. Received: {path}, of version "
         f"{found}, written by keras-chrome {versions.get('keras-chrome', 'unknown')}; {remedy}"
     )
+
+
+def num_epochs_saved(path: Path) -> int:
+    """After how many epochs a broken-off training in a directory would go on."""
+    if not (file := _checkpoint_path(path)).is_file():
+        return 0
+    with np.load(file) as arrays:
+        return len(json.loads(str(arrays["history"])))
+
+
+def _checkpoint_path(path: Path) -> Path:
+    return path / "checkpoints" / "last.npz"
 
 
 def _items(values: Mapping[str, Any]) -> str:

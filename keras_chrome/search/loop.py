@@ -87,8 +87,8 @@ def search(config: SearchConfig) -> Search:
                 _run_next(study, number, config, space, data)
                 write(ended(study), config, space)
         except KeyboardInterrupt:
-            print(f"broken off in trial {number}; the same command goes on with it", flush=True)
-            raise
+            line = f"broken off in trial {number}; the same command goes on with it"
+            raise KeyboardInterrupt(line) from None
         finally:
             shutil.rmtree(_scratch(config), ignore_errors=True)
     trials = ended(study)

@@ -12,7 +12,7 @@ import keras
 
 from keras_chrome.errors import InputError
 from keras_chrome.fit import FitConfig
-from keras_chrome.fit.job import prepare, train_variant, training_run
+from keras_chrome.fit.job import begin, prepare, train_variant
 
 if TYPE_CHECKING:
     from keras_chrome.data import Dataset, Genes
@@ -60,8 +60,7 @@ def run_trial(
         training = prepare(dataclasses.replace(config, seed=seed, overwrite=True), data)
         watch = _Watch(training.config.recipe().epochs, is_hopeless if number == 0 else None)
         try:
-            with training_run(training) as run:
-                train_variant(training, run, [watch])
+            train_variant(training, begin(training), [watch])
         except InputError as error:
             return Outcome("failed", scores, str(error))
         finally:

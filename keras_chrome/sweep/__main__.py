@@ -12,7 +12,11 @@ from keras_chrome.sweep.runs import sweep
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
-    sweep(_parse(argv))
+    config = _parse(argv)
+    try:
+        sweep(config)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on to what it would have been") from None
 
 
 def _parse(argv: Sequence[str] | None) -> SweepConfig:

@@ -5,6 +5,7 @@ number of steps, and no number of it depends on the other places. All places tak
 together, in one XLA program a CPU core: what one model alone leaves of a core, eight share.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from keras_chrome.models.sharding import num_programs
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
 # Steps that one call makes at most: Python looks at the training in between.
 _STEPS_A_CALL = 64
+_FEWEST_IN_PROGRAM = 2
 _PREDICTED_AT_ONCE = 128
 
 
@@ -50,18 +52,22 @@ class Bank:
         options: Mapping[str, Any],
     ) -> None:
         num_parts = min(num_programs(), num_places)
-        self._parts = []
-        self._part_of: list[tuple[_Part, int]] = []
-        for places in np.array_split(np.arange(num_places), num_parts):
-            part = _Part(
-                build_bank(variant, len(places), num_marks=num_marks, num_bins=num_bins, **options),
-                len(places),
+        # XLA rounds alike for two models side by side and for more, but not for one: with an idle
+        # place in the end a model comes out the same, however many others are trained with it.
+        in_part = max(_FEWEST_IN_PROGRAM, math.ceil(num_places / num_parts))
+        self._parts = [
+            _Part(
+                build_bank(variant, in_part, num_marks=num_marks, num_bins=num_bins, **options),
+                in_part,
                 num_train=num_train,
                 num_valid=num_valid,
                 recipe=recipe,
             )
-            self._parts.append(part)
-            self._part_of += [(part, place) for place in range(len(places))]
+            for _ in range(num_parts)
+        ]
+        places = [(part, place) for part in self._parts for place in range(in_part)]
+        self._part_of = places[:num_places]
+        self._num_idle = len(places) - num_places
         self.batch_size = recipe.batch_size
 
     def put(
@@ -108,26 +114,28 @@ class Bank:
         split = np.split(part.kept[place].numpy(), np.cumsum(sizes)[:-1])
         return [weight.reshape(shape) for weight, shape in zip(split, shapes, strict=True)]
 
-    def train(self, rows: np.ndarray) -> np.ndarray:
+    def train(self, rows: np.ndarray, loss: np.ndarray) -> np.ndarray:
         """Train every place some steps.
 
         Args:
             rows: int `(steps, places, batch)`, positions among the training genes.
+            loss: float32 `(places,)`, sums of losses so far. They grow step by step, so that it
+                makes no difference after which ones others want to be looked at.
 
         Returns:
-            Mean loss of each place over the steps, `(places,)`.
+            The sums after the steps.
         """
-        steps = len(rows)
-        of_parts = np.split(rows, np.cumsum([p.num_places for p in self._parts])[:-1], axis=1)
-        loss = np.zeros(rows.shape[1])
-        for start in range(0, steps, _STEPS_A_CALL):
+        rows = np.pad(rows, [(0, 0), (0, self._num_idle), (0, 0)])
+        of_parts = np.split(rows, len(self._parts), axis=1)
+        loss_of_parts = np.split(np.pad(loss, (0, self._num_idle)), len(self._parts))
+        losses = [tf.constant(of_part, tf.float32) for of_part in loss_of_parts]
+        for start in range(0, len(rows), _STEPS_A_CALL):
             chunk = [part[start : start + _STEPS_A_CALL] for part in of_parts]
             # As a tensor: each number in Python would be compiled anew.
             num_steps = tf.constant(len(chunk[0]))
             chunk = [tf.constant(_padded(part, _STEPS_A_CALL), tf.int32) for part in chunk]
-            losses = self._advance(chunk, num_steps)
-            loss += np.concatenate([of_part.numpy() for of_part in losses])
-        return loss / steps
+            losses = self._advance(chunk, losses, num_steps)
+        return np.concatenate([of_part.numpy() for of_part in losses])[: len(loss)]
 
     def predict_valid(self) -> np.ndarray:
         """Probabilities of all validation genes, `(places, num_valid)`; rows may be longer."""
@@ -136,11 +144,14 @@ class Bank:
             np.concatenate([of_part.numpy() for of_part in self._predict(start)], axis=1)
             for start in tf.range(0, num_valid, _PREDICTED_AT_ONCE)
         ]
-        return np.asarray(tf.sigmoid(np.concatenate(logit).T))
+        return np.asarray(tf.sigmoid(np.concatenate(logit).T))[: len(self._part_of)]
 
     @tf.function(autograph=False)
-    def _advance(self, rows: list[tf.Tensor], steps: tf.Tensor) -> list[tf.Tensor]:
-        return [part.advance(r, steps) for part, r in zip(self._parts, rows, strict=True)]
+    def _advance(
+        self, rows: list[tf.Tensor], losses: list[tf.Tensor], steps: tf.Tensor
+    ) -> list[tf.Tensor]:
+        of_parts = zip(self._parts, rows, losses, strict=True)
+        return [part.advance(r, loss, steps) for part, r, loss in of_parts]
 
     @tf.function(autograph=False)
     def _predict(self, start: tf.Tensor) -> list[tf.Tensor]:
@@ -182,8 +193,8 @@ class _Part:
         self.valid_signal = variable(valid, bins, marks)
 
     @tf.function(jit_compile=True, autograph=False)
-    def advance(self, rows: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-        """Make `steps` steps on rows (steps, places, batch); sums of the losses (places,)."""
+    def advance(self, rows: tf.Tensor, loss: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+        """Make `steps` steps on rows (steps, places, batch), and add to `loss` (places,)."""
         signal, target = self.train_signal.value(), self.train_target.value()
 
         recipe = self.recipe
@@ -214,7 +225,7 @@ class _Part:
         _, loss, *after = tf.while_loop(
             lambda t, *_: t < steps,
             step,
-            (0, tf.zeros(self.num_places), *(variable.value() for variable in variables)),
+            (0, loss, *(variable.value() for variable in variables)),
         )
         for variable, value in zip(variables, after, strict=True):
             variable.assign(value)

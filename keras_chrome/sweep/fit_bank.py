@@ -23,13 +23,14 @@ from keras_chrome.command_line import option, parse, quieten_tensorflow, run_com
 from keras_chrome.errors import InputError
 from keras_chrome.fit.config import FitConfig
 from keras_chrome.fit.job import (
+    begin,
     check_run_directory,
     finish,
     load,
     measured_in_training,
     prepare,
-    training_run,
 )
+from keras_chrome.runs.run import writing
 from keras_chrome.sweep.config import fits_bank
 
 if TYPE_CHECKING:
@@ -110,22 +111,24 @@ def _fit_alike(
     seats: list[_Seat | None] = [None] * min(num_places, len(runs))
     with ExitStack() as all_runs:
         while waiting or any(seats):
-            for place, seat in enumerate(seats):
-                if seat is None and waiting:
-                    name, config = waiting.popleft()
-                    seats[place] = seat = _Seat(name, config, all_runs)
-                    if bank is None:
-                        bank = Bank(
-                            config.model,
-                            len(seats),
-                            num_marks=len(seat.training.arguments["marks"]),
-                            num_bins=seat.training.dataset.num_bins,
-                            num_train=num_train,
-                            num_valid=num_valid,
-                            recipe=seat.recipe,
-                            options={},
-                        )
-                    seat.enter(bank, place)
+            for place in (place for place, seat in enumerate(seats) if seat is None):
+                seats[place] = seat = _next_seat(waiting, all_runs, failures)
+                if seat is None:
+                    break
+                if bank is None:
+                    bank = Bank(
+                        seat.config.model,
+                        len(seats),
+                        num_marks=len(seat.training.arguments["marks"]),
+                        num_bins=seat.training.dataset.num_bins,
+                        num_train=num_train,
+                        num_valid=num_valid,
+                        recipe=seat.recipe,
+                        options={},
+                    )
+                seat.enter(bank, place)
+            if not any(seats):
+                break
             assert bank is not None
             for place, why in _train_to_next_end(bank, seats):
                 seat = seats[place]
@@ -137,6 +140,19 @@ def _fit_alike(
     return failures
 
 
+def _next_seat(
+    waiting: deque[tuple[str, FitConfig]], all_runs: ExitStack, failures: dict[str, str]
+) -> _Seat | None:
+    """The next run that can begin; those that cannot have failed."""
+    while waiting:
+        name, config = waiting.popleft()
+        try:
+            return _Seat(name, config, all_runs)
+        except InputError as error:
+            failures[name] = str(error)
+    return None
+
+
 def _train_to_next_end(
     bank: Bank, seats: Sequence[_Seat | None]
 ) -> Iterator[tuple[int, str | None]]:
@@ -144,10 +160,12 @@ def _train_to_next_end(
     taken = [(place, seat) for place, seat in enumerate(seats) if seat is not None]
     steps = min(len(seat.batches) for _, seat in taken)
     rows = np.zeros((steps, len(seats), bank.batch_size), np.int32)
+    loss = np.zeros(len(seats), np.float32)
     for place, seat in taken:
         rows[:, place] = seat.batches[:steps]
+        loss[place] = seat.loss
     started = time.perf_counter()
-    loss = bank.train(rows)
+    loss = bank.train(rows, loss)
     wall_s = time.perf_counter() - started
     for place, seat in taken:
         seat.advance(steps, float(loss[place]), wall_s)
@@ -171,10 +189,12 @@ class _Seat:
 
         self.name = name
         self.config = config
-        self.training = prepare(config, _data(config))
+        with ExitStack() as context:
+            context.enter_context(writing(config.run_dir, "sweep"))
+            self.training = prepare(config, _data(config))
+            self.run = begin(self.training)
+            self.context = runs.enter_context(context.pop_all())
         self.model: Any = self.training.model
-        self.context = runs.enter_context(ExitStack())
-        self.run = self.context.enter_context(training_run(self.training))
         genes = self.training.genes
         self.recipe = config.recipe().for_genes(len(genes["train"]))
         self.num_steps = len(genes["train"]) // self.recipe.batch_size
@@ -212,9 +232,9 @@ class _Seat:
         self.loss = self.wall_s = 0.0
 
     def advance(self, steps: int, loss: float, wall_s: float) -> None:
-        """Take note of steps of the epoch and their mean loss."""
+        """Take note of steps of the epoch and the sum of the losses of all so far."""
         self.batches = self.batches[steps:]
-        self.loss += loss * steps / self.num_steps
+        self.loss = loss
         self.wall_s += wall_s
 
     def end_epoch(self, bank: Bank, place: int, probability: np.ndarray) -> None:
@@ -223,10 +243,11 @@ class _Seat:
         Raises:
             InputError: If the loss is not finite.
         """
-        self.course.check_loss(self.loss)
+        loss = self.loss / self.num_steps
+        self.course.check_loss(loss)
         shapes = [weight.shape for weight in self.model.get_weights()]
         self.course.end_epoch(
-            loss=self.loss,
+            loss=loss,
             wall_s=self.wall_s,
             answer=probability[: len(self.training.genes["valid"])],
             weights=bank.weights(place, shapes),

@@ -545,3 +545,26 @@ def test_a_command_leaves_the_signals_as_they_were() -> None:
         "print(code, before == [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)])"
     )
     assert answer.stdout == "3 True\n"
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_lets_a_command_clear_up_and_counts_once(name: str, code: int) -> None:
+    program = f"""
+import os, signal, time
+from keras_chrome.command_line import run_command
+
+def main(argv):
+    try:
+        os.kill(os.getpid(), signal.{name})
+        time.sleep(60)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        print("cleared up")
+
+run_command(main, ValueError)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (code, "cleared up\n")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"stopped by {name}; no file is left half-written")

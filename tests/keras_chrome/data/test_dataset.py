@@ -1,6 +1,7 @@
 """Reading built datasets."""
 
 import dataclasses
+import hashlib
 import re
 import shutil
 from collections.abc import Callable
@@ -25,6 +26,29 @@ def test_describes_what_was_built(data_dir: Path) -> None:
     assert (dataset.num_bins, dataset.bin_bp, dataset.flank_bp) == (20, 500, 5000)
     assert dataset.description()["fingerprint"] == dataset.fingerprint()
     assert open_dataset(str(dataset.path)) == dataset
+
+
+def test_the_fingerprint_is_of_every_byte_of_the_records(data_dir: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(data_dir / "remc" / "small", tmp_path / "remc" / "small")
+    dataset = open_dataset("remc/small", tmp_path)
+    # As it has always been: runs of earlier versions are gone on with.
+    digest = hashlib.sha256()
+    files = sorted(folder.glob("*/*.tfrecord*"))
+    for file in files:
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    whole = dataset.fingerprint()
+    assert whole == digest.hexdigest()
+    seen = {whole}
+    for file in files:
+        content = file.read_bytes()
+        for position in (0, len(content) // 2, len(content) - 1):
+            altered = bytearray(content)
+            altered[position] ^= 1
+            file.write_bytes(altered)
+            seen.add(dataset.fingerprint())
+        file.write_bytes(content)
+        assert dataset.fingerprint() == whole
+    assert len(seen) == 1 + 3 * len(files) == 10
 
 
 def test_signal_follows_the_order_of_the_marks_asked_for(data_dir: Path) -> None:

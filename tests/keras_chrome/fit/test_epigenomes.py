@@ -25,7 +25,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate, summary
 from keras_chrome.faithfulness import FaithfulnessConfig, faithfulness
 from keras_chrome.fit import FitConfig, fit
-from keras_chrome.fit.job import load, prepare, training_run
+from keras_chrome.fit.job import begin, load, prepare
 from keras_chrome.fit.loop import centred_one_hot
 from keras_chrome.fit.trainer import ShardedTrainer
 from keras_chrome.models import build_model, logit_model
@@ -155,12 +155,10 @@ def test_bins_that_run_two_ways_are_warned_of(
     training = prepare(config)
     train = training.genes["train"]
     turned = dataclasses.replace(train, oriented=train.epigenome == "A")
-    with training_run(training._replace(genes={**training.genes, "train": turned})):
-        assert "along transcription for 50 of 100 training genes only" in capsys.readouterr().err
-    with training_run(
-        training._replace(config=dataclasses.replace(config, run_dir=tmp_path / "b"))
-    ):
-        assert not capsys.readouterr().err
+    begin(training._replace(genes={**training.genes, "train": turned}))
+    assert "along transcription for 50 of 100 training genes only" in capsys.readouterr().err
+    begin(training._replace(config=dataclasses.replace(config, run_dir=tmp_path / "b")))
+    assert not capsys.readouterr().err
 
 
 def test_a_gene_in_two_splits_is_refused(data_dir: Path, tmp_path: Path) -> None:

@@ -213,7 +213,7 @@ def test_another_search_is_refused_in_its_folder(data_dir: Path, finished: Path)
         search(other)
     with (
         locked(finished, "search"),
-        pytest.raises(InputError, match="Expected no other search at work in"),
+        pytest.raises(InputError, match="Expected no other command at work in"),
     ):
         search(small(data_dir, finished))
 
