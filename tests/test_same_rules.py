@@ -18,6 +18,8 @@ from keras_chrome.errors import InputError
 from serving.errors import InputError as ServingInputError
 from serving.web.catalogue import Catalogue, Gene
 from tfds_remc import RemcBuilder, RemcConfig
+from tfds_remc.command_line import one_line
+from tfds_remc.remc.errors import InputError as RemcInputError
 
 PARTS = {
     "gene_id": ["ENSG00000000005", "ENSG00000000005.12", "ENSG00000000005_PAR_Y", "RP11-1.2", "7"],
@@ -143,3 +145,13 @@ def test_a_mark_is_known_in_the_same_spellings(typed: str) -> None:
     signal = np.arange(4, dtype=np.float32).reshape(1, 2, 2)
     picked = served.Genes(np.array(["G"]), signal, marks).with_marks([typed])
     np.testing.assert_array_equal(picked.signal, signal[:, :, [1]])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a b", " a \n  b\r\n", "\x1b[31mred\0", "\u202eturned\u2028", "x" * 901, "y" * 5000],
+)
+def test_a_message_is_the_same_line_where_tfds_imports_it(text: str) -> None:
+    line = str(RemcInputError(text))
+    assert line == one_line(text)
+    assert line.isprintable() and len(line) <= 900

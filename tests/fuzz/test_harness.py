@@ -21,8 +21,6 @@ def read(path: Path) -> object:
             raise InputError("Expected more. Received: a.txt.")
         case "two lines":
             raise InputError("Expected more.\nReceived: a.txt.")
-        case "long":
-            raise InputError("x" * 5000)
         case "bug":
             raise KeyError("a")
         case "exit":
@@ -39,8 +37,6 @@ def read(path: Path) -> object:
 
 
 FAULTS = {
-    "two lines": "Expected one line",
-    "long": "Expected a short line",
     "bug": "KeyError: 'a'",
     "exit": "SystemExit: 3",
     "memory": "Unable to allocate 3.00 GiB",
@@ -55,6 +51,8 @@ def test_outcomes(tmp_path: Path, in_child: bool) -> None:
     assert check(read, path, in_child) == Outcome()
     path.write_text("refuse")
     refusal = "Expected more. Received: a.txt."
+    assert check(read, path, in_child) == Outcome(refusal=refusal)
+    path.write_text("two lines")
     assert check(read, path, in_child) == Outcome(refusal=refusal)
     for text, fault in FAULTS.items():
         path.write_text(text)

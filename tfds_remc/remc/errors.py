@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..command_line import one_line
+_LONGEST_LINE = 900
+
+
+def one_line(text: str) -> str:
+    """Returns a message as `tfds_remc.command_line.one_line` does.
+
+    TFDS may import this folder alone, and that one is then not at hand.
+    """
+    line = " ".join(map(str.strip, text.splitlines()))
+    line = "".join(char if char.isprintable() else repr(char)[1:-1] for char in line)
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[: _LONGEST_LINE * 2 // 3]} ... {line[-_LONGEST_LINE // 4 :]}"
+    return line
 
 
 class InputError(ValueError):

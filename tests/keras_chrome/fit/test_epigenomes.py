@@ -157,7 +157,8 @@ def test_bins_that_run_two_ways_are_warned_of(
     turned = dataclasses.replace(train, oriented=train.epigenome == "A")
     begin(training._replace(genes={**training.genes, "train": turned}))
     assert "along transcription for 50 of 100 training genes only" in capsys.readouterr().err
-    begin(training._replace(config=dataclasses.replace(config, run_dir=tmp_path / "b")))
+    other = dataclasses.replace(training.config, run_dir=tmp_path / "b")
+    begin(training._replace(config=other))
     assert not capsys.readouterr().err
 
 
