@@ -7,8 +7,10 @@ Formats: https://genome.ucsc.edu/FAQ/FAQformat.html. Kent et al., BigWig and Big
 from __future__ import annotations
 
 import errno
+import os
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,12 +157,33 @@ def _bed_records(bins: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
 
 def _write(path: Path, chrom_sizes: Mapping[str, int], records: Iterable[tuple[Any, ...]]) -> None:
     try:
-        pybigtools.open(str(path), "w").write(dict(chrom_sizes), records)
+        with _alone(path.parent):
+            pybigtools.open(str(path), "w").write(dict(chrom_sizes), records)
     except BaseException as error:
         # What pybigtools makes of a full disk: no class that could be named, and no Exception.
         if type(error).__name__ != "PanicException":
             raise
-        raise _not_whole(path, "room for a file", str(error)) from None
+        raise _not_whole(path, "room, and open files (ulimit -n 1024)", str(error)) from None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let native code write what it needs meanwhile into a folder, and nothing to standard error.
+
+    It has many lines for a panic, of which the exception says what matters.
+    """
+    given, standard_error = os.environ.get("TMPDIR"), os.dup(2)
+    os.environ["TMPDIR"] = str(folder)
+    try:
+        with Path(os.devnull).open("w") as devnull:
+            os.dup2(devnull.fileno(), 2)
+        yield
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+        del os.environ["TMPDIR"]
+        if given is not None:
+            os.environ["TMPDIR"] = given
 
 
 def _opened(path: Path) -> Any:

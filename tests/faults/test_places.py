@@ -34,6 +34,10 @@ PLACES = {
 }
 
 
+# What may be too little for a command: pybigtools opens many files to write one.
+REFUSED = {("64 open files", "tracks")}
+
+
 def files_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
@@ -47,10 +51,14 @@ def test_all_of_the_work_is_done(place: str, start: Start, tmp_path: Path) -> No
     for command in CHAIN:
         process = start(command, folder, before=before, environment=environment)
         error = process.communicate()[1]
+        if (place, command) in REFUSED and process.returncode:
+            assert process.returncode == 2 and error.count("\n") == 1, error
+            continue
         assert (process.returncode, "Traceback" in error) == (0, False), f"{command}: {error}"
     files = files_below(folder)
     assert not [file for file in files if "unfinished" in file]
-    assert {"a.nc", "e.nc", "r.html", "tracks/hub.txt", "models/models.config"} <= files
+    assert {"a.nc", "e.nc", "r.html", "models/models.config"} <= files
+    assert "tracks/hub.txt" in files or (place, "tracks") in REFUSED
     assert {"run/metrics.json", "models/small/1/saved_model.pb"} <= files
     assert any(file.startswith("plots/") for file in files)
 
@@ -77,10 +85,7 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 def assert_refused(process: subprocess.Popen[str], named: str, received: str, name: str) -> None:
     error = process.communicate()[1]
     assert process.returncode == 2, f"{name}: {error}"
-    # pybigtools, which writes bigWig, has a line of its own for what it then raises.
-    line = error.splitlines()[-1] if name == "tracks" else error
-    assert line.startswith("error: Expected"), f"{name}: {error}"
-    assert "Traceback" not in error and line.rstrip("\n").count("\n") == 0, f"{name}: {error}"
+    assert error.startswith("error: ") and error.count("\n") == 1, f"{name}: {error}"
     for part in (named, received):
         assert part in error, f"{name}: {error}"
 
