@@ -57,22 +57,22 @@ def unfinished(parent: Path) -> Iterator[Path]:
         parent: Where what is made will be moved to, or a folder of the same disk.
     """
     _remove_stale(parent)
-    with _locked(parent) as lock:
-        path = Path(lock.name)
-        folder = path.with_suffix("")
-        try:
+    folder = parent / f"{_PREFIX}{uuid.uuid4().hex[:12]}"
+    lock = folder.with_suffix(".lock")
+    try:
+        # The lock is there before the folder and goes after it: no folder is without.
+        with _locked(lock):
             folder.mkdir()
             yield folder
-        finally:
-            # The lock is there before the folder and goes after it: no folder is without.
-            shutil.rmtree(folder, ignore_errors=True)
-            path.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # Where nothing can be written, it was not.
+            lock.unlink()
 
 
-def _locked(parent: Path) -> IO[str]:
+def _locked(path: Path) -> IO[str]:
     """A new file, locked."""
     while True:
-        path = parent / f"{_PREFIX}{uuid.uuid4().hex[:12]}.lock"
         lock = path.open("x")
         with suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -325,6 +325,9 @@ def _line_of(error: BaseException, mistakes: Sequence[type[Exception]]) -> str |
         return f"Expected {expected}. Received: {error.strerror}{of}. {remedy}"
     if isinstance(error, OSError):
         return text
+    if os.strerror(errno.ENOSPC) in text:  # As TensorFlow says it, and TFDS after it.
+        expected, remedy = _NO_ROOM
+        return f"Expected {expected}. Received: {text}. {remedy}"
     # The latter is TensorFlow's, which is not imported for it.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         expected, remedy = _REFUSALS[errno.ENOMEM]

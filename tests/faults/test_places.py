@@ -132,10 +132,12 @@ def test_a_run_and_a_dataset_that_are_read_only_are_read(
     disk = mounted("size=64m")
     shutil.copytree(made, disk, dirs_exist_ok=True)
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    for name in ("evaluate", *WRITE_OUT):
+    for name in WRITE_OUT:
         process = start(name, disk, out=tmp_path / "out")
         error = process.communicate()[1]
         assert (process.returncode, "Traceback" in error) == (0, False), f"{name}: {error}"
+    # It writes into the run.
+    assert_refused(start("evaluate", disk), str(disk), "Read-only file system", "evaluate")
 
 
 def test_standard_output_that_is_full(made: Path) -> None:

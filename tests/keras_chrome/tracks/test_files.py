@@ -71,7 +71,9 @@ def test_a_panic_is_an_error_in_one_line(tmp_path: Path, monkeypatch: pytest.Mon
             raise PanicException("no space left")
 
     monkeypatch.setattr(pybigtools, "open", lambda *_: FullDisk())
-    with pytest.raises(OSError, match=r"open files \(ulimit -n 1024\)\. Received: no space left: '.*bins\.bb'"):
+    with pytest.raises(
+        OSError, match=r"open files \(ulimit -n 1024\)\. Received: no space left: '.*bins\.bb'"
+    ):
         write_bigbed(tmp_path / "bins.bb", BINS, SIZES)
 
 
