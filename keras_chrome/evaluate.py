@@ -99,8 +99,7 @@ def evaluate(
 
 def _without_trained(run: Run, genes: Genes, dataset: Dataset) -> Genes:
     """The genes on which the run was not trained in any other epigenome; it says how many."""
-    splits = run.splits
-    is_trained = np.isin(genes.gene_id, splits["gene_id"][splits["split"] == "train"])
+    is_trained = np.isin(genes.gene_id, run.gene_ids("train"))
     print(
         f"{dataset.name}, which {run.path} was not trained on: {(~is_trained).sum():,} "
         f"{genes.split} genes; {is_trained.sum():,} left out, trained on in other epigenomes"

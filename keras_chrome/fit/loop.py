@@ -22,9 +22,9 @@ from keras_chrome.fit.trainer import compiled_trainer
 from keras_chrome.models.prediction import batch_predictor, predict_batches
 from keras_chrome.models.task import CLASSIFICATION, Task
 from keras_chrome.runs import Run
-from keras_chrome.runs.array_reader import read_arrays
 from keras_chrome.runs.files import write_csv
 from keras_chrome.runs.json_reader import checked
+from keras_chrome.runs.run import WITHOUT_CHECKPOINT, read_checkpoint
 
 _VALIDATION_BATCH_SIZE = 512
 
@@ -230,8 +230,7 @@ class _BetweenEpochs(keras.callbacks.Callback):
         path = self.course.run.checkpoint_path
         if not path.is_file():
             return
-        what, remedy = "a checkpoint of training", "delete it to train from the start"
-        arrays = read_arrays(path, what=what, remedy=remedy)
+        arrays = read_checkpoint(path)
         state, best = self._state(), self.float32_model.weights
         wanted = {
             **{f"state_{i}": v.shape for i, v in enumerate(state)},
@@ -240,7 +239,8 @@ class _BetweenEpochs(keras.callbacks.Callback):
         }
         if {name: array.shape for name, array in arrays.items()} != wanted:
             raise InputError(
-                f"Expected a checkpoint of the same model and precision. Received: {path}; {remedy}"
+                f"Expected a checkpoint of the same model and precision. Received: {path}; "
+                f"{WITHOUT_CHECKPOINT}"
             )
         self.course.history = self._history(str(arrays["history"]), path)
         for i, variable in enumerate(state):
@@ -261,7 +261,7 @@ class _BetweenEpochs(keras.callbacks.Callback):
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise InputError(
                 f"Expected a checkpoint with the course of training. Received: {path} "
-                f"({type(error).__name__}); delete it to train from the start"
+                f"({type(error).__name__}); {WITHOUT_CHECKPOINT}"
             ) from None
         return history
 

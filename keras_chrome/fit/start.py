@@ -62,29 +62,29 @@ def open_start(config: FitConfig, dataset: Dataset, genes: Mapping[str, Genes]) 
         {g for split in splits & genes.keys() for g in genes[split].gene_id}
         for splits in ({"valid", "test"}, {"test"})
     )
+    left_out = None
+    if config.leave_out is not None:
+        left_out = open_dataset(config.leave_out, config.data_dir).epigenome
     earlier: Run | None = run
     while earlier is not None:
-        if seen := held_out & _genes_of(earlier, "train") | tested & _genes_of(earlier, "valid"):
+        trained_on, chosen_by = (set(earlier.gene_ids(split)) for split in ("train", "valid"))
+        if seen := held_out & trained_on | tested & chosen_by:
             raise InputError(
                 f"Expected a run to start from that has not seen the validation and test genes. "
                 f"Received: {earlier.path}, trained on, or chosen by, {len(seen)} of "
                 f"{len(held_out)}; take its --split and --fold"
             )
-        _check_left_out(config, earlier)
+        if left_out is not None:
+            _check_left_out(left_out, earlier)
         before = earlier.config.options.get("init_from")
         earlier = open_run(before) if before else None
     return run
 
 
-def _genes_of(run: Run, split: str) -> set[str]:
-    return set(run.splits["gene_id"][run.splits["split"] == split])
-
-
-def _check_left_out(config: FitConfig, run: Run) -> None:
+def _check_left_out(left_out: str, run: Run) -> None:
     """See that a run was not trained on the epigenome that is left out."""
-    if config.leave_out is None or run.config.dataset is None:
+    if run.config.dataset is None:
         return
-    left_out = open_dataset(config.leave_out, config.data_dir).epigenome
     if left_out in {part.epigenome for part in run.config.dataset.parts}:
         raise InputError(
             f"Expected a run to start from that has not seen the epigenome left out. Received: "

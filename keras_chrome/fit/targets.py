@@ -113,8 +113,7 @@ def _taught(path: Path, config: FitConfig, dataset: Dataset, genes: Genes) -> np
             + f". Received: {path} of "
             + "; ".join(f"{name} {received[name]}" for name in differing)
         )
-    splits = teacher.splits
-    seen = set(splits["gene_id"][splits["split"] == "train"])
+    seen = set(teacher.gene_ids("train"))
     if seen != set(genes.gene_id):
         raise InputError(
             f"Expected a run to distill with the same training genes. Received: {path}, trained "

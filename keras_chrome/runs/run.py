@@ -32,6 +32,7 @@ from keras_chrome.data.epigenomes import open_datasets
 from keras_chrome.errors import InputError
 from keras_chrome.models.mixed_ensemble import MixedEnsemble
 from keras_chrome.models.task import CLASSIFICATION, TASKS, Task
+from keras_chrome.runs.array_reader import read_arrays
 from keras_chrome.runs.config import FORMAT_VERSION, RunConfig
 from keras_chrome.runs.csv_reader import Kind, read_table
 from keras_chrome.runs.files import LOCK, locked, write_json
@@ -54,7 +55,8 @@ _WRITTEN_BY = {
     "history.csv": "`fit` writes it after each epoch of a variant; other models have no epochs",
     "splits.csv": "`fit` writes it when it begins; imported weights have none",
 }
-
+WITHOUT_CHECKPOINT = "delete it to train from the start"
+"""What becomes of a run whose checkpoint cannot be taken up."""
 
 _GENES: Mapping[str, Kind] = {"gene_id": "text", "split": "text"}
 _NAMES: Mapping[str, Kind] = {"epigenome": "text", "transcript_id": "text"}
@@ -292,10 +294,18 @@ class Run:
         dataset, labels = dataset or self.open_dataset(), labels or self.labels
         if split == "all" or self.config.split == "dataset":
             return load_genes(dataset, split, marks=self.marks, labels=labels)
-        splits = self.splits
+        ids = self.gene_ids(split)
         genes = load_genes(dataset, marks=self.marks, labels=labels)
-        ids = splits["gene_id"][splits["split"] == split].to_list()
         return genes.subset(split, np.isin(genes.gene_id, ids))
+
+    def gene_ids(self, split: str) -> list[str]:
+        """The ids of the genes that `splits.csv` puts into a split.
+
+        Raises:
+            InputError: As `splits` does.
+        """
+        splits = self.splits
+        return splits["gene_id"][splits["split"] == split].to_list()
 
     def save_model(self, model: keras.Model | Baseline) -> None:
         """Write `model.keras`, or `model.joblib` of a baseline."""
@@ -495,8 +505,16 @@ def num_epochs_saved(path: Path) -> int:
     """After how many epochs a broken-off training in a directory would go on."""
     if not (file := _checkpoint_path(path)).is_file():
         return 0
-    with np.load(file) as arrays:
-        return len(json.loads(str(arrays["history"])))
+    return len(json.loads(str(read_checkpoint(file)["history"])))
+
+
+def read_checkpoint(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint, by name.
+
+    Raises:
+        InputError: If it is damaged.
+    """
+    return read_arrays(path, what="a checkpoint of training", remedy=WITHOUT_CHECKPOINT)
 
 
 def _checkpoint_path(path: Path) -> Path:
