@@ -210,14 +210,16 @@ def test_tells_its_health(server: LocalServer) -> None:
 class Process:
     """The command, in a process of its own."""
 
-    def __init__(self, models_dir: Path, port: int = 0) -> None:
+    def __init__(self, models_dir: Path, *options: str, port: int = 0) -> None:
         where = ("--models-dir", models_dir, "--port", port)
-        command = (sys.executable, "-m", "serving.local", *where)
+        command = (sys.executable, "-m", "serving.local", *where, *options)
         self._process = subprocess.Popen(
             [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert self._process.stdout
-        self.target = self._process.stdout.readline().split(" on ")[1].split(": ")[0]
+        said = self._process.stdout.readline()
+        assert " on " in said, self._process.communicate()
+        self.target = said.split(" on ")[1].split(": ")[0]
         self.port = int(self.target.rpartition(":")[2])
 
     def end(self, number: int) -> tuple[int, str]:
@@ -229,7 +231,7 @@ class Process:
 
 @pytest.mark.slow
 def test_what_is_under_way_is_answered_before_the_end(slow_models_dir: Path) -> None:
-    server = Process(slow_models_dir)
+    server = Process(slow_models_dir, "--allow-unsafe-ops")
     with Asking(server.target) as asking, ThreadPoolExecutor(2) as threads:
         assert asking.answer("slow", 0.0) == [0]
         running = asking.predictions.Predict.future(predict_request("slow", x=[1.0]))
@@ -269,7 +271,7 @@ def test_clients_get_right_answers_or_errors_when_the_server_is_killed(
             wait_until(lambda enough=enough: len(answers) > enough)
             if number < 2:
                 server.end(signals.SIGKILL)
-                server = Process(quick_models_dir, server.port)
+                server = Process(quick_models_dir, port=server.port)
         ended.set()
         for future in futures:
             future.result()
