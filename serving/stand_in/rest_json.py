@@ -38,7 +38,13 @@ class _Literal(float):
     """NaN or an infinity that was written as such, and is no number that is too large."""
 
 
-_DECODER = json.JSONDecoder(parse_constant=_Literal)
+def _integer(text: str) -> int | float:
+    """A double, where 64 bits do not hold it: infinite, where a double does not either."""
+    value = float(text)
+    return int(text) if -(2.0**63) <= value < 2.0**64 else value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_Literal, parse_int=_integer)
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -198,13 +204,11 @@ def _plain(value: Any, dtype: str) -> np.ndarray | None:
 
 
 def _has_truth(value: Any) -> bool:
-    if isinstance(value, list):
-        return (
-            any(map(_has_truth, value))
-            if value and isinstance(value[0], list)
-            else any(type(v) is bool for v in value)
-        )
-    return isinstance(value, bool)
+    if not isinstance(value, list):
+        return isinstance(value, bool)
+    if value and isinstance(value[0], list):
+        return any(map(_has_truth, value))
+    return bool in map(type, value)
 
 
 def _fill(value: Any, shape: Sequence[int], level: int, dtype: str, leaves: list[Any]) -> None:
@@ -228,29 +232,26 @@ def _fill(value: Any, shape: Sequence[int], level: int, dtype: str, leaves: list
 
 
 def _leaf(value: Any, dtype: str) -> Any:
-    wrong = invalid(
-        f"JSON Value: {_text(value)} Type: {_kind(value)} is not of expected type: {dtype}"
-    )
     if dtype == "string":
         if isinstance(value, dict):
             return _from_base64(value)
         if not isinstance(value, str):
-            raise wrong
+            raise _wrong_type(value, dtype)
         return value.encode()
     if dtype == "bool":
         if not isinstance(value, bool):
-            raise wrong
+            raise _wrong_type(value, dtype)
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise wrong
+        raise _wrong_type(value, dtype)
     if dtype not in _LARGEST:
         limits = np.iinfo(dtype)
         if not isinstance(value, int) or not limits.min <= value <= limits.max:
-            raise wrong
+            raise _wrong_type(value, dtype)
         return value
     if isinstance(value, float) and not isinstance(value, _Literal) and math.isinf(value):
         raise invalid("JSON Parse error: Number too big to be stored in double.")
-    if isinstance(value, int) and -(2**63) <= value < 2**64:
+    if isinstance(value, int):
         is_lossless = abs(value) <= _LARGEST[dtype]
     else:
         is_lossless = dtype == "double" or not math.isfinite(value) or abs(value) <= _FLOAT_MAX
@@ -259,6 +260,12 @@ def _leaf(value: Any, dtype: str) -> Any:
             f"Cannot convert JSON value: {_text(value)} to {dtype} without loss of precision."
         )
     return value
+
+
+def _wrong_type(value: Any, dtype: str) -> RequestError:
+    return invalid(
+        f"JSON Value: {_text(value)} Type: {_kind(value)} is not of expected type: {dtype}"
+    )
 
 
 def _is_base64(value: Any) -> bool:

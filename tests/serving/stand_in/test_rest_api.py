@@ -104,6 +104,12 @@ def test_tells_status_and_metadata(server: LocalServer) -> None:
         ("tiny:predict", b"1", 400, "JSON Value: 1 Is not object"),
         ("tiny:predict", b"null", 400, "JSON Value: null Is not object"),
         ("tiny:predict", b'{"inputs": 1e400}', 400, "Number too big to be stored in double."),
+        (
+            "tiny:predict",
+            b'{"inputs": 1' + 400 * b"0" + b"}",
+            400,
+            "Number too big to be stored in double.",
+        ),
         # === Keys ===
         ("tiny:predict", {}, 400, "Missing 'inputs' or 'instances' key"),
         (
