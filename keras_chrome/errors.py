@@ -12,3 +12,9 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+def printable(said: BaseException | str) -> str:
+    """What an exception of another library says, as a part of a line."""
+    line = " ".join(str(said).split())[:300] or type(said).__name__
+    return "".join(char if char.isprintable() else "?" for char in line)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from keras_chrome.data.dataset import Dataset, Genes
+from keras_chrome.data.records import build_again
+from keras_chrome.errors import InputError, printable
 
 _FILE_NAME = "expression_elsewhere.csv"
 
@@ -20,12 +22,21 @@ def read_expression_elsewhere(dataset: Dataset, gene_id: np.ndarray) -> np.ndarr
     Returns:
         float64 `(genes,)`, NaN where unknown: of every gene, if the dataset was built by an
         earlier version or from expression of its own epigenome alone.
+
+    Raises:
+        InputError: If the file that tells them is damaged.
     """
     path = dataset.path / _FILE_NAME
     if not path.is_file():
         return np.full(len(gene_id), np.nan)
-    with path.open(encoding="utf-8", newline="") as file:
-        mean_of = {row["gene_id"]: float(row["log2_mean"]) for row in csv.DictReader(file)}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            mean_of = {row["gene_id"]: float(row["log2_mean"]) for row in csv.DictReader(file)}
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        raise InputError(
+            f"Expected columns gene_id and log2_mean, a number. Received: {path} "
+            f"({type(error).__name__}: {printable(error)}). {build_again(dataset.path)}"
+        ) from None
     return np.array([mean_of.get(gene, np.nan) for gene in gene_id.tolist()])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_chrome.errors import InputError
+from keras_chrome.errors import InputError, printable
 
 
 def open_builder(folder: Path) -> Any:
@@ -24,7 +24,7 @@ def open_builder(folder: Path) -> Any:
         raise InputError(
             f"Expected a dataset that TFDS can open. Received: {folder}, of which "
             f"dataset_info.json, features.json or metadata.json is missing or damaged "
-            f"({_in_one_line(error)}). {build_again(folder)}"
+            f"({printable(error)}). {build_again(folder)}"
         ) from None
     return builder
 
@@ -56,7 +56,7 @@ def read_records(builder: Any, split: str, folder: Path) -> dict[str, np.ndarray
             batches = builder.as_dataset(split, batch_size=num_genes, shuffle_files=False)
             columns = dict(next(iter(tfds.as_numpy(batches))))
     except Exception as error:  # Of TensorFlow or of ArrayRecord.
-        raise _damaged(info, folder, _in_one_line(error)) from None
+        raise _damaged(info, folder, printable(error)) from None
     if {len(column) for column in columns.values()} != {num_genes}:
         found = max(map(len, columns.values()))
         raise _damaged(info, folder, f"{found:,} genes in place of {num_genes:,}")
@@ -110,8 +110,3 @@ def _some(names: Sequence[str] | set[str], at_most: int = 3) -> str:
     listed = sorted(names)
     more = f" and {len(listed) - at_most} more" if len(listed) > at_most else ""
     return ", ".join(listed[:at_most]) + more
-
-
-def _in_one_line(error: Exception) -> str:
-    line = " ".join(str(error).split())[:200] or type(error).__name__
-    return "".join(char if char.isprintable() else "?" for char in line)

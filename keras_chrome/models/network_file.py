@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_chrome.errors import InputError
+from keras_chrome.errors import InputError, printable
 
 if TYPE_CHECKING:
     import h5py
@@ -102,10 +102,9 @@ class _NetworkError(Exception):
 
 
 def _last_words(error: BaseException) -> str:
-    """An exception of Keras on one short line: what was wrong stands at its end."""
-    text = str(error).rpartition("Exception encountered: ")[2]
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f"{type(error).__name__}: {line[:250]}"
+    """What was wrong, which stands at the end of what Keras says."""
+    *_, words = str(error).split("Exception encountered: ")
+    return f"{type(error).__name__}: {printable(words)}"
 
 
 def _members(path: Path) -> tuple[dict[str, Any], bytes]:

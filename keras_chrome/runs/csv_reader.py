@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from keras_chrome.errors import InputError
-from keras_chrome.runs.json_reader import shown
+from keras_chrome.errors import InputError, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +62,7 @@ def read_table(
     except OSError as error:
         reason = str(error.strerror)
     except ValueError as error:
-        reason = shown(" ".join(str(error).split()))[1:-1]
+        reason = printable(error)
     raise InputError(
         f"Expected a table as CSV with the columns {', '.join(columns)}. Received: {path} "
         f"({reason}); {remedy}"

@@ -14,7 +14,7 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-from keras_chrome.errors import InputError
+from keras_chrome.errors import InputError, printable
 
 _MAX_BYTES = 64 * 2**20
 # What breaks a line or cannot be written: no name, path or sentence has it.
@@ -48,13 +48,9 @@ def read_json(path: Path, kind: Any, *, what: str, remedy: str) -> Any:
 
 
 def _refused(path: Path, error: Exception, what: str, remedy: str) -> InputError:
-    named = f"{type(error).__name__}: {error}"
-    reason = error.strerror if isinstance(error, OSError) else _line(named)
+    named = f"{type(error).__name__}: {printable(error)}"
+    reason = error.strerror if isinstance(error, OSError) else named
     return InputError(f"Expected {what}. Received: {path} ({reason}); {remedy}")
-
-
-def _line(text: str) -> str:
-    return UNPRINTABLE.sub("?", text)[:300]
 
 
 def _no_number(constant: str) -> NoReturn:
@@ -62,8 +58,8 @@ def _no_number(constant: str) -> NoReturn:
 
 
 def shown(value: Any) -> str:
-    """A value for a message: on one short line, whatever it is."""
-    return _line(_short.repr(value))
+    """A value for a message: short, whatever it is."""
+    return _short.repr(value)[:300]
 
 
 def checked(name: str, value: Any, kind: Any) -> Any:

@@ -20,6 +20,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.fit.job import load, spelled_out
 from keras_chrome.runs.config import LOCAL_OPTIONS
 from keras_chrome.runs.files import locked, write_json
+from keras_chrome.runs.json_reader import read_json
 from keras_chrome.search.config import SearchConfig
 from keras_chrome.search.space import SPACE, Space, draw, start_of, without_effect
 from keras_chrome.tables import format_duration, wrapped
@@ -143,7 +144,8 @@ def _note(config: SearchConfig, dataset: Dataset, space: Space, *, has_begun: bo
     if not has_begun:
         write_json(file, now)
         return
-    before = json.loads(file.read_text())
+    remedy = "take another --out-dir"
+    before = read_json(file, dict[str, Any], what="the options of a search", remedy=remedy)
     if changed := [
         f"{name}={value!r} (was {before.get(name)!r})"
         for name, value in now.items()
@@ -152,7 +154,7 @@ def _note(config: SearchConfig, dataset: Dataset, space: Space, *, has_begun: bo
     ]:
         raise InputError(
             f"Expected the options of the search in {config.out_dir}. Received: "
-            f"{', '.join(changed)}; take another --out-dir"
+            f"{', '.join(changed)}; {remedy}"
         )
 
 

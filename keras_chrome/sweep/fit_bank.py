@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
-from keras_chrome.errors import InputError
+from keras_chrome.errors import InputError, printable
 from keras_chrome.fit.config import FitConfig
 from keras_chrome.fit.job import (
     begin,
@@ -30,6 +29,7 @@ from keras_chrome.fit.job import (
     measured_in_training,
     prepare,
 )
+from keras_chrome.runs.json_reader import read_json
 from keras_chrome.runs.run import writing
 from keras_chrome.sweep.config import fits_bank
 
@@ -290,6 +290,18 @@ class Options:
             raise InputError(f"Expected at least 1. Received: places={self.places}")
 
 
+def _read_runs(file: Path) -> dict[str, FitConfig]:
+    what = "options of fit for each run's name"
+    remedy = 'write such as {"a": {"dataset": "remc/E012", "run_dir": "runs/a"}}'
+    options = read_json(file, dict[str, dict[str, Any]], what=what, remedy=remedy)
+    try:
+        return {name: FitConfig(**of_run) for name, of_run in options.items()}
+    except TypeError as error:  # of an option that there is not
+        raise InputError(
+            f"Expected {what}. Received: {file} ({printable(error)}); {remedy}"
+        ) from None
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line."""
     given = parse(
@@ -298,8 +310,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         prog="python -m keras_chrome.sweep.fit_bank",
         description="Train many models in one process, several at once.",
     )
-    options = json.loads(given.runs.read_text())
-    runs = {name: FitConfig(**of_run) for name, of_run in options.items()}
+    runs = _read_runs(given.runs)
     quieten_tensorflow()
     if failures := fit_bank(runs, num_places=given.places):
         raise InputError("\n".join(f"{name}: {why}" for name, why in failures.items()))

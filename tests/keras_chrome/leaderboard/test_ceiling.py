@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from keras_chrome.errors import InputError
 from keras_chrome.leaderboard import leaderboard
 from keras_chrome.leaderboard.output import markdown, summary
 from keras_chrome.runs import open_run
@@ -50,6 +51,15 @@ def test_there_is_none_where_nothing_is_known(run_path: Path) -> None:
     assert leaderboard([run_path]).ceilings.empty
     write_elsewhere(run_path, {"ENSG0": 1.0})
     assert leaderboard([run_path]).ceilings.empty
+
+
+@pytest.mark.parametrize("text", ["gene_id\nENSG0\n", "gene_id,log2_mean\nENSG0,x\n", "\udcff"])
+def test_a_damaged_file_is_refused(text: str, run_path: Path) -> None:
+    write_elsewhere(run_path, {})
+    file = open_run(run_path).open_dataset().path / "expression_elsewhere.csv"
+    file.write_text(text, errors="surrogateescape")
+    with pytest.raises(InputError, match=r"elsewhere\.csv \(.*\)\. Remove .* and build it again"):
+        leaderboard([run_path])
 
 
 def test_there_is_none_of_a_dataset_with_other_contents(run_path: Path) -> None:

@@ -1,12 +1,14 @@
 """Searches: scored on validation genes alone, broken off and gone on with, repeated by `fit`."""
 
 import json
+import random
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,31 @@ def test_a_search_that_was_interrupted_goes_on_to_what_it_would_have_been(
     pd.testing.assert_frame_equal(trials_of(out_dir), trials_of(finished))
 
 
+@pytest.mark.slow
+def test_a_search_killed_ten_times_comes_to_what_it_would_have(
+    data_dir: Path, finished: Path, tmp_path: Path
+) -> None:
+    out_dir = tmp_path / "broken"
+    arguments = [sys.executable, "-m", "keras_chrome.search", *command(data_dir, out_dir)]
+    started = time.monotonic()
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+    took_s = time.monotonic() - started
+    shutil.rmtree(out_dir)
+    draw = random.Random(16)
+    for _ in range(10):
+        with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(draw.uniform(0, took_s))
+            process.kill()
+        if process.returncode == 0:  # It was done before, and has nothing more to lose.
+            shutil.rmtree(out_dir)
+    subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL)
+    pd.testing.assert_frame_equal(trials_of(out_dir), trials_of(finished))
+    best = (finished / "best.json").read_text().replace(str(finished), str(out_dir))
+    assert (out_dir / "best.json").read_text() == best
+    assert {path.name for path in out_dir.iterdir()} == {path.name for path in finished.iterdir()}
+
+
 def test_a_finished_search_is_not_repeated_but_goes_on_to_more_trials(
     data_dir: Path, finished: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,6 +238,9 @@ def test_another_search_is_refused_in_its_folder(data_dir: Path, finished: Path)
     other = small(data_dir, finished, seed=1, vary=(*VARIED, "shift"), epochs=3, transform="none")
     with pytest.raises(InputError, match=match):
         search(other)
+    (finished / "search.json").write_text("[1")
+    with pytest.raises(InputError, match=r"search\.json \(JSONDecodeError: .* another --out-dir$"):
+        search(small(data_dir, finished))
     with (
         locked(finished, "search"),
         pytest.raises(InputError, match="Expected no other command at work in"),

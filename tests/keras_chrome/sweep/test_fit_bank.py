@@ -108,3 +108,17 @@ def test_a_failed_run_is_one_line(data_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no-mark: Expected marks .* Received: marks=H2A\.Z"):
         main([str(tmp_path / "runs.json")])
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "JSONDecodeError: "),
+        ('{"a": 1}', "TypeError: content a=1, not dict"),
+        ('{"a": {"dataset": "remc/E012", "epoch": 3}}', "unexpected keyword argument 'epoch'"),
+    ],
+)
+def test_what_is_no_list_of_runs_is_refused(text: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "runs.json").write_text(text)
+    with pytest.raises(InputError, match=rf"runs\.json \(.*{reason}.*; write such as"):
+        main([str(tmp_path / "runs.json")])
