@@ -31,7 +31,7 @@ from tfds_remc.remc.errors import InputError
 from tfds_remc.remc.published import SPLITS
 from tfds_remc.remc.samples import read_sample_sheet
 from tfds_remc.remc.sources import SampleSheetConfig, SignalArrayConfig
-from tfds_remc.remc.unfinished import only_build, remove_dataset
+from tfds_remc.remc.unfinished import DamagedDatasetError, only_build, remove_dataset
 
 MISTAKES = (InputError, tfds.download.DownloadError, NonMatchingChecksumError)
 """What ends in one line: of ours, and of TFDS."""
@@ -152,7 +152,14 @@ def build(
     data_dir, manual_dir, download_dir = (
         path and Path(path).expanduser() for path in (data_dir, manual_dir, download_dir)
     )
-    built = RemcBuilder(config=config, data_dir=data_dir)
+    try:
+        built = RemcBuilder(config=config, data_dir=data_dir)
+    except DamagedDatasetError as error:
+        if not overwrite:
+            raise
+        with only_build(error.path.parent, error.path.parent.name):
+            remove_dataset(error.path)
+        built = RemcBuilder(config=config, data_dir=data_dir)
     if built.is_prepared():
         if overwrite:
             with only_build(Path(built.data_path).parent, built.info.full_name):

@@ -60,6 +60,25 @@ def test_two_builds_of_one_dataset(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["1.0.0"]
 
 
+@pytest.mark.parametrize("name", ["dataset_info.json", "metadata.json"])
+@pytest.mark.parametrize("content", [None, b"", b'{"a', b"[1]", b'{"splits": 3}', b"\xff"])
+def test_a_damaged_dataset_is_told_of_and_built_again(
+    name: str, content: bytes | None, tmp_path: Path
+) -> None:
+    path = Path(build(RemcConfig(**SMALL), data_dir=tmp_path).data_path)
+    before = files_in(tmp_path)
+    (path / name).unlink()
+    if content is not None:
+        (path / name).write_bytes(content)
+    try:
+        assert build(RemcConfig(**SMALL), data_dir=tmp_path).info.splits["train"].num_examples
+    except InputError as error:
+        assert str(path) in str(error)
+        assert "--overwrite to build it again" in str(error)
+    build(RemcConfig(**SMALL), data_dir=tmp_path, overwrite=True)
+    assert files_in(tmp_path) == before
+
+
 def test_a_failed_build_leaves_no_folder(command: Callable[..., int], tmp_path: Path) -> None:
     (tmp_path / "manual").mkdir()
     array = tmp_path / "own.npz"

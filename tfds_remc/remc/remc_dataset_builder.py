@@ -29,7 +29,7 @@ from .records import ReproducibleExampleWriter
 from .sources import PublishedConfig, ReadingConfig, RemcConfig, SimulatedConfig
 from .sources.examples import Columns, Examples, Inputs
 from .split_balance import measure_split_balance
-from .unfinished import only_build
+from .unfinished import DamagedDatasetError, only_build
 
 
 class Builder(  # type: ignore[call-arg]
@@ -75,7 +75,12 @@ class Builder(  # type: ignore[call-arg]
     builder_config_cls = RemcConfig
 
     def __init__(self, *, config: str | RemcConfig | None = None, **kwargs: Any) -> None:
-        """Creates the builder; see `tfds.core.DatasetBuilder`."""
+        """Creates the builder; see `tfds.core.DatasetBuilder`.
+
+        Raises:
+            DamagedDatasetError: If the dataset is built, and what tells of it is damaged.
+            InputError: If the config is not known, or its name is not free.
+        """
         if isinstance(config, str):
             require_known("config", config.split(":")[0], self.builder_configs)
         elif config is not None and self.builder_configs.get(config.name, config) is not config:
@@ -89,7 +94,15 @@ class Builder(  # type: ignore[call-arg]
         self._read_files: FileReader | None = None
         self._elsewhere: Mapping[str, ExpressionElsewhere] = {}
         self._gene_ids: set[str] = set()
-        super().__init__(config=config, **kwargs)
+        try:
+            super().__init__(config=config, **kwargs)
+            if self.data_path.exists():
+                _ = self.info.splits["train"], self.info.metadata  # Read when they are asked for.
+        except Exception as error:  # Of TFDS, and of what reads what is built.
+            built = self.__dict__.get("_data_dir")
+            if built is None or not Path(built).exists():
+                raise
+            raise DamagedDatasetError(Path(built), error) from None
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config

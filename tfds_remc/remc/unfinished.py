@@ -10,13 +10,26 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, printable
 
 _PREFIX = "incomplete."
 """How TFDS begins the name of the folder of a dataset that it has not finished."""
 
 EXCHANGE_PREFIX = "remc-"
 """How the name of the folder begins through which a Beam job brings its results home."""
+
+
+class DamagedDatasetError(InputError):
+    """A dataset that is there and cannot be opened."""
+
+    def __init__(self, path: Path, reason: Exception) -> None:
+        super().__init__(
+            f"Expected a dataset that TFDS can open. Received: {path}, of which "
+            f"dataset_info.json, features.json or metadata.json is missing or damaged "
+            f"({type(reason).__name__}: {printable(reason)}). Remove it, or give --overwrite to "
+            "build it again."
+        )
+        self.path = path
 
 
 @contextlib.contextmanager
