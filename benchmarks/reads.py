@@ -11,6 +11,7 @@ out, and a line says so.
 """
 
 import argparse
+import importlib.util
 import os
 import resource
 import shutil
@@ -19,10 +20,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -35,7 +38,7 @@ from tfds_remc.remc.chromosomes import GENOMES
 from tfds_remc.remc.gene_table import read_gene_table
 from tfds_remc.remc.reads import ReadOptions, read_signal
 
-NUM_BINS, BIN_BP, FLANK_BP = 100, 100, 5000
+NUM_BINS, BIN_BP, FLANK_BP, READ_BP = 100, 100, 5000, 36
 TAG_ALIGN_COLUMNS = ["chrom", "start", "end", "name", "score", "strand"]
 
 
@@ -65,7 +68,7 @@ def repeated_reads(data: Path, bins: RegionBins, num_reads: int) -> pd.DataFrame
     )
     windows = pd.read_csv(data / "raw" / "windows.tsv", sep="\t")
     random = np.random.default_rng(0)
-    per_gene = -(-num_reads // len(bins.start))
+    per_gene = num_reads // len(bins.start) + 2  # Some lie beyond an end of a chromosome.
     shifts = []
     for window in windows.itertuples():
         is_inside = reads["start"].between(window.start, window.end)
@@ -76,8 +79,9 @@ def repeated_reads(data: Path, bins: RegionBins, num_reads: int) -> pd.DataFrame
         for gene, centre in enumerate(bins.start + FLANK_BP)
     ]
     table = pd.DataFrame({"chrom": np.repeat(bins.chrom, per_gene), "start": np.concatenate(start)})
-    table = table[table["start"] >= 0].sample(num_reads, random_state=0)
-    table["end"] = table["start"] + 36
+    is_inside = table["start"].between(0, table["chrom"].map(GENOMES["hg19"]) - READ_BP)
+    table = table[is_inside].sample(num_reads, random_state=0)
+    table["end"] = table["start"] + READ_BP
     table["name"], table["score"] = "N", 1000
     table["strand"] = random.choice(["+", "-"], len(table))
     return table.sort_values(["chrom", "start"], kind="stable")
@@ -86,9 +90,9 @@ def repeated_reads(data: Path, bins: RegionBins, num_reads: int) -> pd.DataFrame
 def write_bam(reads: pd.DataFrame, path: Path) -> None:
     sizes = {name: GENOMES["hg19"][name] for name in reads["chrom"].unique()}
     header = pysam.AlignmentHeader.from_references(list(sizes), list(sizes.values()))
-    bases = np.random.default_rng(0).choice(list("ACGT"), (1000, 36))
+    bases = np.random.default_rng(0).choice(list("ACGT"), (1000, READ_BP))
     sequences = ["".join(row) for row in bases]
-    qualities = pysam.qualitystring_to_array("I" * 36)
+    qualities = pysam.qualitystring_to_array("I" * READ_BP)
     with pysam.AlignmentFile(str(path), "wb", header=header) as bam:
         for number, read in enumerate(reads.itertuples(index=False)):
             alignment = pysam.AlignedSegment(header)
@@ -97,7 +101,7 @@ def write_bam(reads: pd.DataFrame, path: Path) -> None:
             alignment.reference_name = read.chrom
             alignment.reference_start = read.start
             alignment.mapping_quality = 30
-            alignment.cigartuples = [(pysam.CMATCH, 36)]
+            alignment.cigartuples = [(pysam.CMATCH, READ_BP)]
             alignment.query_sequence = sequences[number % 1000]
             alignment.query_qualities = qualities
             bam.write(alignment)
@@ -117,23 +121,22 @@ def write_bed(bins: RegionBins, path: Path) -> None:
 
 def write_bigwig(reads: pd.DataFrame, path: Path) -> None:
     """The depth of the reads."""
-    import pyBigWig
+    import pybigtools
 
-    with pyBigWig.open(str(path), "w") as bigwig:
-        by_chrom = dict(tuple(reads.groupby("chrom")))
-        bigwig.addHeader([(name, GENOMES["hg19"][name]) for name in by_chrom])
+    by_chrom = dict(tuple(reads.groupby("chrom")))
+    sizes = {name: GENOMES["hg19"][name] for name in by_chrom}
+
+    def depths() -> Iterator[tuple[str, int, int, float]]:
         for name, group in by_chrom.items():
             turns = np.concatenate([group["start"], group["end"]])
             step = np.repeat([1.0, -1.0], len(group))
             edges, place = np.unique(turns, return_inverse=True)
             depth = np.cumsum(np.bincount(place, weights=step))[:-1]
-            covered = depth > 0
-            bigwig.addEntries(
-                [name] * int(covered.sum()),
-                edges[:-1][covered].tolist(),
-                ends=edges[1:][covered].tolist(),
-                values=depth[covered].tolist(),
-            )
+            for start, end, value in zip(edges[:-1], edges[1:], depth, strict=True):
+                if value > 0:
+                    yield name, int(start), int(end), float(value)
+
+    pybigtools.open(str(path), "w").write(sizes, depths())
 
 
 Loader = Callable[[], np.ndarray]
@@ -147,6 +150,23 @@ def keras_chrome(path: Path, bins: RegionBins) -> Side:
         return lambda: signal.values
 
     return run
+
+
+def in_this_process(path: Path, bins: RegionBins) -> Side:
+    """`keras_chrome`, but for the child process which damage cannot leave."""
+    run = keras_chrome(path, bins)
+
+    def read(_: str, reader: Any, *args: Any, **options: Any) -> Iterator[Any]:
+        return (item for item in reader(*args, **options) if item is not None)
+
+    def run_here() -> Loader:
+        with (
+            patch("tfds_remc.remc.bam.read_apart", read),
+            patch("tfds_remc.remc.bigwig.read_apart", read),
+        ):
+            return run()
+
+    return run_here
 
 
 def multicov(bam: Path, bed: Path, bins: RegionBins) -> Side:
@@ -286,6 +306,7 @@ def compare(options: ReadsOptions, bins: RegionBins, folder: Path) -> None:
     )
     sides = {
         "keras-chrome, BAM": keras_chrome(bam, bins),
+        "the same in this process": in_this_process(bam, bins),
         "keras-chrome, tagAlign.gz": keras_chrome(tag_align, bins),
         "keras-chrome, tagAlign.gz unsorted": keras_chrome(shuffled, bins),
     }
@@ -310,20 +331,18 @@ def compare(options: ReadsOptions, bins: RegionBins, folder: Path) -> None:
     for path, times in ((tag_align, 1), (five_fold, 5)):
         print(f"  {times * len(reads):>12,} reads {peak_mib(path, options):6.0f} MiB")
 
-    try:
-        write_bigwig(reads, bigwig)
-    except ModuleNotFoundError:
-        print("pyBigWig is not installed: bigWig left out")
-        return
-    print(f"bigWig, pyBigWig {version('pyBigWig')}, pybigtools {version('pybigtools')}")
-    means = take_turns(
-        {
-            "keras-chrome": keras_chrome(bigwig, bins),
-            "pybigtools values": pybigtools_values(bigwig, bins),
-            "pyBigWig stats": pybigwig_stats(bigwig, bins),
-        },
-        options.repeats,
-    )
+    write_bigwig(reads, bigwig)
+    print(f"bigWig, pybigtools {version('pybigtools')}")
+    sides = {
+        "keras-chrome": keras_chrome(bigwig, bins),
+        "the same in this process": in_this_process(bigwig, bins),
+        "pybigtools values": pybigtools_values(bigwig, bins),
+    }
+    if importlib.util.find_spec("pyBigWig"):
+        sides[f"pyBigWig {version('pyBigWig')} stats"] = pybigwig_stats(bigwig, bins)
+    else:
+        print("pyBigWig is not installed: left out")
+    means = take_turns(sides, options.repeats)
     difference = np.nanmax(np.abs(means["keras-chrome"] - means["pybigtools values"]))
     print(f"  largest difference from pybigtools {difference:.1g}")
 
