@@ -15,7 +15,7 @@ that once failed, each as small as can be.
         return check(read, path)
 
 The suite tries the same few inputs each time. `make fuzz READER=bedgraph SECONDS=600` tries others
-for so long, and counts them.
+for so long, and counts them; `guided.py` looks for those that reach code which no other has.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ def fuzz(inputs: st.SearchStrategy[Any], examples: int = 40) -> Callable[[Any], 
                 seed(number)(settings(**options)(given(inputs)(ask)))()
 
         run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
+        run.of_content = (inputs, test)  # type: ignore[attr-defined]
         _content, *fixtures = inspect.signature(test).parameters.values()
         run.__signature__ = inspect.Signature(fixtures)  # type: ignore[attr-defined]
         return pytest.mark.fuzz(pytest.mark.timeout(900 + 2 * SECONDS)(run))
@@ -247,10 +248,13 @@ def check(read: Reader, path: Path, in_child: bool = False) -> Outcome:
             `read_in_child`.
 
     Raises:
-        AssertionError: If it does neither, or takes over 2 GB.
+        AssertionError: If it does neither, or takes over 20 s of computing, or over 2 GB.
     """
+    started_s = time.process_time()
     outcome = read_in_child(read, path) if in_child else _outcome(read, path)
+    took_s = time.process_time() - started_s
     assert not outcome.fault, f"{path.name} of {path.stat().st_size} bytes: {outcome.fault}"
+    assert took_s < MAX_SECONDS, f"{path.name} of {path.stat().st_size} bytes: {took_s:.0f} s"
     return outcome
 
 
@@ -336,14 +340,14 @@ def _end(child: _Child) -> None:
 
 
 def _answer(connection: Connection, file: str, name: str) -> None:
-    read = getattr(_module(file), name)
+    read = getattr(module_of(file), name)
     connection.send("ready")
     with contextlib.suppress(EOFError):
         while True:
             connection.send(_outcome(read, connection.recv()))
 
 
-def _module(file: str) -> ModuleType:
+def module_of(file: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

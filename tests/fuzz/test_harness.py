@@ -73,6 +73,20 @@ def test_a_child_that_hangs_or_dies_is_replaced(
     assert read_in_child(read, path).fault == "Expected an answer within 0.2 s."
 
 
+def test_what_computes_too_long_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spin(path: Path) -> None:
+        started_s = time.process_time()
+        while time.process_time() < started_s + 0.1:
+            pass
+
+    path = tmp_path / "a.txt"
+    path.write_text("good")
+    assert check(spin, path) == Outcome()
+    monkeypatch.setattr("harness.MAX_SECONDS", 0.1)
+    with pytest.raises(AssertionError, match=r"a\.txt of 4 bytes: 0 s"):
+        check(spin, path)
+
+
 def test_damage_of_every_kind() -> None:
     seen: set[bytes] = set()
 
