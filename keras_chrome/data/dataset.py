@@ -288,11 +288,15 @@ def open_dataset(name: str, data_dir: str | Path | None = None) -> Dataset:
     info = open_builder(path).info
     metadata = dict(info.metadata or {})
     try:
+        marks, num_bins = tuple(metadata["marks"]), int(metadata["num_bins"])
+        shape = info.features["signal"].shape
+        if shape != (num_bins, len(marks)) or len(set(marks)) < len(marks):
+            raise ValueError(f"{num_bins} bins, marks {marks} of a signal of shape {shape}")
         return Dataset(
             name="/".join(filter(None, (info.name, info.config_name))),
             path=path,
-            marks=tuple(metadata["marks"]),
-            num_bins=int(metadata["num_bins"]),
+            marks=marks,
+            num_bins=num_bins,
             bin_bp=int(metadata["bin_bp"]),
             flank_bp=int(metadata["flank_bp"]),
             metadata=metadata,

@@ -102,6 +102,8 @@ def _parsed(content: bytes, header: list[str], known: Mapping[str, Kind]) -> pd.
         with warnings.catch_warnings():
             # Or what stands beyond the header would be dropped with a warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
+            # Of a number that is no integer, which is an error as well.
+            warnings.simplefilter("ignore", RuntimeWarning)
             table: pd.DataFrame = pd.read_csv(
                 io.BytesIO(content),
                 dtype={name: _TYPES[kind] for name, kind in known.items()},
@@ -114,7 +116,7 @@ def _parsed(content: bytes, header: list[str], known: Mapping[str, Kind]) -> pd.
             )
     except pd.errors.ParserWarning:
         raise ValueError("a row of more columns than the header") from None
-    except OverflowError as error:
+    except (OverflowError, TypeError) as error:  # of what is no integer
         raise ValueError(str(error)) from None
     if list(table.columns) != header:
         raise ValueError(f"columns {list(table.columns)[:8]}")

@@ -51,3 +51,24 @@ def test_any_damage(changed: tuple[str, bytes], tmp_path: Path) -> Outcome:
     for name, content in (files() | dict([changed])).items():
         (folder / name).write_bytes(content)
     return check(read, folder / changed[0])
+
+
+@pytest.mark.parametrize(
+    ("known", "changed"),
+    [
+        (b'["H3K27me3"', b'["H3K27me3", "H3K27me3"'),
+        (b'["H3K27me3", ', b"["),
+        (b'["H3K27me3", "H3K36me3"', b'["H3K27me3", "H3K27me3"'),
+        (b'"num_bins": 2', b'"num_bins": 3'),
+        (b'"num_bins": 2', b'"num_bins": [2]'),
+    ],
+)
+def test_metadata_of_another_signal(known: bytes, changed: bytes, tmp_path: Path) -> None:
+    folder = tmp_path / "1.0.0"
+    folder.mkdir()
+    for name, content in files().items():
+        (folder / name).write_bytes(content)
+    file = folder / "metadata.json"
+    assert known in file.read_bytes()
+    file.write_bytes(file.read_bytes().replace(known, changed, 1))
+    assert "build it again" in check(read, file).refusal

@@ -189,7 +189,11 @@ REFUSED = {
         FILES["predictions.csv"].replace(b"0.9", b"0.1"),  # another AUROC than metrics.json
     ],
     "splits.csv": [b"a,b\n1,2\n", FILES["splits.csv"].replace(b"valid", b"dev")],
-    "history.csv": [b"epoch\n1\n", FILES["history.csv"].replace(b"0.7", b"much")],
+    "history.csv": [
+        b"epoch\n1\n",
+        FILES["history.csv"].replace(b"0.7", b"much"),
+        FILES["history.csv"].replace(b"1,", b"inf,"),
+    ],
 }
 
 
