@@ -260,11 +260,12 @@ def _configs(config: str, own: Mapping[str, Any]) -> Sequence[str | RemcConfig]:
         return own_configs(own)
     if config.startswith("{"):
         try:
-            return own_configs(json.loads(config))
-        except json.JSONDecodeError as error:
+            fields = json.loads(config)
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"Expected fields of a config as JSON. Received: config={config!r} ({error})."
             ) from None
+        return own_configs(fields)
     return [config] if config else list(RemcBuilder.builder_configs)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import sys
 import zipfile
 from pathlib import Path
 
@@ -53,4 +54,7 @@ def _array(content: bytes) -> np.ndarray:
     if dtype.kind not in "fiubU" or math.prod(shape) * dtype.itemsize != len(content) - file.tell():
         raise ValueError(f"{dtype} of shape {shape} in {len(content)} bytes")
     flat = np.frombuffer(content, dtype, offset=file.tell())
+    # NumPy takes any 32 bits for a character.
+    if dtype.kind == "U" and flat.view(f"{dtype.byteorder}u4").max(initial=0) > sys.maxunicode:
+        raise ValueError("characters that there are not")
     return flat.reshape(shape, order="F" if is_fortran else "C").copy()

@@ -31,9 +31,9 @@ def _zipped(content: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
     return file.getvalue()
 
 
-def _array() -> bytes:
+def _array(array: np.ndarray = ARRAYS["state_0"]) -> bytes:
     file = io.BytesIO()
-    np.save(file, ARRAYS["state_0"])
+    np.save(file, array)
     return file.getvalue()
 
 
@@ -71,6 +71,7 @@ def _pickled() -> bytes:
         _zipped(_array().replace(b"(2, 3)", b"(9" + b"9" * 12 + b",)").replace(b" " * 9, b"")),
         _zipped(bytes(2**24), zipfile.ZIP_DEFLATED),
         _zipped(b"\x93NUMPY\x01\0\xff\x0f" + b"(" * 4095),
+        _zipped(_array(np.array("[]")).replace(b"[\0\0\0", b"\xff" * 4)),
     ],
 )
 def test_what_once_failed_is_refused_by_name(content: bytes, tmp_path: Path) -> None:

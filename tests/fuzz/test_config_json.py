@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness import Outcome, check, damaged, fuzz
 from hypothesis import strategies as st
 
 from tfds_remc.__main__ import _configs
+from tfds_remc.remc.errors import InputError
 
 OPTIONS: dict[str, Any] = {
     "source": "simulated",
@@ -43,3 +45,9 @@ def test_any_damage(content: bytes, tmp_path: Path) -> Outcome:
     path = tmp_path / "config.json"
     path.write_bytes(content)
     return check(read, path)
+
+
+@pytest.mark.parametrize("text", ["{", '{"a": %s}' % ("9" * 5000), '{"a":' * 100_000])
+def test_what_once_failed_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="Expected fields of a config as JSON"):
+        _configs(text, {})

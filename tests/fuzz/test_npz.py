@@ -99,6 +99,9 @@ ONCE_FAILED = {
     "longer": {"signal": MEMBERS["signal"] + b"\0"},
     "shorter": {"signal": MEMBERS["signal"][:-1]},
     "empty": {"signal": b""},
+    "no character": {
+        "strand": header("{'descr':'<U1','fortran_order':False,'shape':(2,)}") + b"\xff" * 8
+    },
 }
 
 

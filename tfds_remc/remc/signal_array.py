@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -193,6 +194,11 @@ def _array(members: zipfile.ZipFile, name: str) -> np.ndarray:
         array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
         if file.read(1):  # To the end, where the checksum is.
             raise ValueError(f"{name} is longer than its header says")
+    if array.dtype.kind == "U":
+        # NumPy takes any 32 bits for one.
+        characters = array.ravel().view(f"{array.dtype.byteorder}u4")
+        if characters.max(initial=0) > sys.maxunicode:
+            raise ValueError(f"{name} is of characters that there are not")
     # Text of HDF5 is bytes.
     return array.astype(str) if array.dtype.kind == "S" else array
 
