@@ -28,6 +28,10 @@ flags=(
     --max_num_load_retries=5
     --load_retry_interval_micros=5000000
     --enable_model_warmup=true
+    # On by itself, and whoever may ask for a profile names a folder that it is written to.
+    --enable_profiler=false
+    # gRPC's own health service, which Kubernetes asks.
+    --enable_grpc_healthcheck_service=true
     --enable_batching=true
     --batching_parameters_file="$config_dir/batching.config"
     --monitoring_config_file="$config_dir/monitoring.config"

@@ -22,6 +22,8 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from serving.client import Client
 from serving.container.ssl_config import main as write_ssl_config
@@ -178,6 +180,21 @@ def test_it_answers_as_the_saved_model_does(docker: Docker, golden: Golden) -> N
     for kind, address in ((Client, docker.target), (RestClient, docker.rest_url)):
         with kind(address, golden.model, golden.version) as client:
             check(client.predict(golden.signal, marks=golden.marks), golden)
+
+
+def test_it_tells_its_health(docker: Docker) -> None:
+    with grpc.insecure_channel(docker.target) as channel:
+        # As Kubernetes' probes ask: of the whole server, whose name is empty.
+        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
+    assert answer.status == HealthCheckResponse.SERVING
+
+
+def test_nobody_profiles_it(docker: Docker) -> None:
+    with grpc.insecure_channel(docker.target) as channel:
+        profile = channel.unary_unary("/tensorflow.ProfilerService/Profile")
+        with pytest.raises(grpc.RpcError) as refused:
+            profile(b"", timeout=10)
+    assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_prometheus_reads_it(docker: Docker) -> None:

@@ -102,6 +102,8 @@ def test_every_flag_is_one_that_the_server_has(start, tmp_path: Path) -> None:
     assert values["tensorflow_intra_op_parallelism"] == "3"
     assert values["tensorflow_inter_op_parallelism"] == "3"
     assert values["allow_version_labels_for_unavailable_models"] == "true"
+    assert values["enable_profiler"] == "false"
+    assert values["enable_grpc_healthcheck_service"] == "true"
     # Where the Dockerfile puts them.
     assert values["batching_parameters_file"] == "/etc/serving/batching.config"
     assert values["monitoring_config_file"] == "/etc/serving/monitoring.config"
