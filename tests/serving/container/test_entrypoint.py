@@ -110,7 +110,7 @@ def test_every_flag_is_one_that_the_server_has(start, tmp_path: Path) -> None:
 
 
 def test_every_flag_that_is_added_is_one_that_the_server_has() -> None:
-    deployment = yaml.safe_load((CONTAINER / "kubernetes" / "deployment.yaml").read_text())
+    deployment = yaml.safe_load((CONTAINER / "kubernetes" / "base" / "deployment.yaml").read_text())
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     added = list(container["args"])
     for path in (

@@ -1,26 +1,20 @@
-"""Compose files and Kubernetes manifests: are they what they should be, and do they ask for enough?
+"""Containers of Compose and of Kubernetes: may they do no more than they need?
 
-Kubernetes' own schemas, offline, and Docker Compose itself judge the form.
+Docker Compose itself judges the form of its files.
 """
 
-import copy
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import kubernetes_validate
 import pytest
 import yaml
 
 CONTAINER = Path(__file__).parents[3] / "serving" / "container"
-MANIFESTS = sorted((CONTAINER / "kubernetes").glob("*.yaml"))
 COMPOSE = CONTAINER / "docker-compose.yml"
 COMPOSE_TLS = CONTAINER / "docker-compose.tls.yml"
-# The oldest that a vendor still sells support for, and the newest that the schemas are there for.
-KUBERNETES_VERSIONS = ("1.29", "1.37")
 _DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
 
 
@@ -33,11 +27,6 @@ _ComposeLoader.add_constructor("!override", lambda loader, node: loader.construc
 
 def _load(path: Path) -> dict[str, Any]:
     return yaml.load(path.read_text(), _ComposeLoader)
-
-
-def _kind(name: str) -> dict[str, Any]:
-    (found,) = [m for m in map(_load, MANIFESTS) if m["kind"] == name]
-    return found
 
 
 class Container(NamedTuple):
@@ -74,7 +63,8 @@ def _of_compose(name: str) -> Container:
 
 
 def _of_kubernetes(name: str) -> Container:
-    pod = _kind("Deployment")["spec"]["template"]["spec"]
+    deployment = _load(CONTAINER / "kubernetes" / "base" / "deployment.yaml")
+    pod = deployment["spec"]["template"]["spec"]
     (container,) = [c for c in pod["containers"] if c["name"] == name]
     context = container["securityContext"]
     security = pod["securityContext"]
@@ -150,181 +140,6 @@ def test_a_container_may_do_no_more_than_it_needs(name: str) -> None:
 )
 def test_a_container_that_may_do_more_is_found(change: dict[str, Any], fault: str) -> None:
     assert list(_faults(_of_compose("server")._replace(**change))) == [fault]
-
-
-@pytest.mark.parametrize(
-    "path",
-    sorted([*CONTAINER.rglob("*.yml"), *CONTAINER.rglob("*.yaml")]),
-    ids=lambda path: str(path.relative_to(CONTAINER)),
-)
-def test_yaml_is_read(path: Path) -> None:
-    assert isinstance(_load(path), dict)
-
-
-@pytest.mark.parametrize("version", KUBERNETES_VERSIONS)
-@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
-def test_a_manifest_fits_kubernetes_schema(path: Path, version: str) -> None:
-    kubernetes_validate.validate(_load(path), version, strict=True)
-
-
-@pytest.mark.parametrize(
-    ("kind", "change"),
-    [
-        ("Deployment", lambda spec: spec["template"]["spec"].update(runAsNonRoot=True)),
-        (
-            "Deployment",
-            lambda spec: spec["template"]["spec"]["containers"][0].update(livenessprobe={}),
-        ),
-        ("HorizontalPodAutoscaler", lambda spec: spec.update(maxReplicas="many")),
-        ("NetworkPolicy", lambda spec: spec.update(ingres=[])),
-        ("PodDisruptionBudget", lambda spec: spec.update(maxUnavailble=1)),
-    ],
-)
-def test_a_manifest_with_a_fault_is_refused(
-    kind: str, change: Callable[[dict[str, Any]], None]
-) -> None:
-    manifest = copy.deepcopy(_kind(kind))
-    change(manifest["spec"])
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(manifest, KUBERNETES_VERSIONS[-1], strict=True)
-
-
-def test_the_pod_satisfies_the_restricted_security_standard() -> None:
-    """Pod Security Standards, level restricted, field by field."""
-    namespace = _kind("Namespace")["metadata"]["labels"]
-    assert namespace["pod-security.kubernetes.io/enforce"] == "restricted"
-    pod = _kind("Deployment")["spec"]["template"]["spec"]
-    assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert "initContainers" not in pod  # they would have to be looked at too
-    for container in pod["containers"]:
-        assert container["securityContext"] == {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        }
-        assert not any("hostPort" in port for port in container["ports"])
-    allowed = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
-    assert all(volume.keys() - {"name"} <= allowed for volume in pod["volumes"])
-
-
-def test_the_pod_gets_no_token() -> None:
-    account = _kind("ServiceAccount")
-    pod = _kind("Deployment")["spec"]["template"]["spec"]
-    assert pod["serviceAccountName"] == account["metadata"]["name"]
-    assert account["automountServiceAccountToken"] is False
-    assert pod["automountServiceAccountToken"] is False
-
-
-def test_all_manifests_speak_of_the_same_pods() -> None:
-    deployment = _kind("Deployment")["spec"]
-    labels = deployment["template"]["metadata"]["labels"]
-    assert deployment["selector"]["matchLabels"] == labels
-    assert _kind("Service")["spec"]["selector"] == labels
-    assert _kind("PodDisruptionBudget")["spec"]["selector"]["matchLabels"] == labels
-    assert _kind("NetworkPolicy")["spec"]["podSelector"]["matchLabels"] == labels
-    for constraint in deployment["template"]["spec"]["topologySpreadConstraints"]:
-        assert constraint["labelSelector"]["matchLabels"] == labels
-    assert _kind("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"] == {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "name": _kind("Deployment")["metadata"]["name"],
-    }
-    # A number here would undo the autoscaler's each time it is applied.
-    assert "replicas" not in deployment
-
-
-def test_a_pod_ends_only_after_its_pause() -> None:
-    pod = _kind("Deployment")["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    command, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
-    assert command == "sleep"
-    assert int(seconds) < pod["terminationGracePeriodSeconds"]
-
-
-def test_probes_and_services_use_ports_that_the_container_has() -> None:
-    (container,) = _kind("Deployment")["spec"]["template"]["spec"]["containers"]
-    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {"grpc": 8500, "rest": 8501}
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        check = container[probe].get("httpGet") or container[probe]["tcpSocket"]
-        assert check["port"] in ports
-    assert {p["targetPort"] for p in _kind("Service")["spec"]["ports"]} == ports.keys()
-
-
-def test_the_network_policy_lets_nothing_out() -> None:
-    policy = _kind("NetworkPolicy")["spec"]
-    assert set(policy["policyTypes"]) == {"Ingress", "Egress"}
-    assert policy["egress"] == []
-    # A rule without `from` would let everybody in.
-    assert all(rule["from"] for rule in policy["ingress"])
-
-
-def test_the_kustomization_holds_every_manifest() -> None:
-    kustomization = _load(CONTAINER / "kustomization.yaml")
-    resources = {CONTAINER / name for name in kustomization["resources"]}
-    assert resources == set(MANIFESTS)
-    (generated,) = kustomization["configMapGenerator"]
-    assert all((CONTAINER / name).is_file() for name in generated["files"])
-    volumes = _kind("Deployment")["spec"]["template"]["spec"]["volumes"]
-    assert {"name": "config", "configMap": {"name": generated["name"]}} in volumes
-
-
-def test_one_version_everywhere() -> None:
-    dockerfile = (CONTAINER / "Dockerfile").read_text()
-    (version,) = re.findall(r"^ARG TF_SERVING_VERSION=(.+)$", dockerfile, re.MULTILINE)
-    tag = f"keras-chrome-serving:{version}"
-    (image,) = _load(CONTAINER / "kustomization.yaml")["images"]
-    assert _of_compose("server").image == tag
-    assert _of_kubernetes("serving").image == tag
-    assert f"{image['name']}:{image['newTag']}" == tag
-
-
-@pytest.fixture
-def kustomize(find_program, tmp_path: Path) -> Callable[[str], list[dict[str, Any]]]:
-    """Renders a folder of a copy of the container's, beside which `overlay` uses TLS."""
-    kubectl = find_program("kubectl")
-    shutil.copytree(CONTAINER, tmp_path / "container")
-    (tmp_path / "overlay").mkdir()
-    (tmp_path / "overlay" / "kustomization.yaml").write_text(
-        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
-        "resources: [../container]\ncomponents: [../container/kubernetes/tls]\n"
-    )
-
-    def render(folder: str) -> list[dict[str, Any]]:
-        command = [kubectl, "kustomize", str(tmp_path / folder)]
-        result = subprocess.run(command, check=True, capture_output=True, text=True)
-        return list(yaml.safe_load_all(result.stdout))
-
-    return render
-
-
-@pytest.mark.parametrize("folder", ["container", "overlay"])
-def test_kustomize_renders_what_fits_kubernetes_schema(folder: str, kustomize) -> None:
-    rendered = kustomize(folder)
-    for manifest in rendered:
-        kubernetes_validate.validate(manifest, KUBERNETES_VERSIONS[-1], strict=True)
-        assert manifest["kind"] == "Namespace" or manifest["metadata"]["namespace"]
-    kinds = {manifest["kind"]: manifest for manifest in rendered}
-    config = kinds["ConfigMap"]
-    assert config["data"].keys() == {"batching.config", "monitoring.config"}
-    pod = kinds["Deployment"]["spec"]["template"]["spec"]
-    (volume,) = [v for v in pod["volumes"] if v["name"] == "config"]
-    assert volume["configMap"]["name"] == config["metadata"]["name"] != "serving-config"
-
-
-def test_with_tls_clients_have_no_way_around_it(kustomize) -> None:
-    kinds = {manifest["kind"]: manifest for manifest in kustomize("overlay")}
-    pod = kinds["Deployment"]["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    (flag,) = [a for a in container["args"] if a.startswith("--ssl_config_file=")]
-    (mount,) = [m for m in container["volumeMounts"] if m["name"] == "tls"]
-    assert flag == f"--ssl_config_file={mount['mountPath']}/ssl.config"
-    assert mount["readOnly"] is True
-    clients, prometheus = kinds["NetworkPolicy"]["spec"]["ingress"]
-    assert clients["ports"] == [{"port": 8500}]
-    assert prometheus["ports"] == [{"port": 8501}]
 
 
 def _compose_config(program: str, *files: Path) -> subprocess.CompletedProcess[str]:
