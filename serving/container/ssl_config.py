@@ -8,8 +8,6 @@ format, that holds what is in them. TensorFlow Serving checks little of it: with
 the certificate's it starts, and every handshake fails. So all is checked here.
 """
 
-import os
-import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +15,13 @@ from pathlib import Path
 
 from google.protobuf import text_format
 
-from serving.atomic import unfinished
+from serving.atomic import atomic_path
 from serving.command_line import option, parse, run_command
 from serving.errors import InputError
 from serving.messages import SSLConfig
 
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\n.+?\n-----END \1-----\n", re.DOTALL)
-_CERTIFICATE = ("CERTIFICATE",)
-_KEY = ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY")
+# OpenSSL has no word for it.
+_NO_PEM = "no PEM of that kind"
 
 
 def make_ssl_config(
@@ -45,15 +42,11 @@ def make_ssl_config(
         InputError: If a file cannot be read or is not PEM of its kind, if the key is encrypted or
             not the certificate's, or if a certificate of `client_ca_file` is no authority's.
     """
-    config = SSLConfig(
-        server_cert=_read_pem(cert_file, _CERTIFICATE, "a certificate"),
-        server_key=_read_pem(key_file, _KEY, "one private key"),
-    )
+    config = SSLConfig(server_cert=_read_pem(cert_file), server_key=_read_pem(key_file))
     _check_pair(cert_file, key_file)
     if client_ca_file is not None:
-        config.custom_ca = _read_pem(client_ca_file, _CERTIFICATE, "a certificate")
         config.client_verify = True
-        _check_authorities(client_ca_file, config.custom_ca)
+        config.custom_ca = _authorities(client_ca_file)
     return str(text_format.MessageToString(config))
 
 
@@ -61,73 +54,61 @@ def write_ssl_config(path: str | Path, text: str) -> None:
     """Write a new file that its owner alone may read, all of it or nothing.
 
     Raises:
-        InputError: If the file is there already or cannot be written.
+        InputError: If the file is there already.
+        OSError: If it cannot be written.
     """
     path = Path(path)
-    try:
-        with unfinished(path.parent) as folder:
-            temporary = folder / "new"
-            # Private from the start, not after a chmod.
-            temporary.touch(0o600)
-            temporary.write_text(text)
-            # A rename would replace a file that is there; a link does not.
-            os.link(temporary, path)
-    except FileExistsError as error:
+    if path.exists() or path.is_symlink():
         raise InputError(
             f"Expected a file that is not there yet. Received: {path}. Take another name, or "
             "remove it"
-        ) from error
-    except OSError as error:
-        raise InputError(
-            f"Expected a file that can be written. Received: {path} ({error.strerror})"
-        ) from error
+        )
+    with atomic_path(path) as new:
+        # Private from the start, not after a chmod.
+        new.touch(0o600)
+        new.write_text(text)
 
 
-def _read_pem(path: str | Path, labels: tuple[str, ...], kind: str) -> str:
-    """The PEM blocks of a file, without the remarks that may stand between them."""
+def _read_pem(path: str | Path) -> str:
+    """The text of a file; what is not ASCII can only be a remark beside PEM."""
     try:
-        content = Path(path).read_text(encoding="utf-8", errors="replace")
+        return Path(path).read_text("ascii", "ignore")
     except OSError as error:
         raise InputError(f"Expected a PEM file. Received: {path} ({error.strerror})") from error
-    content = content.replace("\r\n", "\n") + "\n"
-    blocks = [(match[1], match[0]) for match in _BLOCK.finditer(content)]
-    found = ", ".join(label for label, _ in blocks) or "no PEM block"
-    if any("ENCRYPTED" in block for _, block in blocks):
-        raise InputError(
-            f"Expected a key that is not encrypted. Received: {path}. Decrypt it: openssl pkey "
-            f"-in {path} -out PLAIN.key"
-        )
-    if not blocks or any(label not in labels for label, _ in blocks):
-        raise InputError(f"Expected a PEM file with {kind}. Received: {path}: {found}")
-    if labels is _KEY and len(blocks) > 1:
-        raise InputError(f"Expected a PEM file with {kind}. Received: {path}: {found}")
-    return "".join(block for _, block in blocks)
 
 
 def _check_pair(cert_file: str | Path, key_file: str | Path) -> None:
+    def refuse() -> str:
+        raise InputError(
+            f"Expected a key that is not encrypted. Received: {key_file}. Decrypt it: "
+            f"openssl pkey -in {key_file} -out PLAIN.key"
+        )
+
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file, refuse)
     except ssl.SSLError as error:
         raise InputError(
-            "Expected a certificate and its key. Received: "
-            f"{cert_file} and {key_file} ({error.reason or error})"
+            "Expected a certificate and its key, both PEM. Received: "
+            f"{cert_file} and {key_file} ({error.reason or _NO_PEM})"
         ) from error
 
 
-def _check_authorities(path: str | Path, pem: str) -> None:
+def _authorities(path: str | Path) -> str:
+    """The certificates of a file, and nothing else that may be in it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_verify_locations(cadata=pem)
+        context.load_verify_locations(cadata=_read_pem(path))
     except ssl.SSLError as error:
         raise InputError(
-            f"Expected certificates. Received: {path} ({error.reason or error})"
+            f"Expected certificates, PEM. Received: {path} ({error.reason or _NO_PEM})"
         ) from error
-    loaded = context.cert_store_stats()
-    if loaded["x509_ca"] < loaded["x509"]:
+    authorities = context.get_ca_certs(binary_form=True)
+    if len(authorities) < context.cert_store_stats()["x509"]:
         raise InputError(
             f"Expected certificates of authorities. Received: {path}, with one that is not. Take "
             "the file of the authority that signed the clients' certificates"
         )
+    return "".join(map(ssl.DER_cert_to_PEM_cert, authorities))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +129,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write an SSLConfig.
 
     Raises:
-        InputError: As `make_ssl_config` and `write_ssl_config`.
+        InputError, OSError: As `make_ssl_config` and `write_ssl_config`.
     """
     options = parse(
         SslOptions,
