@@ -4,13 +4,13 @@ All are read in chunks, so that no file has to fit in memory.
 """
 
 import re
-import zlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from zipfile import BadZipFile, is_zipfile
+from zipfile import ZipFile, is_zipfile
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from serving.errors import InputError
 
 # 2 MB of 100 bins and 5 marks.
 CHUNK_GENES = 1024
+_MAX_NPZ_BYTES = 2**30
 _BUILDER = "remc"
 _INFO_FILE = "dataset_info.json"
 
@@ -242,18 +243,7 @@ def iter_numpy(
         InputError: If the file cannot be read or is not laid out so, marks are missing or given
             twice, or the signal is none.
     """
-    try:
-        if is_zipfile(path):
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
-        else:
-            # What is not read takes no memory.
-            arrays = {"signal": np.lib.format.open_memmap(path, mode="r")}
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise InputError(
-            f"Expected arrays in an NPY or NPZ file. Received: {path} ({reason})"
-        ) from error
+    arrays = _read_arrays(path)
     if marks is not None:
         if "marks" in arrays:
             raise InputError(f"Expected the marks once. Received: --marks, and marks in {path}")
@@ -265,6 +255,8 @@ def iter_numpy(
             f"{path}, without {', '.join(missing)}. Name the marks of an NPY file with --marks"
         )
     signal, names = np.atleast_1d(arrays["signal"]), tuple(map(str, np.ravel(arrays["marks"])))
+    if not signal.size:
+        raise InputError(f"Expected genes. Received: {path}, whose signal is {signal.shape}")
     gene_id = arrays["gene_id"] if "gene_id" in arrays else np.arange(len(signal))
     if signal.ndim != 3 or signal.shape[2] != len(names) or gene_id.shape != signal.shape[:1]:
         raise InputError(
@@ -272,11 +264,37 @@ def iter_numpy(
             f"gene_id for each of its first. Received: {path}: signal {signal.shape}, "
             f"{len(names)} marks, gene_id {gene_id.shape}"
         )
-    if not len(signal):
-        raise InputError(f"Expected genes. Received: {path}, whose signal is {signal.shape}")
     check_distinct(names)
     for start in range(0, len(signal), chunk_genes):
         part = slice(start, start + chunk_genes)
         # Whole numbers are left for the client to refuse, which says how to convert them.
         check_signal(signal[part], gene_id[part], names)
         yield Genes(gene_id[part].astype(str), signal[part], names)
+
+
+def _read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    # Who wrote the file chose what NumPy and zipfile meet: what they raise has no end.
+    try:
+        if not is_zipfile(path):
+            # What is not read takes no memory.
+            return {"signal": np.lib.format.open_memmap(path, mode="r")}
+        with ZipFile(path) as archive:
+            num_bytes = sum(member.file_size for member in archive.infolist())
+        if num_bytes > _MAX_NPZ_BYTES:
+            raise ValueError(f"{num_bytes:,} bytes unpacked; save the signal alone as NPY")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"{name}, which is no array")
+            if array.dtype.kind == "U":
+                # NumPy takes any 32 bits for one.
+                characters = array.ravel().view(f"{array.dtype.byteorder}u4")
+                if characters.max(initial=0) > sys.maxunicode:
+                    raise ValueError(f"{name}, of characters that there are not")
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {str(error)[:300]}"
+        raise InputError(
+            f"Expected arrays in an NPY or NPZ file. Received: {path} ({reason})"
+        ) from error
+    return arrays
