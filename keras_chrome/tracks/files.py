@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _BED_FIELDS = 9
+_SIZE = re.compile("[0-9]{1,10}")
 _AUTOSQL = """\
 table topBins
 "Bins on which the predictions of genes rest most"
@@ -61,16 +63,17 @@ def read_chrom_sizes(path: str | Path) -> dict[str, int]:
     """
     path = Path(path).expanduser()
     sizes: dict[str, int] = {}
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        fields = line.split()
-        if len(fields) < 2 or not fields[1].isdecimal() or fields[0] in sizes:
-            raise InputError(
-                "Expected a chromosome and its size in bp, each chromosome once. Received: "
-                f"{path}, line {number}: {line.strip()!r}"
-            )
-        sizes[fields[0]] = int(fields[1])
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            fields = line.split()
+            if len(fields) < 2 or not _SIZE.fullmatch(fields[1]) or fields[0] in sizes:
+                raise InputError(
+                    "Expected a chromosome and its size in bp, each chromosome once. Received: "
+                    f"{path}, line {number}: {line.strip()[:200]!r}"
+                )
+            sizes[fields[0]] = int(fields[1])
     if not sizes:
         raise InputError(f"Expected chromosomes and their sizes. Received: {path}, which has none")
     return sizes
