@@ -1,4 +1,4 @@
-"""What the clients have in common, however they reach the server."""
+"""What the clients have in common: all but how a request is sent."""
 
 import operator
 import threading
@@ -40,7 +40,7 @@ _BACKOFF = Backoff()
 
 
 class AnyClient(ABC):
-    """Whom to ask, within which limits. The arguments are described at `Client`."""
+    """Asks one version of one served model; the arguments are described at `Client`."""
 
     # Room that a number takes in a message.
     _bytes_a_number = 4
@@ -83,34 +83,12 @@ class AnyClient(ABC):
         self._tls = tls
         self._choice: VersionChoice = label if version is None else operator.index(version)
         self._description: ModelDescription | None = None
+        self._describing = threading.Lock()
         self._open()
 
     @abstractmethod
     def _open(self) -> None:
         """Make what the client asks through, once the arguments are checked."""
-
-    def _error(self, code: grpc.StatusCode, details: str, served: str = "") -> ServerError:
-        return server_error(self.target, self.model, code, details, served)
-
-    def _requests(
-        self,
-        signature: str,
-        result: type[_Result],
-        genes: GeneSource,
-        marks: Sequence[str] | None,
-        description: ModelDescription,
-    ) -> Iterator[Request[_Result]]:
-        size = description.genes_a_request(
-            self.batch_size, self.max_message_bytes, self._bytes_a_number
-        )
-        return signal_requests(signature, result, genes, marks, description, size)
-
-
-class BlockingClient(AnyClient):
-    """A client whose methods wait for the answer; how it asks is left to its subclasses."""
-
-    def _open(self) -> None:
-        self._describing = threading.Lock()
 
     @abstractmethod
     def close(self) -> None:
@@ -167,7 +145,7 @@ class BlockingClient(AnyClient):
         Raises:
             InputError: If the signal or the marks are not what the model expects.
         """
-        return join(self.predict_stream(as_chunks(signal), marks=marks, attention=attention))
+        return join(self.predict_stream(_one_chunk(signal), marks=marks, attention=attention))
 
     def predict_stream(
         self,
@@ -196,7 +174,7 @@ class BlockingClient(AnyClient):
         self, signal: np.ndarray | Genes, *, marks: Sequence[str] | None = None
     ) -> Saliency:
         """Gradient of the logit with respect to the signal; arguments as in `predict`."""
-        return join(self.saliency_stream(as_chunks(signal), marks=marks))
+        return join(self.saliency_stream(_one_chunk(signal), marks=marks))
 
     def saliency_stream(
         self, genes: GeneSource, *, marks: Sequence[str] | None = None
@@ -212,7 +190,10 @@ class BlockingClient(AnyClient):
         marks: Sequence[str] | None,
     ) -> Iterator[_Result]:
         description = self.description
-        requests = self._requests(signature, result, genes, marks, description)
+        size = description.genes_a_request(
+            self.batch_size, self.max_message_bytes, self._bytes_a_number
+        )
+        requests = signal_requests(signature, result, genes, marks, description, size)
         yield from in_order(
             lambda request: self._answer(request, description.version), requests, self.concurrency
         )
@@ -224,7 +205,10 @@ class BlockingClient(AnyClient):
         """Try to get an answer in the seconds that are left, until there is one."""
         return ask_until_answered(ask, self.timeout_s, self.backoff)
 
+    def _error(self, code: grpc.StatusCode, details: str, served: str = "") -> ServerError:
+        return server_error(self.target, self.model, code, details, served)
 
-def as_chunks(signal: np.ndarray | Genes) -> tuple[np.ndarray | Genes]:
+
+def _one_chunk(signal: np.ndarray | Genes) -> tuple[np.ndarray | Genes]:
     """One chunk, also of nested lists."""
     return (signal if isinstance(signal, Genes) else np.asarray(signal),)

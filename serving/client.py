@@ -7,7 +7,7 @@ or, from Python:
     with Client("localhost:8500", "e012") as client:
         prediction = client.predict(signal, marks=("H3K27me3", "H3K36me3", ...))
 
-`serving.async_client` has the same for event loops, `serving.rest_client` the same over REST.
+`serving.rest_client` has the same over REST.
 
 An array of signal does not say which mark is in which column, and a model fed with swapped marks
 answers without complaint. So the client asks the model for the names of its marks. A gRPC client
@@ -34,7 +34,7 @@ from serving.any_client import (
     CONCURRENCY,
     MAX_MESSAGE_BYTES,
     TIMEOUT_S,
-    BlockingClient,
+    AnyClient,
 )
 from serving.command_line import option, parse, quieten_tensorflow, run_command
 from serving.csv_genes import CSV_MARKS, iter_csv
@@ -43,9 +43,9 @@ from serving.errors import InputError, ServerError
 from serving.genes import Genes, iter_dataset, iter_numpy
 from serving.grpc_messages import (
     STATUS_S,
-    Connection,
-    is_unexplained,
     metadata_message,
+    methods_of,
+    open_channel,
     predict_message,
     read_answer,
     read_metadata,
@@ -64,7 +64,7 @@ from serving.questions import (
     read_signatures,
     read_states,
 )
-from serving.retries import Backoff
+from serving.retries import Backoff, is_not_served
 from serving.tls import TlsOptions
 
 _PIPE_CLOSED = 141  # as a shell tells of SIGPIPE
@@ -72,7 +72,7 @@ _TARGET = "localhost:8500"
 _SOURCES = ("csv", "dataset", "numpy", "describe")
 
 
-class Client(BlockingClient):
+class Client(AnyClient):
     """Asks one version of one served model, over gRPC.
 
     Args:
@@ -99,12 +99,12 @@ class Client(BlockingClient):
     """
 
     def _open(self) -> None:
-        super()._open()
-        self._connection = Connection(grpc, self.target, self._tls, self.max_message_bytes)
+        self._channel = open_channel(self.target, self._tls, self.max_message_bytes)
+        self._methods = methods_of(self._channel)
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.channel.close()
+        self._channel.close()
 
     def metadata(self) -> Signatures:
         """The signatures of the model, as the server's metadata tell them.
@@ -130,25 +130,27 @@ class Client(BlockingClient):
     def _call(self, method: str, message: Any) -> Any:
         def ask(left_s: float) -> Any:
             try:
-                return self._connection.methods[method](message, timeout=left_s)
+                return self._methods[method](message, timeout=left_s)
             except grpc.RpcError as error:
-                served = self._versions() if is_unexplained(error) else read_served(error)
-                raise self._error(error.code(), error.details() or "", served) from error
+                code, details, served = error.code(), error.details() or "", read_served(error)
+                if is_not_served(code, details):
+                    served = served or self._versions()
+                raise self._error(code, details, served) from error
 
         return self._persist(ask)
 
     def _versions(self) -> str:
         """The versions of the model, which TensorFlow Serving tells where it has the model."""
-        ask = self._connection.methods["GetModelStatus"]
+        message = status_message(self.model, None)
         try:
-            answer = ask(status_message(self.model, None), timeout=STATUS_S)
+            answer = self._methods["GetModelStatus"](message, timeout=STATUS_S)
         except grpc.RpcError:
             return ""
         return read_versions(self.model, answer)
 
 
 def predict_file(
-    client: BlockingClient,
+    client: AnyClient,
     chunks: Iterator[Genes],
     output: Output,
     *,
@@ -267,7 +269,7 @@ class ClientOptions(TlsOptions):
         if self.marks is not None and not (self.csv or self.numpy):
             raise InputError("Expected --marks with --csv or --numpy. Received: --marks alone")
 
-    def make_client(self) -> BlockingClient:
+    def make_client(self) -> AnyClient:
         """The client that they ask for."""
         address = self.rest or self.target or _TARGET
 

@@ -1,7 +1,6 @@
-"""TensorFlow Serving's gRPC messages and methods, as blocking and asynchronous clients use them."""
+"""TensorFlow Serving's gRPC methods, and the messages that they take and answer."""
 
 from collections.abc import Callable, Mapping
-from types import ModuleType
 from typing import Any
 
 import grpc
@@ -12,12 +11,12 @@ from serving.messages import (
     GetModelMetadataResponse,
     GetModelStatusRequest,
     GetModelStatusResponse,
+    ModelSpec,
     PredictRequest,
     PredictResponse,
     SignatureDefMap,
 )
 from serving.questions import Answer, Request, VersionChoice, read_states
-from serving.retries import is_not_served
 from serving.tensors import TensorError, to_array, to_request
 from serving.tls import Tls
 
@@ -38,49 +37,41 @@ SERVED_KEY = "keras-chrome-served"
 STATUS_S = 3.0
 
 
-class Connection:
-    """A channel to a server, and its methods by their names.
-
-    Args:
-        module: `grpc`, or `grpc.aio`, whose methods are awaited.
-        target: `host:port`.
-        tls: Files for TLS; without them the channel is in the clear.
-        max_message_bytes: Most bytes of a message, either way.
+def open_channel(target: str, tls: Tls | None, max_message_bytes: int) -> grpc.Channel:
+    """A channel to a server, in the clear without `tls`.
 
     Raises:
         InputError: If a file for TLS cannot be read.
     """
+    options: list[tuple[str, Any]] = [
+        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", max_message_bytes),
+        *_RECONNECT,
+    ]
+    if tls is None:
+        return grpc.insecure_channel(target, options=options)
+    options += tls.channel_options()
+    return grpc.secure_channel(target, tls.credentials(), options=options)
 
-    def __init__(
-        self, module: ModuleType, target: str, tls: Tls | None, max_message_bytes: int
-    ) -> None:
-        options: list[tuple[str, Any]] = [
-            ("grpc.max_send_message_length", max_message_bytes),
-            ("grpc.max_receive_message_length", max_message_bytes),
-            *_RECONNECT,
-        ]
-        if tls is None:
-            self.channel = module.insecure_channel(target, options=options)
-        else:
-            options += tls.channel_options()
-            self.channel = module.secure_channel(target, tls.credentials(), options=options)
-        self.methods: dict[str, Callable[..., Any]] = {
-            name: self.channel.unary_unary(
-                f"/tensorflow.serving.{service}/{name}",
-                request_serializer=request.SerializeToString,
-                response_deserializer=response.FromString,
-            )
-            for name, (service, request, response) in _METHODS.items()
-        }
+
+def methods_of(channel: grpc.Channel) -> dict[str, Callable[..., Any]]:
+    """What a server can be asked over a channel, by name."""
+    return {
+        name: channel.unary_unary(
+            f"/tensorflow.serving.{service}/{name}",
+            request_serializer=request.SerializeToString,
+            response_deserializer=response.FromString,
+        )
+        for name, (service, request, response) in _METHODS.items()
+    }
 
 
 def predict_message(model: str, request: Request[Any], choice: VersionChoice) -> Any:
     """A `PredictRequest`."""
-    message: Any = PredictRequest()
-    _fill(message.model_spec, model, choice)
-    message.model_spec.signature_name = request.signature
-    message.inputs[request.input_name].CopyFrom(to_request(request.values))
-    return message
+    return PredictRequest(
+        model_spec=_spec(model, choice, request.signature),
+        inputs={request.input_name: to_request(request.values)},
+    )
 
 
 def read_answer(message: Any) -> Answer:
@@ -100,9 +91,9 @@ def read_answer(message: Any) -> Answer:
 
 def metadata_message(model: str, choice: VersionChoice) -> Any:
     """A `GetModelMetadataRequest`."""
-    message: Any = GetModelMetadataRequest(metadata_field=["signature_def"])
-    _fill(message.model_spec, model, choice)
-    return message
+    return GetModelMetadataRequest(
+        model_spec=_spec(model, choice), metadata_field=["signature_def"]
+    )
 
 
 def read_metadata(message: Any) -> Mapping[str, Any]:
@@ -111,22 +102,16 @@ def read_metadata(message: Any) -> Mapping[str, Any]:
 
 
 def status_message(model: str, choice: VersionChoice) -> Any:
-    """A `GetModelStatusRequest`."""
-    message: Any = GetModelStatusRequest()
-    # A server that is asked for a label tells of all versions.
-    _fill(message.model_spec, model, choice if isinstance(choice, int) else None)
-    return message
+    """A `GetModelStatusRequest`; a server that is asked for a label tells of all versions."""
+    return GetModelStatusRequest(
+        model_spec=_spec(model, choice if isinstance(choice, int) else None)
+    )
 
 
 def read_served(error: Any) -> str:
     """What a refusing server says that it serves, in words; empty if it does not."""
     served = dict(error.trailing_metadata() or ()).get(SERVED_KEY, "")
     return f"It serves {served}" if served else ""
-
-
-def is_unexplained(error: Any) -> bool:
-    """Whether a server refuses what it does not serve, and does not say what it serves instead."""
-    return is_not_served(error.code(), error.details() or "") and not read_served(error)
 
 
 def read_versions(model: str, message: Any) -> str:
@@ -144,9 +129,10 @@ def to_json(message: Any) -> Mapping[str, Any]:
     return fields
 
 
-def _fill(model_spec: Any, model: str, choice: VersionChoice) -> None:
-    model_spec.name = model
+def _spec(model: str, choice: VersionChoice, signature: str = "") -> Any:
+    spec: Any = ModelSpec(name=model, signature_name=signature)
     if isinstance(choice, int):
-        model_spec.version.value = choice
+        spec.version.value = choice
     elif choice is not None:
-        model_spec.version_label = choice
+        spec.version_label = choice
+    return spec

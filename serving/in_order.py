@@ -1,9 +1,8 @@
 """Calling a function on many things, several at a time, with the results in order."""
 
-import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import chain, islice
 from typing import TypeVar
@@ -44,21 +43,3 @@ def _settle(future: Future[_R], function: Callable[[_T], _R], item: _T) -> None:
         future.set_result(function(item))
     except BaseException as error:
         future.set_exception(error)
-
-
-async def in_order_async(
-    function: Callable[[_T], Awaitable[_R]], items: AsyncIterable[_T], concurrency: int
-) -> AsyncGenerator[_R, None]:
-    """`in_order` in an event loop; at an error or an early end it cancels what is under way."""
-    under_way: deque[asyncio.Future[_R]] = deque()
-    try:
-        async for item in items:
-            under_way.append(asyncio.ensure_future(function(item)))
-            if len(under_way) == concurrency:
-                yield await under_way.popleft()
-        while under_way:
-            yield await under_way.popleft()
-    finally:
-        for future in under_way:
-            future.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)

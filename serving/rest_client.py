@@ -7,15 +7,15 @@ exact: a float32 reads as the number that was written.
 import json
 import re
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import grpc
 import requests
 from requests.adapters import HTTPAdapter
 
-from serving.any_client import BlockingClient
+from serving.any_client import AnyClient
 from serving.errors import InputError, ServerError
 from serving.questions import (
     Answer,
@@ -26,6 +26,8 @@ from serving.questions import (
     read_states,
 )
 from serving.retries import is_not_served
+
+_T = TypeVar("_T")
 
 # The status code that TensorFlow Serving, or a proxy before it, turned into HTTP's.
 _CODES = {
@@ -55,7 +57,7 @@ _LOADED = re.compile(
 _METRICS_S = 3.0
 
 
-class RestClient(BlockingClient):
+class RestClient(AnyClient):
     """`serving.client.Client` over REST: the same methods and arguments, but the target is a URL.
 
         with RestClient("http://localhost:8501", "e012") as client:
@@ -74,7 +76,6 @@ class RestClient(BlockingClient):
     _bytes_a_number = 32
 
     def _open(self) -> None:
-        super()._open()
         scheme = urlsplit(self.target).scheme
         if scheme not in ("http", "https") or (self._tls is not None and scheme == "http"):
             raise InputError(
@@ -92,44 +93,29 @@ class RestClient(BlockingClient):
     def metadata(self) -> Signatures:
         """The signatures of the model; see `Client.metadata`."""
         reply = self._get_metadata(self._choice)
-        try:
-            return read_signatures(reply["metadata"]["signature_def"])
-        except (LookupError, TypeError) as error:
-            raise self._unexpected(reply) from error
+        return self._of(reply, lambda: read_signatures(reply["metadata"]["signature_def"]))
 
     def status(self) -> dict[int, str]:
         """The state of each version that the server knows; see `Client.status`."""
-        reply = self._send(
-            "GET", self._path(self._choice if isinstance(self._choice, int) else None)
-        )
-        try:
-            return read_states(reply)
-        except (LookupError, TypeError) as error:
-            raise self._unexpected(reply) from error
+        version = self._choice if isinstance(self._choice, int) else None
+        reply = self._send("GET", self._path(version))
+        return self._of(reply, lambda: read_states(reply))
 
     def _ask(self, request: Request[Any], choice: VersionChoice) -> Answer:
         if not isinstance(choice, int):
             # An answer does not say which version it is of.
-            choice = self._named_version(choice)
+            metadata = self._get_metadata(choice)
+            choice = self._of(metadata, lambda: int(metadata["model_spec"]["version"]))
         body = {
             "signature_name": request.signature,
             "inputs": {request.input_name: request.values.tolist()},
         }
         reply = self._send("POST", f"{self._path(choice)}:predict", json.dumps(body))
-        if "outputs" not in reply:
-            raise self._unexpected(reply)
-        outputs = reply["outputs"]
+        outputs = self._of(reply, lambda: reply["outputs"])
         if not isinstance(outputs, dict):
             # The only output of a signature comes without its name.
             outputs = {request.output_name: outputs}
         return Answer(outputs, choice)
-
-    def _named_version(self, choice: VersionChoice) -> int:
-        reply = self._get_metadata(choice)
-        try:
-            return int(reply["model_spec"]["version"])
-        except (LookupError, TypeError, ValueError) as error:
-            raise self._unexpected(reply) from error
 
     def _get_metadata(self, choice: VersionChoice) -> Mapping[str, Any]:
         return self._send("GET", f"{self._path(choice)}/metadata")
@@ -221,6 +207,13 @@ class RestClient(BlockingClient):
         if self._tls.cert_file is not None:
             options["cert"] = (str(self._tls.cert_file), str(self._tls.key_file))
         return options
+
+    def _of(self, reply: object, read: Callable[[], _T]) -> _T:
+        """What is read of a reply, if that is what it should be."""
+        try:
+            return read()
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._unexpected(reply) from error
 
     def _unexpected(self, reply: object) -> ServerError:
         return self._error(

@@ -3,13 +3,15 @@
 The pauses grow, so that a server that starts is not asked by everybody all the time, and are of
 random length, so that clients who lost it together do not come back together (exponential backoff
 with full jitter: a pause is anything between nothing and its limit).
+
+gRPC's own retry policy would make five attempts at most, of no more than the 256 KiB that it keeps
+of a request, and goes by the code alone, not by the words that come with it.
 """
 
-import asyncio
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -96,36 +98,6 @@ class Backoff:
     on_wait: Callable[[float], None] | None = None
 
 
-class _Attempts:
-    """The attempts at one request: the time that is left, and the pauses between them."""
-
-    def __init__(self, timeout_s: float, backoff: Backoff) -> None:
-        self._backoff = backoff
-        self._deadline = backoff.clock() + timeout_s
-        self._limit_s = backoff.initial_s
-        self._last: TemporaryError | None = None
-
-    def remaining_s(self) -> float:
-        return self._deadline - self._backoff.clock()
-
-    def pause_s(self, error: ServerError) -> float:
-        """How long to pause after an error; raises it where asking again is of no use."""
-        if isinstance(error, TemporaryError):
-            is_first, self._last = self._last is None, error
-            remaining_s = self.remaining_s()
-            if remaining_s > self._backoff.initial_s:
-                if is_first and self._backoff.on_wait is not None:
-                    self._backoff.on_wait(remaining_s)
-                # Never all the time that is left: a server that comes back late is found.
-                limit_s = min(self._limit_s, remaining_s)
-                self._limit_s = min(2 * self._limit_s, self._backoff.max_s)
-                return limit_s * self._backoff.random()
-        elif self._last and error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            # The last attempt had next to no time. Why there was none left says more.
-            raise self._last from error
-        raise error
-
-
 def ask_until_answered(
     ask: Callable[[float], _T],
     timeout_s: float,
@@ -143,23 +115,24 @@ def ask_until_answered(
     Raises:
         ServerError: The last one.
     """
-    attempts = _Attempts(timeout_s, backoff)
+    deadline = backoff.clock() + timeout_s
+    limit_s = backoff.initial_s
+    last: TemporaryError | None = None
     while True:
         try:
-            return ask(attempts.remaining_s())
+            return ask(deadline - backoff.clock())
+        except TemporaryError as error:
+            left_s = deadline - backoff.clock()
+            if left_s <= backoff.initial_s:
+                raise
+            if last is None and backoff.on_wait is not None:
+                backoff.on_wait(left_s)
+            last = error
         except ServerError as error:
-            pause_s = attempts.pause_s(error)
-        sleep(pause_s)
-
-
-async def await_answer(
-    ask: Callable[[float], Awaitable[_T]], timeout_s: float, backoff: Backoff
-) -> _T:
-    """`ask_until_answered`, without blocking the event loop."""
-    attempts = _Attempts(timeout_s, backoff)
-    while True:
-        try:
-            return await ask(attempts.remaining_s())
-        except ServerError as error:
-            pause_s = attempts.pause_s(error)
-        await asyncio.sleep(pause_s)
+            if last and error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+                # The last attempt had next to no time. Why there was none left says more.
+                raise last from error
+            raise
+        # Never all the time that is left: a server that comes back late is found.
+        sleep(min(limit_s, left_s) * backoff.random())
+        limit_s = min(2 * limit_s, backoff.max_s)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from made_models import save_describing
-from run_client import RunClient
 
 from export import export_run
 from keras_chrome.models import build_model
@@ -117,9 +116,9 @@ def server(models_dir: Path) -> Iterator[LocalServer]:
         yield server
 
 
-@pytest.fixture(params=["grpc", "async", "rest"])
+@pytest.fixture(params=["grpc", "rest"])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Which of the three clients asks."""
+    """Which of the clients asks."""
     return request.param
 
 
@@ -130,7 +129,7 @@ def open_client(kind: str, server: LocalServer) -> Callable[..., Any]:
     def open_client(model: str, *args: Any, at: Any = server, **options: Any) -> Any:
         if kind == "rest":
             return RestClient(at.rest_url or "", model, *args, **options)
-        return (Client if kind == "grpc" else RunClient)(at.target, model, *args, **options)
+        return Client(at.target, model, *args, **options)
 
     return open_client
 

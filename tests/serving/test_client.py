@@ -1,9 +1,8 @@
-"""What the three clients do alike, each asking the stand-in over a real port."""
+"""What the clients do alike, each asking the stand-in over a real port."""
 
-import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,14 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from made_models import save_describing
-from run_client import RunClient
 
-from serving.async_client import AsyncClient
 from serving.client import Client
 from serving.errors import InputError, ServerError
 from serving.genes import Genes
 from serving.local import LocalServer
-from serving.predictions import Prediction, join
+from serving.predictions import join
 from serving.rest_client import RestClient
 
 pytestmark = pytest.mark.serving
@@ -166,51 +163,12 @@ def test_reads_no_more_than_it_sends(client: Any) -> None:
             num_read += 1
             yield np.full((2, 8, 5), num_read % 7, np.float32)
 
-    if isinstance(client, RunClient):
-
-        async def first_ten() -> None:
-            stream = client.client.predict_stream(endless())
-            for _ in range(10):
-                await anext(stream)
-                assert num_read <= 14
-
-        client.run(first_ten())
-    else:
-        stream = client.predict_stream(endless())
-        for _ in range(10):
-            next(stream)
-        assert num_read <= 14
-        stream.close()
+    stream = client.predict_stream(endless())
+    for _ in range(10):
+        next(stream)
+    assert num_read <= 14
+    stream.close()
     assert num_read >= 10
-
-
-def test_async_client_takes_genes_that_come_asynchronously(
-    server: LocalServer, signal: np.ndarray
-) -> None:
-    async def ask() -> list[Prediction]:
-        async def chunks() -> AsyncIterator[np.ndarray]:
-            for gene in signal:
-                await asyncio.sleep(0)
-                yield gene[np.newaxis]
-
-        async with AsyncClient(server.target, "tiny") as client:
-            return [each async for each in client.predict_stream(chunks(), marks=MARKS)]
-
-    with Client(server.target, "tiny") as client:
-        expected = client.predict(signal).probability
-    answers = asyncio.run(ask())
-    assert len(answers) == 7
-    np.testing.assert_allclose(join(answers).probability, expected, atol=1e-6)
-
-
-def test_async_client_asks_many_things_at_once(server: LocalServer, signal: np.ndarray) -> None:
-    async def ask() -> list[Prediction]:
-        async with AsyncClient(server.target, "tiny") as client:
-            return await asyncio.gather(*(client.predict(gene[np.newaxis]) for gene in signal))
-
-    with Client(server.target, "tiny") as client:
-        expected = client.predict(signal).probability
-    np.testing.assert_allclose(join(asyncio.run(ask())).probability, expected, atol=1e-6)
 
 
 def test_many_threads_may_share_a_client(server: LocalServer, signal: np.ndarray) -> None:
@@ -264,7 +222,7 @@ def test_lists_of_numbers_do_as_well(client: Any, signal: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("limit", [{"timeout_s": 0}, {"batch_size": 0}, {"concurrency": 0}])
-@pytest.mark.parametrize("client_class", [Client, AsyncClient, RestClient])
+@pytest.mark.parametrize("client_class", [Client, RestClient])
 def test_refuses_limits_that_allow_nothing(limit: dict[str, int], client_class: Any) -> None:
     with pytest.raises(InputError, match="Expected a positive number"):
         client_class("localhost:8500", "tiny", **limit)
@@ -338,7 +296,6 @@ def test_refuses_an_answer_for_other_genes(
     ("module", "absent"),
     [
         ("serving.client", ("tensorflow", "pandas", "requests", "tqdm", "xarray")),
-        ("serving.async_client", ("tensorflow", "pandas", "requests")),
         ("serving.rest_client", ("tensorflow", "pandas")),
         ("serving.local", ("tensorflow",)),
     ],

@@ -1,4 +1,4 @@
-"""What the three clients send, and what they do when a server refuses or is away."""
+"""What the clients send, and what they do when a server refuses or is away."""
 
 import socket
 import threading
@@ -12,7 +12,6 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from run_client import RunClient
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.client import Client
@@ -61,11 +60,8 @@ def proxy(server: LocalServer) -> Iterator[tuple[Proxy, str]]:
 AT_ONCE = Backoff(initial_s=0.001)
 
 
-@pytest.mark.parametrize("client_class", [Client, RunClient])
-def test_sends_large_inputs_in_batches(
-    proxy: tuple[Proxy, str], signal: np.ndarray, client_class: Any
-) -> None:
-    with client_class(proxy[1], "tiny", batch_size=3) as client:
+def test_sends_large_inputs_in_batches(proxy: tuple[Proxy, str], signal: np.ndarray) -> None:
+    with Client(proxy[1], "tiny", batch_size=3) as client:
         client.predict(signal)
         client.predict(signal[:2])
     assert sorted(proxy[0].genes_asked) == [1, 2, 3, 3]
@@ -109,7 +105,6 @@ def test_raises_grpcs_own_limit(server: LocalServer) -> None:
 
 
 @pytest.mark.parametrize("num_genes", [1, 4000])
-@pytest.mark.parametrize("client_class", [Client, RunClient])
 @pytest.mark.parametrize(
     "refusal",
     [
@@ -123,11 +118,10 @@ def test_raises_grpcs_own_limit(server: LocalServer) -> None:
 def test_asks_again_while_the_server_is_unavailable(
     proxy: tuple[Proxy, str],
     num_genes: int,
-    client_class: Any,
     refusal: tuple[grpc.StatusCode, str],
 ) -> None:
     """Oftener than gRPC does, and with more than it buffers for that, 256 KiB."""
-    with client_class(proxy[1], "tiny", batch_size=4000, backoff=AT_ONCE) as client:
+    with Client(proxy[1], "tiny", batch_size=4000, backoff=AT_ONCE) as client:
         assert client.description
         proxy[0].refusals = [refusal] * 7
         assert len(client.predict(np.ones((num_genes, 8, 5), np.float32)).probability) == num_genes
@@ -197,27 +191,21 @@ def test_finds_a_server_that_went_away_and_came_back(
 
 def test_knocks_at_least_once_a_second(server: LocalServer) -> None:
     """By then gRPC by itself would let four seconds pass between two attempts to connect."""
-    # A port for each, or they would share a connection.
-    ports = free_ports(2)
+    (port,) = free_ports(1)
     late = grpc.server(ThreadPoolExecutor(2))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Proxy(server.target), late)
 
     def come_late() -> None:
         time.sleep(6.4)
-        for port in ports:
-            late.add_insecure_port(f"127.0.0.1:{port}")
+        late.add_insecure_port(f"127.0.0.1:{port}")
         late.start()
-
-    def ask(client_class: Any, port: int) -> int:
-        # Pauses of our own would hide those of the connection.
-        backoff = Backoff(max_s=0.2)
-        with client_class(f"127.0.0.1:{port}", "tiny", timeout_s=8.9, backoff=backoff) as client:
-            return int(client.description.version)
 
     thread = threading.Thread(target=come_late)
     thread.start()
-    with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(ask, (Client, RunClient), ports)) == [12, 12]
+    # Pauses of our own would hide those of the connection.
+    backoff = Backoff(max_s=0.2)
+    with Client(f"127.0.0.1:{port}", "tiny", timeout_s=8.9, backoff=backoff) as client:
+        assert client.description.version == 12
     thread.join()
     late.stop(None).wait()
 

@@ -1,11 +1,10 @@
-import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from serving.in_order import in_order, in_order_async
+from serving.in_order import in_order
 
 
 class Worker:
@@ -19,13 +18,6 @@ class Worker:
         self._begin()
         while True:
             time.sleep(0.001)
-            if self.may_end(item):
-                return self._end(item)
-
-    async def call(self, item: int) -> int:
-        self._begin()
-        while True:
-            await asyncio.sleep(0.001)
             if self.may_end(item):
                 return self._end(item)
 
@@ -44,30 +36,13 @@ class Worker:
         return 10 * item
 
 
-def run_blocking(worker: Worker, items: Iterator[int], concurrency: int) -> list[int]:
+def run(worker: Worker, items: Iterator[int], concurrency: int) -> list[int]:
     return list(in_order(worker, items, concurrency))
 
 
-def run_async(worker: Worker, items: Iterator[int], concurrency: int) -> list[int]:
-    async def asynchronous() -> AsyncIterator[int]:
-        for item in items:
-            yield item
-
-    async def collect() -> list[int]:
-        stream = in_order_async(worker.call, asynchronous(), concurrency)
-        return [result async for result in stream]
-
-    return asyncio.run(collect())
-
-
-BOTH = pytest.mark.parametrize("run", [run_blocking, run_async])
-Run = Callable[[Worker, Iterator[int], int], list[int]]
-
-
-@BOTH
 @pytest.mark.parametrize("concurrency", [1, 3, 50])
 @pytest.mark.parametrize("num_items", [0, 1, 2, 20])
-def test_each_once_and_in_order(run: Run, concurrency: int, num_items: int) -> None:
+def test_each_once_and_in_order(concurrency: int, num_items: int) -> None:
     worker = Worker()
     results = run(worker, iter(range(num_items)), concurrency)
     assert results == [10 * item for item in range(num_items)]
@@ -75,8 +50,7 @@ def test_each_once_and_in_order(run: Run, concurrency: int, num_items: int) -> N
     assert worker.most_at_work <= min(concurrency, num_items)
 
 
-@BOTH
-def test_as_many_at_once_as_there_may_be(run: Run) -> None:
+def test_as_many_at_once_as_there_may_be() -> None:
     class Waiting(Worker):
         """Ends nothing before three are at work, and the first item after the third."""
 
@@ -88,8 +62,7 @@ def test_as_many_at_once_as_there_may_be(run: Run) -> None:
     assert worker.most_at_work == 3
 
 
-@BOTH
-def test_takes_no_more_items_than_are_under_way(run: Run) -> None:
+def test_takes_no_more_items_than_are_under_way() -> None:
     worker, ahead = Worker(), []
 
     def items() -> Iterator[int]:
@@ -101,8 +74,7 @@ def test_takes_no_more_items_than_are_under_way(run: Run) -> None:
     assert max(ahead) <= 4
 
 
-@BOTH
-def test_an_error_of_the_function_ends_it(run: Run) -> None:
+def test_an_error_of_the_function_ends_it() -> None:
     class Broken(Worker):
         def _end(self, item: int) -> int:
             if item == 5:
@@ -115,8 +87,7 @@ def test_an_error_of_the_function_ends_it(run: Run) -> None:
     assert len(worker.done) < 20
 
 
-@BOTH
-def test_an_error_of_the_items_ends_it(run: Run) -> None:
+def test_an_error_of_the_items_ends_it() -> None:
     def items() -> Iterator[int]:
         yield from range(5)
         raise ValueError("no sixth")
@@ -129,27 +100,3 @@ def test_one_item_needs_no_thread() -> None:
     assert list(in_order(lambda _: threading.current_thread(), [1], 4)) == [
         threading.current_thread()
     ]
-
-
-def test_what_is_under_way_is_cancelled_at_an_early_end() -> None:
-    cancelled: list[int] = []
-
-    async def work(item: int) -> int:
-        try:
-            await asyncio.sleep(0 if item == 0 else 60)
-        except asyncio.CancelledError:
-            cancelled.append(item)
-            raise
-        return item
-
-    async def items() -> AsyncIterator[int]:
-        for item in range(10):
-            yield item
-
-    async def take_one() -> None:
-        stream = in_order_async(work, items(), 3)
-        assert await anext(stream) == 0
-        await stream.aclose()
-
-    asyncio.run(take_one())
-    assert cancelled == [1, 2]

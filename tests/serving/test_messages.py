@@ -148,10 +148,9 @@ def test_clients_do_without_tensorflow(server: LocalServer, tmp_path: Path) -> N
     csv = tmp_path / "genes.csv"
     csv.write_text("".join(f"G,{bin_},1,2,3,4,5\n" for bin_ in range(1, 9)))
     code = f"""
-import asyncio, sys
+import sys
 import numpy as np
-from serving.async_client import AsyncClient
-from serving.client import main
+from serving.client import Client, main
 import serving.web.app
 from serving.web.config import WebConfig
 
@@ -159,11 +158,8 @@ target, csv, out = {server.target!r}, {str(csv)!r}, {str(tmp_path / "out.csv")!r
 main(["--target", target, "--model", "tiny", "--csv", csv, "--out", out])
 main(["--target", target, "--model", "tiny", "--describe"])
 
-async def ask():
-    async with AsyncClient(target, "tiny") as client:
-        return await client.predict(np.ones((1, 8, 5), np.float32))
-
-assert asyncio.run(ask()).alpha.shape == (1, 5, 8)
+with Client(target, "tiny") as client:
+    assert client.predict(np.ones((1, 8, 5), np.float32)).alpha.shape == (1, 5, 8)
 serving.web.app.build_app(WebConfig(target, models=("tiny",)))
 print(sorted({{"tensorflow", "keras"}} & set(sys.modules)))
 """

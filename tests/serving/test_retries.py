@@ -1,6 +1,5 @@
 """Retries against a clock of our own: no test here waits."""
 
-import asyncio
 from collections.abc import Callable
 
 import grpc
@@ -11,7 +10,6 @@ from serving.retries import (
     Backoff,
     TemporaryError,
     ask_until_answered,
-    await_answer,
     server_error,
 )
 
@@ -114,17 +112,6 @@ def test_says_why_there_was_no_time_left() -> None:
 
     with pytest.raises(ServerError, match="away"):
         ask_until_answered(refuse, 30, Backoff(), lambda _: None)
-
-
-def test_asynchronous_attempts_are_the_same() -> None:
-    errors = iter([AWAY, AWAY, ServerError(grpc.StatusCode.INTERNAL, "broken")])
-
-    async def refuse(left_s: float) -> None:
-        raise next(errors)
-
-    with pytest.raises(ServerError, match="broken"):
-        asyncio.run(await_answer(refuse, 30, Backoff(initial_s=0.001)))
-    assert next(errors, None) is None
 
 
 @pytest.mark.parametrize(
