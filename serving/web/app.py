@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -19,13 +18,12 @@ from starlette.types import ASGIApp
 
 from serving.description import ModelDescription
 from serving.errors import InputError, ServerError
-from serving.web import numbers
 from serving.web.catalogue import NoGeneError
 from serving.web.config import WebConfig
 from serving.web.guards import SecurityHeaders, check_same_origin, limited
-from serving.web.palette import mark_class
 from serving.web.predictor import Predictor
-from serving.web.responses import csv_of, field, healthz, short, svg_of, theme, whole
+from serving.web.rendering import environment
+from serving.web.responses import csv_of, field, healthz, short, svg_of, whole
 from serving.web.results import Result, Results
 from serving.web.uploads import columns_of_csv
 from serving.web.views import (
@@ -63,7 +61,6 @@ def build_app(config: WebConfig) -> ASGIApp:
             Route("/results/{name}", pages.result),
             Route("/results/{name}/predictions.csv", pages.result_csv),
             Route("/results/{name}/{number:int}.svg", pages.result_svg),
-            Route("/theme.css", theme),
             Route("/healthz", healthz),
             Mount("/static", StaticFiles(directory=_FOLDER / "static")),
         ],
@@ -91,21 +88,6 @@ class _Pages:
         self.config = config
         self.results = Results()
         self._predictor = Predictor(config)
-        environment = Environment(
-            loader=FileSystemLoader(_FOLDER / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters |= {
-            "decimals": numbers.decimals,
-            "brief": numbers.brief,
-            "thousands": numbers.thousands,
-            "signed_decimals": numbers.signed_decimals,
-            "sentence": lambda text: text if text.endswith(("?", ".", "!")) else f"{text}.",
-            "mark_class": mark_class,
-        }
         self._page = environment.get_template("page.html")
 
     # === Pages ===

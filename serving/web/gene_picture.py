@@ -44,6 +44,12 @@ class Region:
             return f"bin, {along}"
         return f"distance from the TSS, kb, {along}"
 
+    @property
+    def short_axis(self) -> str:
+        """The same for a phone."""
+        text = self.axis.replace("distance from the TSS, kb, ", "kb from the TSS ")
+        return text.replace("the direction of ", "")
+
     def place(self, bin_: int) -> str:
         """The place of a bin, counted from 0, in words."""
         if not self.bin_bp or self.flank_bp is None:

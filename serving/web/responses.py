@@ -7,8 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from serving.predictions import to_table
-from serving.web.figure import figure_css, standalone
-from serving.web.palette import MARK_CLASSES, dark_colours, light_colours
+from serving.web.figure import standalone
 from serving.web.results import Result
 
 _MAX_QUERY_CHARACTERS = 200
@@ -81,20 +80,3 @@ def _download(content: str, media_type: str, file_name: str) -> Response:
 async def healthz(_: Request) -> Response:
     """That the page answers; it says nothing of the server behind it."""
     return JSONResponse({"status": "ok"})
-
-
-async def theme(_: Request) -> Response:
-    """The colours, by the reader's system light or dark, and the rules of the drawings."""
-    light, dark = (
-        "".join(f"--{name}:{colour};" for name, colour in colours.items())
-        for colours in (light_colours(), dark_colours())
-    )
-    of_marks = "".join(
-        f".{name}{{--mark:var(--{name});--mark-line:var(--{name}-line)}}" for name in MARK_CLASSES
-    )
-    content = (
-        f":root{{color-scheme:light;{light}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{dark}}}}}"
-        f"{of_marks}{figure_css(lambda name: f'var(--{name})')}"
-    )
-    return Response(content, media_type="text/css")

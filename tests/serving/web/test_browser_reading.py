@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from page_colours import DARK, LIGHT
 from page_reader import Reader
 
 from serving.client import Client
 from serving.web.catalogue import Catalogue
 from serving.web.numbers import MINUS
-from serving.web.palette import DARK, LIGHT
 
 pytestmark = [pytest.mark.slow, pytest.mark.serving]
 

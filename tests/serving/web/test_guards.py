@@ -31,7 +31,7 @@ def addresses(page: TestClient, text: str) -> Iterator[Any]:
     yield response
     link = Page(response.text).link
     for path in (
-        *("/", "/?gene=PAX5", "/?gene=nosuch", "/?gene=pax", "/healthz", "/theme.css"),
+        *("/", "/?gene=PAX5", "/?gene=nosuch", "/?gene=pax", "/healthz", "/static/theme.css"),
         *("/static/page.css", "/static/page.js", "/static/icon.svg", "/genes?q=p"),
         *("/nosuch", "/results/nosuch", "/predict"),
     ):

@@ -1,8 +1,10 @@
 """The colours are the report's, and the ramp of alpha can be read by everybody."""
 
 import math
+import re
 
 import pytest
+from page_colours import DARK, LIGHT
 
 from keras_chrome.figures.palette import (
     DOWN_COLOUR,
@@ -17,45 +19,43 @@ from keras_chrome.figures.palette import (
     readable,
 )
 from keras_chrome.report.theme import DARK_THEME, LIGHT_THEME
-from serving.web.palette import (
-    DARK,
-    LIGHT,
-    dark_colours,
-    light_colours,
-    mark_class,
-    ramp_level,
-)
+from serving.web.figure import ramp_level
+from serving.web.rendering import mark_class
 
 LEVELS = range(33)
+OWN = re.compile(r"mark-|alpha-|raises$|lowers$")
 
 
 def test_colours_are_those_of_the_report() -> None:
     # The report has some that the page has no use for.
-    assert LIGHT.items() <= vars(LIGHT_THEME).items()
-    assert DARK.items() <= vars(DARK_THEME).items()
+    for colours, theme in ((LIGHT, LIGHT_THEME), (DARK, DARK_THEME)):
+        of_page = {name: colour for name, colour in colours.items() if not OWN.match(name)}
+        assert len(of_page) == 8
+        assert of_page.items() <= vars(theme).items()
+    assert LIGHT.keys() == DARK.keys()
 
 
 @pytest.mark.parametrize("mark", [*MARK_COLOURS, "H2A.Z"])
 def test_marks_have_the_colours_of_the_report(mark: str) -> None:
-    for colours, theme in ((light_colours(), LIGHT_THEME), (dark_colours(), DARK_THEME)):
+    for colours, theme in ((LIGHT, LIGHT_THEME), (DARK, DARK_THEME)):
         assert colours[mark_class(mark)] == mark_colour(mark).lower()
         line = readable(mark_colour(mark), theme.paper, SHAPE_CONTRAST)
         assert colours[f"{mark_class(mark)}-line"] == line.lower()
 
 
 def test_what_raises_and_lowers_has_the_colours_of_the_figures() -> None:
-    for colours, theme in ((light_colours(), LIGHT_THEME), (dark_colours(), DARK_THEME)):
+    for colours, theme in ((LIGHT, LIGHT_THEME), (DARK, DARK_THEME)):
         for name, colour in (("raises", UP_COLOUR), ("lowers", DOWN_COLOUR)):
             assert colours[name] == readable(colour, theme.paper, TEXT_CONTRAST).lower()
 
 
 def test_unknown_marks_share_a_class() -> None:
     assert mark_class("H2A.Z") == mark_class("<b>") == "mark-other"
-    assert light_colours()["mark-other"] == OTHER_MARK_COLOUR
+    assert LIGHT["mark-other"] == OTHER_MARK_COLOUR
     assert len({mark_class(mark) for mark in MARK_COLOURS}) == len(MARK_COLOURS)
 
 
-@pytest.mark.parametrize(("colours", "darkens"), [(light_colours(), True), (dark_colours(), False)])
+@pytest.mark.parametrize(("colours", "darkens"), [(LIGHT, True), (DARK, False)])
 def test_ramp_runs_from_paper_in_steps_that_look_alike(
     colours: dict[str, str], darkens: bool
 ) -> None:
