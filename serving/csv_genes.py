@@ -28,7 +28,7 @@ from typing import IO, Any, TextIO, cast
 import numpy as np
 
 from serving.errors import InputError
-from serving.genes import CHUNK_GENES, Genes, check_distinct, join, plain_mark
+from serving.genes import CHUNK_GENES, Genes, check_distinct, plain_mark
 
 # Order of the columns of the published CSV files.
 CSV_MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
@@ -47,13 +47,6 @@ _ZIP, _UTF_16 = b"PK", (b"\xff\xfe", b"\xfe\xff")
 
 # A row, with the number of its line.
 _Row = tuple[int, list[str]]
-
-
-def read_csv(
-    path: str | Path, num_bins: int | None = None, marks: Sequence[str] | None = None
-) -> Genes:
-    """All genes that `iter_csv` reads."""
-    return join(iter_csv(path, num_bins, marks))
 
 
 def iter_csv(
@@ -98,15 +91,9 @@ def iter_lines(
     chunk_genes: int = CHUNK_GENES,
     default_marks: Sequence[str] = CSV_MARKS,
 ) -> Iterator[Genes]:
-    """Read genes from lines of CSV text, as `iter_csv` does.
+    """Read genes from lines of CSV text, which messages call by a name, as `iter_csv` does.
 
-    Args:
-        lines: The text.
-        name: What messages call it.
-        num_bins: As in `iter_csv`.
-        marks: As in `iter_csv`.
-        chunk_genes: As in `iter_csv`.
-        default_marks: Marks of a text that has no heading, where nobody names them.
+    Without a heading, and where nobody names the marks, they are `default_marks`.
 
     Raises:
         InputError: At the first fault, with the line and the gene.
@@ -348,11 +335,7 @@ class _Reader:
         return {None: (width, width + 1), True: (width + 1,), False: (width,)}[self.has_label]
 
     def check_width(self, numbered: _Row) -> None:
-        """Refuse a row without a column for each mark, or with more than a label beyond them.
-
-        Raises:
-            InputError: Likewise.
-        """
+        """Refuse a row without a column for each mark, or with more than a label beyond them."""
         number, row = numbered
         fewest, most = self.widths[0], self.widths[-1]
         if len(row) < fewest or any(map(str.strip, row[most:])):

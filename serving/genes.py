@@ -5,7 +5,7 @@ All are read in chunks, so that no file has to fit in memory.
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
@@ -102,16 +102,6 @@ def check_signal(
         )
 
 
-def join(chunks: Iterable[Genes]) -> Genes:
-    """The genes of several chunks, at least one, in their order."""
-    all_chunks = list(chunks)
-    gene_id, signal = (
-        np.concatenate([getattr(chunk, name) for chunk in all_chunks])
-        for name in ("gene_id", "signal")
-    )
-    return all_chunks[0]._replace(gene_id=gene_id, signal=signal)
-
-
 def check_regions(about: Mapping[str, Any], model: Mapping[str, Any]) -> None:
     """Refuse gene regions that are not laid out as those on which a model was trained.
 
@@ -195,13 +185,7 @@ def iter_dataset(
     chunk_genes: int = CHUNK_GENES,
     data_dir: str | Path | None = None,
 ) -> Iterator[Genes]:
-    """Read genes from a built dataset.
-
-    Args:
-        dataset: As in `open_dataset`.
-        split: Name of a split.
-        chunk_genes: Most genes at a time.
-        data_dir: As in `open_dataset`.
+    """Read genes from a split of what `open_dataset` opens, at most `chunk_genes` at a time.
 
     Raises:
         InputError: If there is no such dataset or split, or its signal is none.

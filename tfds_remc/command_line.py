@@ -95,17 +95,8 @@ def parse_given(
     """The options that a user gave, by name, of a command whose options are several dataclasses.
 
     Those not given are not in it, so that the dataclasses stay the one place that holds defaults.
-
-    Args:
-        *options_classes: Dataclasses; fields that were not made with `option` are no options, and a
-            name that stands in several is the first one's.
-        argv: As in `parse`.
-        prog: As in `parse`.
-        description: As in `parse`.
-        leave_out: Fields that are no options here.
-
-    Raises:
-        SystemExit: As in `parse`.
+    Fields that were not made with `option`, or are to be left out, are no options; a name that
+    stands in several is the first one's. All else is as in `parse`.
     """
     parser = _Parser(prog=prog, description=description)
     groups: dict[str, argparse._ArgumentGroup] = {}

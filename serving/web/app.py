@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
@@ -73,8 +72,8 @@ def build_app(config: WebConfig) -> ASGIApp:
         ],
         exception_handlers={
             HTTPException: pages.http_error,
-            InputError: pages.input_error,
-            ServerError: pages.server_error,
+            InputError: pages.refusal,
+            ServerError: pages.refusal,
             Exception: pages.bug,
         },
     )
@@ -109,11 +108,9 @@ class _Pages:
             result = await self._predictor.predict_gene(model, asked.dataset, asked.gene)
         except NoGeneError as error:
             return self._render_matches(asked, error)
-        except InputError as error:
-            return self._render(asked, error=str(error), status=400)
-        except ServerError as error:
-            return self._render_unavailable(asked, error)
-        return self._render_result(result, asked, links_of_gene(asked, result), gene=1, page=1)
+        except (InputError, ServerError) as error:
+            return self._render_error(asked, error)
+        return self._render_result(result, asked, links_of_gene(asked, result), gene=1)
 
     async def predict(self, request: Request) -> Response:
         """Take the form, and lead to what came of it."""
@@ -131,20 +128,17 @@ class _Pages:
             gene=field(form, "gene").strip(),
             text=field(form, "text", limit=self.config.max_upload_bytes),
         )
-        if asked.source == "gene" and not asked.gene:
-            error = "Expected a gene. Received: none. Give its symbol or id"
-            return self._render(asked, error=error, status=400)
-        if asked.source == "gene":
-            found = {name: getattr(asked, name) for name in ("model", "dataset", "gene")}
-            address = urlencode({name: text for name, text in found.items() if text})
-            return RedirectResponse(f"/?{address}", 303)
         try:
-            result = await self._predict_text(asked, *file)
-        except InputError as error:
-            return self._render(asked, error=str(error), status=400)
-        except ServerError as error:
-            return self._render_unavailable(asked, error)
-        return RedirectResponse(f"/results/{self.results.add(result)}", 303)
+            if asked.source != "gene":
+                result = await self._predict_text(asked, *file)
+                address = f"/results/{self.results.add(result)}"
+            elif asked.gene:
+                address = address_of_gene("/", asked, asked.dataset, asked.gene)
+            else:
+                raise InputError("Expected a gene. Received: none. Give its symbol or id")
+        except (InputError, ServerError) as error:
+            return self._render_error(asked, error)
+        return RedirectResponse(address, 303)
 
     async def result(self, request: Request) -> Response:
         """A page of the table of results, and one of its genes as a drawing."""
@@ -154,10 +148,8 @@ class _Pages:
         page = whole(request.query_params.get("page"), 1, num_pages)
         first = (page - 1) * _PAGE_GENES + 1
         gene = whole(request.query_params.get("gene"), first, result.num_genes)
-        # The gene is on the page that is shown.
-        page = (gene - 1) // _PAGE_GENES + 1
         asked = Asked(result.model.key, "csv", columns=result.columns)
-        return self._render_result(result, asked, links_of_result(name, gene), gene, page)
+        return self._render_result(result, asked, links_of_result(name, gene), gene)
 
     async def genes(self, request: Request) -> Response:
         """Genes of a dataset that the text fits, for suggestions, as JSON."""
@@ -276,8 +268,12 @@ class _Pages:
         )
         return HTMLResponse(content, status, headers)
 
-    def _render_unavailable(self, asked: Asked, error: ServerError) -> HTMLResponse:
-        return self._render(asked, status=503, error=str(error), headers={"Retry-After": "10"})
+    def _render_error(self, asked: Asked, error: Exception) -> HTMLResponse:
+        """Input that the user can mend, or a server that does not answer."""
+        if isinstance(error, ServerError):
+            return self._render(asked, status=503, error=str(error), headers={"Retry-After": "10"})
+        status = 404 if isinstance(error, NoGeneError) else 400
+        return self._render(asked, status=status, error=str(error))
 
     def _render_matches(self, asked: Asked, error: NoGeneError) -> HTMLResponse:
         catalogue = error.catalogue
@@ -285,16 +281,16 @@ class _Pages:
         if not found:
             found, number = catalogue.search(asked.gene, _MAX_MATCHES)
         if not found:
-            return self._render(asked, error=str(error), status=404)
+            return self._render_error(asked, error)
         matches = [
             (address_of_gene("/", asked, catalogue.name, gene.key), gene)
             for gene in (catalogue.genes[i] for i in found)
         ]
         return self._render(asked, matches=matches, number=number, are_alike=bool(error.found))
 
-    def _render_result(
-        self, result: Result, asked: Asked, links: Links, gene: int, page: int
-    ) -> HTMLResponse:
+    def _render_result(self, result: Result, asked: Asked, links: Links, gene: int) -> HTMLResponse:
+        """A gene, counted from 1, and the page of the table that has it."""
+        page = (gene - 1) // _PAGE_GENES + 1
         first = (page - 1) * _PAGE_GENES
         last = min(first + _PAGE_GENES, result.num_genes)
         rows = [view_of_row(result, i) for i in range(first, last)]
@@ -321,15 +317,9 @@ class _Pages:
             text = f"Expected an address of this page. Received: {short(request.url.path)}"
         return self._render(Asked(), status=error.status_code, error=text, headers=error.headers)
 
-    async def input_error(self, _: Request, error: Exception) -> Response:
-        """Input that the user can mend."""
-        status = 404 if isinstance(error, NoGeneError) else 400
-        return self._render(Asked(), status=status, error=str(error))
-
-    async def server_error(self, _: Request, error: Exception) -> Response:
-        """A server that does not answer."""
-        assert isinstance(error, ServerError)
-        return self._render_unavailable(Asked(), error)
+    async def refusal(self, _: Request, error: Exception) -> Response:
+        """What the page, or the server behind it, refuses."""
+        return self._render_error(Asked(), error)
 
     async def bug(self, _: Request, __: Exception) -> Response:
         """A fault of the page itself, whose traceback is in its log."""

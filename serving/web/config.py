@@ -1,14 +1,37 @@
-"""What the page asks, and how much it lets others ask."""
+"""Which models the page asks, and how much it lets others ask."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from serving.command_line import option
 from serving.errors import InputError
+from serving.models_config import read_models
 from serving.tls import Tls
 from serving.web.catalogue import Catalogue
-from serving.web.served_models import ServedModel, named, read_served_models
+
+
+class ServedModel(NamedTuple):
+    """A model of the server, or the version of it that has a label.
+
+    Attributes:
+        name: As the server knows it.
+        label: Label of a version, such as `stable`, or None for the version that the server takes.
+    """
+
+    name: str
+    label: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What stands for it in an address."""
+        return self.name if self.label is None else f"{self.name}:{self.label}"
+
+    @property
+    def text(self) -> str:
+        """What people read."""
+        return self.name if self.label is None else f"{self.name} ({self.label})"
 
 
 @dataclass(frozen=True)
@@ -77,5 +100,36 @@ class WebConfig:
             InputError: If `models_config` cannot be read.
         """
         if self.models_config is None:
-            return named(self.models)
+            return [ServedModel(name) for name in dict.fromkeys(self.models)]
         return read_served_models(self.models_config)
+
+
+def read_served_models(path: str | Path) -> list[ServedModel]:
+    """Read the models, and their labels, that TensorFlow Serving's `models.config` names.
+
+    Returns:
+        In the order of the file; of a model with labels one for each, `stable` first.
+
+    Raises:
+        InputError: If the file cannot be read or names no model.
+    """
+    models: list[ServedModel] = []
+    for model in read_models(path):
+        labels = sorted(model.version_labels, key=lambda label: (label != "stable", label))
+        models += [ServedModel(model.name, label) for label in labels or (None,)]
+    return models
+
+
+def find_model(models: Sequence[ServedModel], key: str) -> ServedModel:
+    """The model that an address means; a name alone means the first of its labels.
+
+    Raises:
+        InputError: If no such model is offered.
+    """
+    named = [model for model in models if key in (model.key, model.name)]
+    if named:
+        return min(named, key=lambda model: model.key != key)
+    raise InputError(
+        f"Expected one of the models {', '.join(model.key for model in models)}. "
+        f"Received: model={key}"
+    )

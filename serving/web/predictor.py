@@ -1,7 +1,7 @@
 """Asking the served model about a gene of a dataset, or about CSV text."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -12,9 +12,8 @@ from serving.errors import InputError
 from serving.genes import Genes
 from serving.predictions import Prediction
 from serving.web.catalogue import Catalogue, NoGeneError
-from serving.web.config import WebConfig
+from serving.web.config import ServedModel, WebConfig, find_model
 from serving.web.results import Result
-from serving.web.served_models import ServedModel, find_model
 from serving.web.uploads import columns_of_csv, read_text
 
 # A gene takes little time, and a thousand of them some seconds of all cores.
@@ -86,15 +85,13 @@ class Predictor:
                 raise NoGeneError(gene, found, catalogue)
             catalogue.check(description.details)
             genes = catalogue.take(found[0]).with_marks(description.marks)
-            known = catalogue.genes[found[0]]
-            prediction = self._ask(genes, description)
             return Result(
                 model,
                 description,
                 genes,
-                prediction,
+                self._ask(genes, description),
                 catalogue.name,
-                known,
+                catalogue.genes[found[0]],
                 unit=catalogue.unit,
                 signal_unit=catalogue.signal_unit,
             )
@@ -125,8 +122,8 @@ class Predictor:
                 default_marks=columns_of_csv(description.marks),
                 max_genes=self._config.max_genes,
             ).with_marks(description.marks)
-            prediction = self._ask(genes, description)
-            return Result(model, description, genes, prediction, source, None, columns)
+            answer = self._ask(genes, description)
+            return Result(model, description, genes, answer, source, columns=columns)
 
         return await self._in_thread(ask)
 
@@ -136,22 +133,15 @@ class Predictor:
     def _ask_description(self, model: ServedModel) -> ModelDescription:
         # A server that is away is asked again until the time is up, and somebody is waiting.
         timeout_s = min(_DESCRIBE_TIMEOUT_S, self._config.timeout_s)
-        with Client(
-            self._config.target,
-            model.name,
-            label=model.label,
-            tls=self._config.tls,
-            timeout_s=timeout_s,
-        ) as client:
+        with self._client(model.name, timeout_s, label=model.label) as client:
             return client.description
 
     def _ask(self, genes: Genes, description: ModelDescription) -> Prediction:
         """Ask the version that described itself."""
-        with Client(
-            self._config.target,
-            description.name,
-            description.version,
-            tls=self._config.tls,
-            timeout_s=self._config.timeout_s,
-        ) as client:
+        timeout_s = self._config.timeout_s
+        with self._client(description.name, timeout_s, version=description.version) as client:
             return client.predict(genes)
+
+    def _client(self, model: str, timeout_s: float, **which: Any) -> Client:
+        tls = self._config.tls
+        return Client(self._config.target, model, tls=tls, timeout_s=timeout_s, **which)

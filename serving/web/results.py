@@ -17,8 +17,8 @@ from serving.genes import Genes
 from serving.predictions import Prediction
 from serving.web.answer import Answer, answer_of
 from serving.web.catalogue import Gene
+from serving.web.config import ServedModel
 from serving.web.gene_picture import GenePicture, Region
-from serving.web.served_models import ServedModel
 
 _KEPT_S = 3600.0
 _KEPT_BYTES = 256 * 2**20
@@ -67,10 +67,10 @@ class Result:
 
     def picture(self, gene: int) -> GenePicture:
         """What is drawn of a gene."""
-        details = self.description.details
-        known = self.known
+        details, known = self.description.details, self.known
         oriented = details.get("oriented") if known is None else known.oriented
-        beta_sd, contribution = self.prediction.beta_sd, self.prediction.contribution
+        arrays = self.prediction._asdict().items()
+        of_gene = {name: array[gene] for name, array in arrays if isinstance(array, np.ndarray)}
         return GenePicture(
             name=str(self.genes.gene_id[gene]) if known is None else known.name,
             marks=self.genes.marks,
@@ -78,10 +78,10 @@ class Result:
                 self.description.num_bins, details.get("bin_bp"), details.get("flank_bp"), oriented
             ),
             signal=self.genes.signal[gene],
-            alpha=None if self.prediction.alpha is None else self.prediction.alpha[gene],
-            beta=None if self.prediction.beta is None else self.prediction.beta[gene],
-            beta_sd=None if beta_sd is None else beta_sd[gene],
-            contribution=None if contribution is None else contribution[gene],
+            alpha=of_gene.get("alpha"),
+            beta=of_gene.get("beta"),
+            beta_sd=of_gene.get("beta_sd"),
+            contribution=of_gene.get("contribution"),
             strand="" if known is None else known.strand,
             signal_unit=self.signal_unit,
             score=EXPRESSION if self.description.output == EXPRESSION else "logit",

@@ -19,6 +19,7 @@ from serving.web.figure import (
     draw_gene,
     draw_probability,
 )
+from serving.web.gene_picture import GenePicture
 from serving.web.results import Result
 
 
@@ -68,20 +69,6 @@ def view_of_gene(result: Result, gene: int) -> dict[str, Any]:
     picture = result.picture(gene)
     answer = result.answer(gene)
     measured = _measured(result)
-    values = []
-    for bin_ in range(picture.region.num_bins):
-        signal = [numbers.brief(float(v)) for v in picture.signal[bin_]]
-        alpha = (
-            []
-            if picture.alpha is None
-            else [numbers.brief(float(v)) for v in picture.alpha[:, bin_]]
-        )
-        contribution = (
-            []
-            if picture.contribution is None
-            else [numbers.signed_brief(float(v)) for v in picture.contribution[:, bin_]]
-        )
-        values.append((bin_ + 1, picture.region.place(bin_), signal, alpha, contribution))
     return {
         "number": gene + 1,
         "name": picture.name,
@@ -90,8 +77,7 @@ def view_of_gene(result: Result, gene: int) -> dict[str, Any]:
         "gauge": _gauge(answer, measured, result.unit),
         "wide": draw_gene(picture),
         "narrow": draw_gene(picture, is_narrow=True),
-        "top": _top(result, gene),
-        "values": values,
+        "top": _top(picture),
         "truth": truth_of(result),
         "compared": ""
         if measured is None or not answer.unit
@@ -119,29 +105,25 @@ class _Top(NamedTuple):
     mark: str
     bin: int
     place: str
-    weight: float
 
 
-def _top(result: Result, gene: int) -> _Top | None:
-    alpha, beta = result.prediction.alpha, result.prediction.beta
-    if alpha is None:
+def _top(picture: GenePicture) -> _Top | None:
+    if picture.alpha is None:
         return None
-    weight = alpha[gene] if beta is None else alpha[gene] * beta[gene][:, np.newaxis]
-    mark, bin_ = divmod(int(weight.argmax()), weight.shape[1])
-    place = result.picture(gene).region.place(bin_)
-    return _Top(result.genes.marks[mark], bin_ + 1, place, float(weight[mark, bin_]))
+    beta = 1 if picture.beta is None else picture.beta[:, np.newaxis]
+    mark, bin_ = divmod(int((picture.alpha * beta).argmax()), picture.region.num_bins)
+    return _Top(picture.marks[mark], bin_ + 1, picture.region.place(bin_))
 
 
 def view_of_row(result: Result, gene: int) -> dict[str, Any]:
     """A gene in the table of many."""
-    beta = result.prediction.beta
-    answer = result.answer(gene)
+    beta, answer = result.prediction.beta, result.answer(gene)
     return {
         "number": gene + 1,
         "gene_id": str(result.genes.gene_id[gene]),
         "answer": answer,
         "bar": draw_bar(answer.value / (HIGHEST_EXPRESSION if answer.unit else 1)),
-        "top": _top(result, gene),
+        "top": _top(result.picture(gene)),
         "beta": [] if beta is None else [float(value) for value in beta[gene]],
         "highest": -1 if beta is None else int(beta[gene].argmax()),
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from harness import Outcome, check, damaged_text, fuzz
 
-from serving.csv_genes import read_csv
+from serving.csv_genes import iter_csv
 from serving.errors import InputError
 from serving.web.uploads import read_text
 
@@ -19,7 +19,7 @@ DAMAGED = damaged_text(WHOLE) | damaged_text(SEMICOLONS)
 
 
 def read(path: Path) -> object:
-    return read_csv(path)
+    return list(iter_csv(path))
 
 
 def read_upload(path: Path) -> object:
@@ -55,7 +55,7 @@ def test_what_would_take_all_memory_or_time(tmp_path: Path, content: bytes, faul
     path = tmp_path / "genes.csv"
     path.write_bytes(content)
     with pytest.raises(InputError, match=fault):
-        read_csv(path, marks=["H3K4me3"] if content.startswith(b"A,") else None)
+        list(iter_csv(path, marks=["H3K4me3"] if content.startswith(b"A,") else None))
 
 
 def test_a_heading_of_many_marks_that_are_one(tmp_path: Path) -> None:
@@ -63,5 +63,5 @@ def test_a_heading_of_many_marks_that_are_one(tmp_path: Path) -> None:
     path = tmp_path / "genes.csv"
     path.write_bytes(b"gene_id,bin" + b",\0\xe2\x80\xae" * 5000 + b"\nA,1" + b",1" * 5000)
     with pytest.raises(InputError, match="Expected each mark once") as caught:
-        read_csv(path)
+        list(iter_csv(path))
     assert len(str(caught.value)) < 1000

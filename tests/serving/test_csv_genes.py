@@ -10,8 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serving.csv_genes import CSV_MARKS, iter_csv, iter_lines, read_csv
+from serving.csv_genes import CSV_MARKS, iter_csv, iter_lines
 from serving.errors import InputError
+from serving.genes import Genes
+
+
+def read_csv(path: Path, num_bins: int | None = None) -> Genes:
+    """All genes of a file."""
+    chunks = list(iter_csv(path, num_bins))
+    gene_id = np.concatenate([chunk.gene_id for chunk in chunks])
+    return Genes(gene_id, np.concatenate([chunk.signal for chunk in chunks]), chunks[0].marks)
 
 
 def rows_of(*genes: str, num_bins: int = 3) -> list[str]:

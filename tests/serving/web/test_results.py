@@ -6,8 +6,8 @@ import pytest
 from serving.description import ModelDescription
 from serving.genes import Genes
 from serving.predictions import Prediction
+from serving.web.config import ServedModel
 from serving.web.results import Result, Results
-from serving.web.served_models import ServedModel
 
 
 class Clock:

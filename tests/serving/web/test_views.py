@@ -9,8 +9,8 @@ from serving.csv_genes import CSV_MARKS
 from serving.description import ModelDescription
 from serving.predictions import Prediction
 from serving.web.catalogue import Catalogue
+from serving.web.config import ServedModel
 from serving.web.results import Result
-from serving.web.served_models import ServedModel
 from serving.web.views import truth_of
 
 
