@@ -27,11 +27,8 @@ from serving.web.results import Result, Results
 from serving.web.uploads import columns_of_csv
 from serving.web.views import (
     Asked,
-    Links,
     address_of_gene,
     facts_of,
-    links_of_gene,
-    links_of_result,
     view_of_gene,
     view_of_row,
 )
@@ -110,7 +107,12 @@ class _Pages:
             return self._render_matches(asked, error)
         except (InputError, ServerError) as error:
             return self._render_error(asked, error)
-        return self._render_result(result, asked, links_of_gene(asked, result), gene=1)
+        assert result.known is not None
+        csv, svg = (
+            address_of_gene(path, asked, result.source, result.known.key)
+            for path in ("/gene.csv", "/gene.svg")
+        )
+        return self._render_result(result, asked, 1, csv=csv, svg=svg)
 
     async def predict(self, request: Request) -> Response:
         """Take the form, and lead to what came of it."""
@@ -149,7 +151,9 @@ class _Pages:
         first = (page - 1) * _PAGE_GENES + 1
         gene = whole(request.query_params.get("gene"), first, result.num_genes)
         asked = Asked(result.model.key, "csv", columns=result.columns)
-        return self._render_result(result, asked, links_of_result(name, gene), gene)
+        address = f"/results/{name}"
+        csv, svg = f"{address}/predictions.csv", f"{address}/{gene}.svg"
+        return self._render_result(result, asked, gene, csv=csv, svg=svg, page=address)
 
     async def genes(self, request: Request) -> Response:
         """Genes of a dataset that the text fits, for suggestions, as JSON."""
@@ -288,8 +292,8 @@ class _Pages:
         ]
         return self._render(asked, matches=matches, number=number, are_alike=bool(error.found))
 
-    def _render_result(self, result: Result, asked: Asked, links: Links, gene: int) -> HTMLResponse:
-        """A gene, counted from 1, and the page of the table that has it."""
+    def _render_result(self, result: Result, asked: Asked, gene: int, **links: str) -> HTMLResponse:
+        """A gene, counted from 1, and the page of the table that has it, with addresses of both."""
         page = (gene - 1) // _PAGE_GENES + 1
         first = (page - 1) * _PAGE_GENES
         last = min(first + _PAGE_GENES, result.num_genes)

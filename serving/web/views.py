@@ -34,30 +34,6 @@ class Asked(NamedTuple):
     columns: str = ""
 
 
-class Links(NamedTuple):
-    """Addresses that belong to a result."""
-
-    csv: str
-    svg: str
-    page: str = ""
-
-
-def links_of_gene(asked: Asked, result: Result) -> Links:
-    """Where a gene of a dataset can be downloaded."""
-    assert result.known is not None
-    csv, svg = (
-        address_of_gene(path, asked, result.source, result.known.key)
-        for path in ("/gene.csv", "/gene.svg")
-    )
-    return Links(csv, svg)
-
-
-def links_of_result(name: str, gene: int) -> Links:
-    """Where a result that is kept can be downloaded, and read on."""
-    address = f"/results/{name}"
-    return Links(f"{address}/predictions.csv", f"{address}/{gene}.svg", address)
-
-
 def address_of_gene(path: str, asked: Asked, dataset: str, gene: str) -> str:
     """The address of a gene of a dataset, as the model that was asked sees it."""
     query = {"model": asked.model, "dataset": dataset, "gene": gene}

@@ -71,10 +71,13 @@ def test_fields_are_tensorflow_servings(theirs: Any) -> None:
 
 
 def test_enums_are_tensorflow_servings() -> None:
-    for name, number in messages._ENUMS["DataType"].items():
-        assert types_pb2.DataType.Value(name) == number
-    states = get_model_status_pb2.ModelVersionStatus.State.DESCRIPTOR.values_by_name
-    assert {name: value.number for name, value in states.items()} == messages._ENUMS["State"]
+    ours = messages.PredictRequest.DESCRIPTOR.file.enum_types_by_name
+    data_types, states = ours["DataType"].values_by_name, ours["State"].values_by_name
+    assert len(data_types) == 17
+    for name, value in data_types.items():
+        assert types_pb2.DataType.Value(name) == value.number
+    theirs = get_model_status_pb2.ModelVersionStatus.State.items()
+    assert {name: value.number for name, value in states.items()} == dict(theirs)
 
 
 def test_methods_are_tensorflow_servings() -> None:
