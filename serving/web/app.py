@@ -1,9 +1,11 @@
 """The pages: a form, a drawing of a gene, a table of many, and what can be downloaded of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import anyio
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -28,12 +30,14 @@ from serving.web.uploads import columns_of_csv
 from serving.web.views import (
     Asked,
     address_of_gene,
-    facts_of,
     view_of_gene,
     view_of_row,
 )
 
+_Answer = TypeVar("_Answer")
 _FOLDER = Path(__file__).parent
+# A gene takes little time, and a thousand of them some seconds of all cores.
+_MAX_REQUESTS_AT_ONCE = 4
 _PAGE_GENES = 200
 _MAX_SUGGESTIONS = 12
 _MAX_MATCHES = 60
@@ -84,6 +88,7 @@ class _Pages:
         self.config = config
         self.results = Results()
         self._predictor = Predictor(config)
+        self._at_once = anyio.CapacityLimiter(_MAX_REQUESTS_AT_ONCE)
         self._page = environment.get_template("page.html")
 
     # === Pages ===
@@ -101,8 +106,10 @@ class _Pages:
             model = self._predictor.model(asked.model)
             asked = asked._replace(model=model.key)
             if not asked.gene:
-                return self._render(asked, description=await self._predictor.describe(model))
-            result = await self._predictor.predict_gene(model, asked.dataset, asked.gene)
+                description = await self._ask(self._predictor.describe, model)
+                return self._render(asked, description=description)
+            predict = self._predictor.predict_gene
+            result = await self._ask(predict, model, asked.dataset, asked.gene)
         except NoGeneError as error:
             return self._render_matches(asked, error)
         except (InputError, ServerError) as error:
@@ -181,12 +188,17 @@ class _Pages:
                 "or choose a file"
             )
         source = short(file_name) if content else "the pasted text"
-        return await self._predictor.predict_text(
+        return await self._ask(
+            self._predictor.predict_text,
             self._predictor.model(asked.model),
             content or asked.text.encode(),
             source,
             asked.columns,
         )
+
+    async def _ask(self, method: Callable[..., _Answer], *arguments: Any) -> _Answer:
+        """Ask in a thread, so that nobody else has to wait."""
+        return await anyio.to_thread.run_sync(method, *arguments, limiter=self._at_once)
 
     # === Downloads ===
 
@@ -216,7 +228,8 @@ class _Pages:
         model, dataset, gene = (
             short(request.query_params.get(name, "")) for name in ("model", "dataset", "gene")
         )
-        return await self._predictor.predict_gene(self._predictor.model(model), dataset, gene)
+        predict = self._predictor.predict_gene
+        return await self._ask(predict, self._predictor.model(model), dataset, gene)
 
     def _result(self, name: str) -> Result:
         result = self.results.get(name)
@@ -245,7 +258,6 @@ class _Pages:
         except InputError:
             # Whoever renders says so.
             models = []
-        details = {} if description is None else description.details
         named_marks = () if description is None else description.marks
         dataset = asked.dataset
         if not dataset and description is not None and self.config.catalogues:
@@ -257,7 +269,6 @@ class _Pages:
                 "datasets": list(self.config.catalogues),
                 "description": description,
                 "model_text": next((m.text for m in models if m.key == asked.model), asked.model),
-                "about": facts_of(details),
                 "columns": columns_of_csv(named_marks),
                 "max_upload_mb": f"{self.config.max_upload_mb:g}",
                 "max_upload_bytes": self.config.max_upload_bytes,

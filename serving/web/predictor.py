@@ -1,10 +1,6 @@
 """Asking the served model about a gene of a dataset, or about CSV text."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import anyio
-import anyio.to_thread
+from typing import Any
 
 from serving.client import Client
 from serving.description import ModelDescription
@@ -16,15 +12,11 @@ from serving.web.config import ServedModel, WebConfig, find_model
 from serving.web.results import Result
 from serving.web.uploads import columns_of_csv, read_text
 
-# A gene takes little time, and a thousand of them some seconds of all cores.
-_MAX_REQUESTS_AT_ONCE = 4
 _DESCRIBE_TIMEOUT_S = 5.0
-
-_Answer = TypeVar("_Answer")
 
 
 class Predictor:
-    """Asks the server, in threads, so that nobody else has to wait for it.
+    """Asks the server, and waits for it.
 
     Raises:
         InputError: By every method, if it is asked for what is not there.
@@ -33,7 +25,6 @@ class Predictor:
 
     def __init__(self, config: WebConfig) -> None:
         self._config = config
-        self._at_once = anyio.CapacityLimiter(_MAX_REQUESTS_AT_ONCE)
 
     def model(self, key: str) -> ServedModel:
         """The model that an address means; without a key the first."""
@@ -61,46 +52,38 @@ class Predictor:
         suiting = [c for c in catalogues.values() if c.suits(details)] or [*catalogues.values()]
         return next((c for c in suiting if c.name == details.get("dataset")), suiting[0])
 
-    async def describe(self, model: ServedModel) -> ModelDescription:
+    def describe(self, model: ServedModel) -> ModelDescription:
         """What a model says of itself."""
-        return await self._in_thread(lambda: self._ask_description(model))
+        # A server that is away is asked again until the time is up, and somebody is waiting.
+        timeout_s = min(_DESCRIBE_TIMEOUT_S, self._config.timeout_s)
+        with self._client(model.name, timeout_s, label=model.label) as client:
+            return client.description
 
-    async def predict_gene(self, model: ServedModel, dataset: str, gene: str) -> Result:
-        """Predict a gene of a dataset.
-
-        Args:
-            model: The model.
-            dataset: Name of the dataset; empty for the one that suits the model best.
-            gene: What it is called; see `Catalogue`.
+    def predict_gene(self, model: ServedModel, dataset: str, gene: str) -> Result:
+        """Predict a gene of a dataset, by default of the one that suits the model best.
 
         Raises:
-            NoGeneError: If it is the name of no gene, or of several.
+            NoGeneError: If `Catalogue` knows no gene by that name, or several.
         """
+        description = self.describe(model)
+        catalogue = self.catalogue(dataset, description)
+        found = catalogue.find(gene)
+        if len(found) != 1:
+            raise NoGeneError(gene, found, catalogue)
+        catalogue.check(description.details)
+        genes = catalogue.take(found[0]).with_marks(description.marks)
+        return Result(
+            model,
+            description,
+            genes,
+            self._ask(genes, description),
+            catalogue.name,
+            catalogue.genes[found[0]],
+            unit=catalogue.unit,
+            signal_unit=catalogue.signal_unit,
+        )
 
-        def ask() -> Result:
-            description = self._ask_description(model)
-            catalogue = self.catalogue(dataset, description)
-            found = catalogue.find(gene)
-            if len(found) != 1:
-                raise NoGeneError(gene, found, catalogue)
-            catalogue.check(description.details)
-            genes = catalogue.take(found[0]).with_marks(description.marks)
-            return Result(
-                model,
-                description,
-                genes,
-                self._ask(genes, description),
-                catalogue.name,
-                catalogue.genes[found[0]],
-                unit=catalogue.unit,
-                signal_unit=catalogue.signal_unit,
-            )
-
-        return await self._in_thread(ask)
-
-    async def predict_text(
-        self, model: ServedModel, content: bytes, source: str, columns: str
-    ) -> Result:
+    def predict_text(self, model: ServedModel, content: bytes, source: str, columns: str) -> Result:
         """Predict genes of CSV text.
 
         Args:
@@ -110,31 +93,17 @@ class Predictor:
             columns: The marks of its columns, separated by commas or spaces; empty where nobody
                 says.
         """
-
-        def ask() -> Result:
-            description = self._ask_description(model)
-            named = tuple(columns.replace(",", " ").split())
-            genes = read_text(
-                content,
-                source,
-                num_bins=description.num_bins,
-                marks=named or None,
-                default_marks=columns_of_csv(description.marks),
-                max_genes=self._config.max_genes,
-            ).with_marks(description.marks)
-            answer = self._ask(genes, description)
-            return Result(model, description, genes, answer, source, columns=columns)
-
-        return await self._in_thread(ask)
-
-    async def _in_thread(self, ask: Callable[[], _Answer]) -> _Answer:
-        return await anyio.to_thread.run_sync(ask, limiter=self._at_once)
-
-    def _ask_description(self, model: ServedModel) -> ModelDescription:
-        # A server that is away is asked again until the time is up, and somebody is waiting.
-        timeout_s = min(_DESCRIBE_TIMEOUT_S, self._config.timeout_s)
-        with self._client(model.name, timeout_s, label=model.label) as client:
-            return client.description
+        description = self.describe(model)
+        genes = read_text(
+            content,
+            source,
+            num_bins=description.num_bins,
+            marks=tuple(columns.replace(",", " ").split()) or None,
+            default_marks=columns_of_csv(description.marks),
+            max_genes=self._config.max_genes,
+        ).with_marks(description.marks)
+        answer = self._ask(genes, description)
+        return Result(model, description, genes, answer, source, columns=columns)
 
     def _ask(self, genes: Genes, description: ModelDescription) -> Prediction:
         """Ask the version that described itself."""

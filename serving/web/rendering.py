@@ -46,6 +46,7 @@ environment.filters |= {
     "decimals": numbers.decimals,
     "brief": numbers.brief,
     "thousands": numbers.thousands,
+    "signed": numbers.signed,
     "signed_brief": numbers.signed_brief,
     "signed_decimals": numbers.signed_decimals,
     "sentence": _sentence,

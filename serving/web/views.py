@@ -1,7 +1,6 @@
-"""What the pages show: a gene, a row of the table, what was measured, what the model is."""
+"""What the pages show: a gene, a row of the table, what was measured."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -9,7 +8,6 @@ import numpy as np
 from markupsafe import Markup
 
 from serving.description import EXPRESSION
-from serving.web import numbers
 from serving.web.answer import Answer, compared
 from serving.web.catalogue import Gene
 from serving.web.figure import (
@@ -128,32 +126,3 @@ def truth_of(result: Result) -> Truth | None:
     is_right = None if is_high is None else says_high == is_high
     was_trained_on = gene.split == "train" and details.get("dataset") == result.source
     return Truth(gene, is_high, is_right, is_published, was_trained_on)
-
-
-def facts_of(details: Mapping[str, Any]) -> dict[str, str]:
-    """What a model says of itself, for people."""
-    if not details:
-        return {}
-    bin_bp, flank_bp = details.get("bin_bp"), details.get("flank_bp")
-    region = f"{details['num_bins']} bins"
-    if bin_bp and flank_bp is not None:
-        end = (details["num_bins"] * bin_bp - flank_bp) / 1000
-        start = numbers.signed(-flank_bp / 1000)
-        region += f" of {bin_bp:g} bp, {start} to {numbers.signed(end)} kb around the TSS"
-    bins = {
-        True: "in the direction of transcription",
-        False: "along the genome, whatever the strand",
-        None: "",
-    }[details.get("oriented")]
-    known = {
-        "variant": details.get("variant"),
-        "members": details.get("members"),
-        "trained on": details.get("dataset"),
-        "marks, in order": ", ".join(details["marks"]),
-        "gene region": region,
-        "bins run": bins,
-        "genome": details.get("genome"),
-        "answers": details.get("scale"),
-        "high expression": details.get("label_rule"),
-    }
-    return {name: str(value) for name, value in known.items() if value}

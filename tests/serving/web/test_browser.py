@@ -143,7 +143,7 @@ def test_results_are_downloaded(
     assert files[1].read_text().startswith('<?xml version="1.0"')
     # The drawing by itself has its colours.
     drawing = files[1].read_text()
-    assert ".mark-3 .signal,.mark-3 .beta{fill:#0072b2" in drawing
+    assert ".mark-3 .signal, .mark-3 .beta { fill: #0072b2" in drawing
 
 
 def test_without_scripts_it_works_too(reader: Reader, csv_text: Any, signal: np.ndarray) -> None:
