@@ -1,6 +1,7 @@
 """Answers in words."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -51,5 +52,9 @@ def test_the_scale_of_expression_is_logarithmic_and_ends() -> None:
     left, middle, right, beyond = (float(str(svg).split('cx="')[1].split('"')[0]) for svg in drawn)
     assert (left + right) / 2 == pytest.approx(middle)
     assert beyond == right
+    # What was measured is a line.
+    line = re.search(r'class="tss" d="M([\d.]+) ', str(drawn[0]))
+    assert line is not None and float(line[1]) == left + (right - left) / 4
+    assert "tss" not in draw_expression(6.0, None, "TPM", None)
     for tick in (">0 TPM<", ">15<", ">255<", ">4,095<"):
         assert tick in str(drawn[0])

@@ -265,6 +265,8 @@ def test_probability_is_a_place_on_a_scale() -> None:
     assert dot == low + 0.75 * (high - low)
     (whisker,) = (e.get("d", "") for e in gauge.iter("path") if e.get("class") == "whisker")
     start, end = re.match(r"M([\d.]+) [\d.]+H([\d.]+)", whisker).groups()  # type: ignore[union-attr]
+    (middle,) = (place_of(e) for e in gauge.iter("path") if e.get("class") == "middle")
+    assert middle == (low + high) / 2
     # Not beyond the scale.
     assert (float(start), float(end)) == (low + 0.25 * (high - low), high)
     track, filled = ElementTree.fromstring(str(draw_bar(0.25))).iter("rect")
