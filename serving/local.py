@@ -1,10 +1,8 @@
 """A local stand-in for TensorFlow Serving, for tests and for trying out an exported model.
 
-It speaks TensorFlow Serving's gRPC and REST interfaces and answers faults with the same status
-codes and messages: it runs the same TensorFlow session on the same graph, so what a graph refuses,
-it refuses in the same words. It batches requests, serves several models and versions by policy and
-label, notices new versions, speaks TLS, and tells Prometheus how it fares, from the same
-configuration files. It is not TensorFlow Serving: one process in Python, for one machine.
+It speaks TensorFlow Serving's gRPC and REST interfaces, runs the same TensorFlow session on the
+same graph, and reads the same files of configuration. What it does not do as TensorFlow Serving
+does stands in `serving/README.md`.
 
 The folder of models stands for the container's `/models`: `MODELS/NAME/VERSION/saved_model.pb`.
 
@@ -14,11 +12,6 @@ or, from Python:
 
     with LocalServer("models") as server, Client(server.target, "e012") as client:
         client.predict(signal)
-
-Where it differs from TensorFlow Serving on purpose: messages are limited to 64 MiB, where that
-takes 2 GiB; a model lies in the folder of models, or is refused; so is what is made of other
-operations than exports of ours, unless `--allow-unsafe-ops`. Classify, Regress and MultiInference
-are not there.
 """
 
 import asyncio
@@ -117,8 +110,10 @@ class LocalServer:
         self.models_config = None if models_config is None else Path(models_config)
         self._poll_wait_s = poll_wait_s
         self._max_message_bytes = max_message_bytes
-        self._models = ModelStore(Path(models_dir), allow_unsafe_ops=allow_unsafe_ops)
-        self._metrics = Metrics(self._models.available)
+        self._metrics = Metrics()
+        self._models = ModelStore(
+            Path(models_dir), self._metrics.load_tried, allow_unsafe_ops=allow_unsafe_ops
+        )
         self._rest: uvicorn.Server | None = None
         self.rest_url: str | None = None
 
@@ -185,7 +180,7 @@ class LocalServer:
 
         await self._load_models()
         self._batcher = Batcher(batching, self._metrics.batch_ran, self._metrics.request_waited)
-        service = Service(self._models, self._batcher, self._max_message_bytes)
+        service = Service(self._models, self._batcher, self._metrics, self._max_message_bytes)
         self._grpc = grpc.aio.server(
             maximum_concurrent_rpcs=MAX_CONCURRENT_REQUESTS,
             options=[
@@ -207,7 +202,7 @@ class LocalServer:
         await self._grpc.start()
         if rest_port is not None:
             await self._start_rest(service, rest_port)
-        await api.set_health(True)
+        await api.begin()
         self._polling = asyncio.create_task(self._poll_again_and_again())
         return address(self._host, bound)
 
@@ -229,14 +224,15 @@ class LocalServer:
             await asyncio.sleep(0.01)
 
     async def _stop(self, grace_s: float) -> None:
-        await self._api.set_health(False)
         self._polling.cancel()
         with suppress(asyncio.CancelledError):
             await self._polling
         if self._rest:
             self._rest.config.timeout_graceful_shutdown = max(1, round(grace_s))
             self._rest.should_exit = True
-        await self._grpc.stop(grace_s)
+        await self._api.end(grace_s)
+        # What was refused is still to be sent.
+        await self._grpc.stop(1.0)
         if self._rest:
             await self._rest_ended
         self._batcher.close()

@@ -77,11 +77,13 @@ class _Task:
 
     def __init__(self, servable: Servable, call: Call, arrays: Sequence[np.ndarray]) -> None:
         loop = asyncio.get_running_loop()
+        if call.is_whole:
+            _check_rows(arrays)
         self.servable = servable
         self.call = call
         self.arrays = arrays
         # An empty request waits too, so it takes room.
-        self.size = max(1, len(arrays[0]))
+        self.size = max(1, len(arrays[0])) if call.is_whole else 1
         self.arrived_s = loop.time()
         self.future: asyncio.Future[list[np.ndarray]] = loop.create_future()
 
@@ -114,14 +116,14 @@ class Batcher:
 
     Args:
         parameters: How.
-        on_batch: Called with the number of rows, and with the seconds that the run took.
+        on_batch: Called with the number of rows.
         on_wait: Called with the seconds that a request waited.
     """
 
     def __init__(
         self,
         parameters: BatchingParameters,
-        on_batch: Callable[[int, float], None],
+        on_batch: Callable[[int], None],
         on_wait: Callable[[float], None],
     ) -> None:
         self.parameters = parameters
@@ -146,19 +148,15 @@ class Batcher:
             RequestError: If it cannot be batched or the queue is full.
             tensorflow.errors.OpError: If the graph refuses it.
         """
-        if not arrays:
-            raise invalid("Batching session Run() must have at least one input tensor.")
-        if any(array.ndim == 0 for array in arrays):
-            raise invalid("Batching session Run() input tensors must have at least one dimension.")
-        if len({len(array) for array in arrays}) > 1:
-            raise invalid("Batching session Run() input tensors must have equal 0th-dimension size")
         task, most = _Task(servable, call, arrays), self.parameters.max_batch_size
         if task.size > most:
             raise invalid(f"Task size {task.size} is larger than maximum input batch size {most}")
-        if self.num_waiting + task.size > most * self.parameters.max_enqueued_batches:
+        batches = self.parameters.max_enqueued_batches
+        if self.num_waiting + task.size > most * batches:
             raise RequestError(
                 grpc.StatusCode.UNAVAILABLE,
-                "The batch scheduling queue to which this task was submitted is full",
+                "The batch scheduling queue to which this task was submitted is full; currently "
+                f"{batches} batches enqueued and max_enqueued_batches is {batches}",
             )
         self._queues.setdefault(task.key(), _Queue()).append(task)
         self.num_waiting += task.size
@@ -200,29 +198,28 @@ class Batcher:
         now_s = asyncio.get_running_loop().time()
         for task in batch:
             self._on_wait(now_s - task.arrived_s)
+        if batch:
+            self._on_batch(size)
         return batch
 
     def _run_batch(self, batch: list[_Task], loop: asyncio.AbstractEventLoop) -> None:
         """In a thread: one run for all tasks, and each its share."""
-        first, started_s = batch[0], loop.time()
+        first = batch[0]
         results: list[list[np.ndarray]] = []
         error: BaseException | None = None
         try:
             results = _run_together(first.servable, first.call, [task.arrays for task in batch])
         except BaseException as fault:
             error = fault
-        seconds = loop.time() - started_s
-        loop.call_soon_threadsafe(self._finish, batch, results, error, seconds)
+        loop.call_soon_threadsafe(self._finish, batch, results, error)
 
     def _finish(
         self,
         batch: list[_Task],
         results: list[list[np.ndarray]],
         error: BaseException | None,
-        seconds: float,
     ) -> None:
         self._num_idle += 1
-        self._on_batch(sum(task.size for task in batch), seconds)
         for number, task in enumerate(batch):
             if task.future.done():
                 continue
@@ -233,32 +230,46 @@ class Batcher:
         self._start_what_is_ready()
 
 
+def _check_rows(arrays: Sequence[np.ndarray]) -> None:
+    if not arrays:
+        raise invalid("Batching Run() must have at least one input tensor")
+    if any(array.ndim == 0 for array in arrays):
+        raise invalid("Batching Run() input tensors must have at least one dimension")
+    if len({len(array) for array in arrays}) > 1:
+        raise invalid("Batching Run() input tensors must have equal 0th-dimension size")
+
+
 def _run_together(
     servable: Servable, call: Call, requests: Sequence[Sequence[np.ndarray]]
 ) -> list[list[np.ndarray]]:
-    if len(requests) == 1:
+    if not call.is_whole:
         return [servable.run(call, requests[0])]
     sizes = [len(arrays[0]) for arrays in requests]
     inputs = servable.signatures[call.signature].inputs
     for name, parts in zip(call.inputs, zip(*requests, strict=True), strict=True):
         if len({part.shape[1:] for part in parts}) > 1:
             # One request of another shape fails those of others, as with TensorFlow Serving.
-            raise RequestError(
-                grpc.StatusCode.FAILED_PRECONDITION,
+            raise _unfit(
                 f"Tensors with name '{inputs[name].name}' from different tasks have different "
                 "shapes and padding is turned off. Set pad_variable_length_inputs to true, or "
                 "ensure that all tensors with the same name have equal dimensions starting with "
-                "the first dim.",
+                "the first dim."
             )
-    outputs = servable.run(call, [np.concatenate(parts) for parts in zip(*requests, strict=True)])
-    if any(output.ndim == 0 or len(output) != sum(sizes) for output in outputs):
-        raise RequestError(
-            grpc.StatusCode.FAILED_PRECONDITION,
+    merged = [np.concatenate(parts) for parts in zip(*requests, strict=True)]
+    outputs = servable.run(call, merged if len(requests) > 1 else requests[0])
+    if any(output.ndim == 0 for output in outputs):
+        raise _unfit("Batched output tensor has 0 dimensions")
+    if any(len(output) != sum(sizes) for output in outputs):
+        raise _unfit(
             "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension "
-            "sizes of the input tensors",
+            "sizes of the input tensors"
         )
     ends = itertools.accumulate(sizes)
     return [
         [output[end - size : end] for output in outputs]
         for size, end in zip(sizes, ends, strict=True)
     ]
+
+
+def _unfit(message: str) -> RequestError:
+    return RequestError(grpc.StatusCode.FAILED_PRECONDITION, message)

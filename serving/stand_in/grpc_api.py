@@ -1,5 +1,6 @@
 """The stand-in's gRPC interface: TensorFlow Serving's services, and gRPC's own health service."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from serving.stand_in.service import Service
 
 # TensorFlow Serving cuts a longer status message.
 _MAX_STATUS_CHARACTERS = 1024
-_PACKAGE = "tensorflow.serving"
+_ENDING = "Server is shutting down"
 _logger = logging.getLogger("serving.local")
 
 
@@ -42,6 +43,8 @@ class GrpcApi:
 
         self._service = service
         self._metrics = metrics
+        self._is_ending = False
+        self._under_way: set[asyncio.Task[Any]] = set()
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
 
@@ -51,86 +54,102 @@ class GrpcApi:
         async def get_model_status(request: Any) -> Message:
             return service.get_model_status(request)
 
-        requests: dict[str, dict[str, tuple[Any, Callable[[Any], Awaitable[Message]]]]] = {
-            "PredictionService": {
-                "Predict": (predict_pb2.PredictRequest, self._counted(service.predict)),
-                "GetModelMetadata": (
-                    get_model_metadata_pb2.GetModelMetadataRequest,
-                    get_model_metadata,
-                ),
-            },
-            "ModelService": {
-                "GetModelStatus": (get_model_status_pb2.GetModelStatusRequest, get_model_status),
-                "HandleReloadConfigRequest": (
-                    model_management_pb2.ReloadConfigRequest,
-                    service.reload_config,
-                ),
-            },
+        methods: dict[str, tuple[Any, Callable[[Any], Awaitable[Message]]]] = {
+            "PredictionService/Predict": (predict_pb2.PredictRequest, self._predict),
+            "PredictionService/GetModelMetadata": (
+                get_model_metadata_pb2.GetModelMetadataRequest,
+                get_model_metadata,
+            ),
+            "ModelService/GetModelStatus": (
+                get_model_status_pb2.GetModelStatusRequest,
+                get_model_status,
+            ),
+            "ModelService/HandleReloadConfigRequest": (
+                model_management_pb2.ReloadConfigRequest,
+                service.reload_config,
+            ),
         }
-        server.add_generic_rpc_handlers(
-            tuple(
-                grpc.method_handlers_generic_handler(
-                    f"{_PACKAGE}.{name}",
-                    {
-                        method: grpc.unary_unary_rpc_method_handler(
-                            _answering(kind, answer, service.models.served)
-                        )
-                        for method, (kind, answer) in methods.items()
-                    },
+        for path, (kind, answer) in methods.items():
+            name, method = path.split("/")
+            handler = grpc.unary_unary_rpc_method_handler(self._answering(kind, answer))
+            server.add_generic_rpc_handlers(
+                (
+                    grpc.method_handlers_generic_handler(
+                        f"tensorflow.serving.{name}", {method: handler}
+                    ),
                 )
-                for name, methods in requests.items()
             )
-        )
 
-    async def set_health(self, is_serving: bool) -> None:
-        """Tell whether requests should come here: the whole server, and each service."""
-        states = health_pb2.HealthCheckResponse
-        state = states.SERVING if is_serving else states.NOT_SERVING
-        for name in ("", f"{_PACKAGE}.PredictionService", f"{_PACKAGE}.ModelService"):
-            await self._health.set(name, state)
+    async def begin(self) -> None:
+        """Tell that requests should come here."""
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
 
-    def _counted(
-        self, answer: Callable[[Any], Awaitable[Message]]
-    ) -> Callable[[Any], Awaitable[Message]]:
-        async def counted(request: Any) -> Message:
-            name = request.model_spec.name
-            with self._metrics.request(lambda: self._service.models.known(name), "GRPC"):
-                return await answer(request)
+    async def end(self, grace_s: float) -> None:
+        """Refuse requests that come from now on, and wait for those under way.
 
-        return counted
+        After `grace_s` seconds they are refused too: as the server was going, not as a client
+        that gave up, so that clients ask another one, or the next.
+        """
+        self._is_ending = True
+        await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=grace_s)
+            for task in late:
+                task.cancel()
 
+    async def _predict(self, request: Any) -> Message:
+        name = self._service.models.known(request.model_spec.name)
+        with self._metrics.request(name, "Predict", "GRPC"):
+            return await self._service.predict(request)
 
-def _answering(
-    kind: Any, answer: Callable[[Any], Awaitable[Message]], served: Callable[[], str]
-) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
-    """A service method, from bytes to bytes, that answers faults with their status code.
+    def _answering(
+        self, kind: Any, answer: Callable[[Any], Awaitable[Message]]
+    ) -> Callable[[bytes, grpc.aio.ServicerContext], Awaitable[bytes]]:
+        """A service method, from bytes to bytes, that answers faults with their status code.
 
-    Who asks for what is not served is told, beside the words of TensorFlow Serving, what is.
-    """
+        Who asks for what is not served is told, beside the words of TensorFlow Serving, what is.
+        """
 
-    async def method(content: bytes, context: grpc.aio.ServicerContext) -> bytes:
-        beside: tuple[tuple[str, str], ...] = ()
+        async def method(content: bytes, context: grpc.aio.ServicerContext) -> bytes:
+            beside: tuple[tuple[str, str], ...] = ()
+            task = asyncio.ensure_future(self._answer(kind, answer, content))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            try:
+                return await task
+            except RequestError as fault:
+                code, message = fault.code, str(fault)
+                if is_not_served(code, message):
+                    served = self._service.models.served()
+                    beside = ((SERVED_KEY, served.encode("ascii", "backslashreplace").decode()),)
+            except asyncio.CancelledError:
+                if not self._is_ending or not task.cancelled():
+                    raise
+                code, message = grpc.StatusCode.UNAVAILABLE, _ENDING
+            except Exception as error:
+                # A bug of ours must not end the server, nor tell strangers where its files lie.
+                _logger.exception("%s", kind.__name__)
+                code, message = grpc.StatusCode.INTERNAL, type(error).__name__
+            if len(message) > _MAX_STATUS_CHARACTERS:
+                message = f"{message[:_MAX_STATUS_CHARACTERS]}...TRUNCATED"
+            await context.abort(code, message, beside)
+            raise AssertionError  # abort has raised
+
+        return method
+
+    async def _answer(
+        self, kind: Any, answer: Callable[[Any], Awaitable[Message]], content: bytes
+    ) -> bytes:
+        if self._is_ending:
+            raise RequestError(grpc.StatusCode.UNAVAILABLE, _ENDING)
         try:
             request = kind.FromString(content)
-        except DecodeError:
+        except DecodeError as error:
             # As a server written in C++ does; gRPC for Python would log a traceback each time.
-            await context.abort(grpc.StatusCode.INTERNAL, f"Failed to parse a {kind.__name__}")
-        try:
-            return bytes((await answer(request)).SerializeToString())
-        except RequestError as fault:
-            code, message = fault.code, str(fault)
-            if is_not_served(code, message):
-                beside = ((SERVED_KEY, served().encode("ascii", "backslashreplace").decode()),)
-        except Exception as error:
-            # A bug of ours must not end the server, nor tell strangers where its files lie.
-            _logger.exception("%s", kind.__name__)
-            code, message = grpc.StatusCode.INTERNAL, type(error).__name__
-        if len(message) > _MAX_STATUS_CHARACTERS:
-            message = f"{message[:_MAX_STATUS_CHARACTERS]}...TRUNCATED"
-        await context.abort(code, message, beside)
-        raise AssertionError  # abort has raised
-
-    return method
+            raise RequestError(
+                grpc.StatusCode.INTERNAL, f"Failed to parse a {kind.__name__}"
+            ) from error
+        return bytes((await answer(request)).SerializeToString())
 
 
 def server_credentials(path: str | Path) -> grpc.ServerCredentials:

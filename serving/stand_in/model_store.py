@@ -9,7 +9,7 @@ goes, and if it cannot be loaded the old one stays.
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("serving.local")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_PLATFORM = "tensorflow"
 _MOST_LOADS = 6
 _RETRY_S = 60.0
 
@@ -41,7 +42,7 @@ class ModelVersion:
     Attributes:
         path: Its folder.
         state: Its state, as GetModelStatus says it.
-        error: Why it could not be loaded, or nothing.
+        error: Why it could not be loaded when that was last tried, or nothing.
         servable: What answers, while it is available.
         num_loads: How often loading was tried.
         retry_at_s: When it may be tried again, by the event loop's clock.
@@ -60,18 +61,27 @@ class ModelStore:
 
     Args:
         models_dir: Folder that stands for the container's `/models`. Nothing outside is loaded.
+        on_load: Called with the path of a version, as the configuration names it, and whether it
+            could be loaded.
         allow_unsafe_ops: As `Servable` takes it.
     """
 
-    def __init__(self, models_dir: Path, *, allow_unsafe_ops: bool = False) -> None:
+    def __init__(
+        self,
+        models_dir: Path,
+        on_load: Callable[[str, bool], None],
+        *,
+        allow_unsafe_ops: bool = False,
+    ) -> None:
         self.models_dir = models_dir
+        self._on_load = on_load
         self._allow_unsafe_ops = allow_unsafe_ops
         self._configs: dict[str, ModelConfig] = {}
         self._versions: dict[str, dict[int, ModelVersion]] = {}
         self._labels: dict[str, dict[str, int]] = {}
         # Models whose folder is away, which was told.
         self._away: set[str] = set()
-        self._changing = asyncio.Lock()
+        self._changing = asyncio.Condition()
         # One at a time: loading takes the cores that answer requests.
         self._threads = ThreadPoolExecutor(1, "load")
 
@@ -178,20 +188,22 @@ class ModelStore:
             models.append(f"{name} {', '.join(numbered)}")
         return "; ".join(models)
 
-    async def apply(self, config: "ModelServerConfig") -> None:
+    async def apply(self, config: "ModelServerConfig", *, is_patient: bool = False) -> None:
         """Serve what a configuration says, and nothing else; returns when new models answer.
+
+        Args:
+            config: The configuration.
+            is_patient: Whether to wait for a new model whose folder or versions are not there, or
+                that is tried again, as TensorFlow Serving does.
 
         Raises:
             RequestError: If the configuration is refused, and then nothing has changed; or if a
                 model that is new could not be loaded.
         """
-        kind = config.WhichOneof("config")
-        if kind is None:
-            return
-        if kind != "model_config_list":
-            raise invalid(
-                "ServerModelConfig type not supported by HandleReloadConfigRequest."
-                " Only ModelConfigList is currently supported"
+        if config.WhichOneof("config") != "model_config_list":
+            raise _not_now(
+                "Cannot transition to requested config. It is only legal to transition from one "
+                "ModelConfigList to another."
             )
         async with self._changing:
             configs = self._checked(config.model_config_list.config)
@@ -200,18 +212,21 @@ class ModelStore:
             new = configs.keys() - self._configs.keys()
             self._labels, self._configs = labels, configs
             await self._load_and_unload()
+            if is_patient:
+                await self._changing.wait_for(lambda: all(map(self._is_decided, new)))
             missing = sorted(name for name in new if not self._available(name))
             if missing:
                 raise RequestError(
                     grpc.StatusCode.UNKNOWN,
                     f"{len(missing)} model(s) did not become available: "
-                    f"{{{', '.join(map(self._describe_failure, missing))}}}",
+                    f"{{{''.join(map(self._describe_failure, missing))}}}",
                 )
 
     async def poll(self) -> None:
         """Look at the folders again: load what is new, let go of what is gone."""
         async with self._changing:
             await self._load_and_unload()
+            self._changing.notify_all()
 
     def failures(self) -> dict[Path, str]:
         """Versions that could not be loaded, and why."""
@@ -222,30 +237,38 @@ class ModelStore:
             if version.error
         }
 
+    def _is_decided(self, name: str) -> bool:
+        states = {version.state for version in self._versions.get(name, {}).values()}
+        return AVAILABLE in states or states == {END} or name not in self._configs
+
     def _describe_failure(self, name: str) -> str:
         versions = self._versions.get(name, {})
-        errors = [f"{{{name}, {n}}} due to error: {v.error}" for n, v in versions.items()]
-        return ", ".join(errors) or f"{{{name}}}"
+        return (
+            "".join(
+                f"{{{{name: {name} version: {number}}} due to error: UNKNOWN: {version.error}}}, "
+                for number, version in versions.items()
+            )
+            or f"{{{name}}}, "
+        )
 
     def _checked(self, configs: Iterable["ModelConfig"]) -> dict[str, "ModelConfig"]:
         checked: dict[str, ModelConfig] = {}
         for config in configs:
-            if config.name in checked:
-                raise invalid(f"Illegal to list model {config.name} multiple times in config list")
+            name = config.name
+            if name in checked:
+                raise invalid(f"Illegal to list model {name} multiple times in config list")
             # TensorFlow Serving takes any text. Names end in paths, logs and web pages.
-            if not _NAME.fullmatch(config.name):
-                raise invalid(f"Illegal name of a model: {config.name!r}")
-            if not config.model_platform:
+            if not _NAME.fullmatch(name):
+                raise invalid(f"Illegal name of a model: {name!r}")
+            if (platform := _platform(config)) != _PLATFORM:
                 raise invalid(
-                    "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
-                    "ModelServerConfig::model_platform."
-                )
-            if config.model_platform != "tensorflow":
-                raise invalid(
-                    f"Model {config.name} requests unsupported platform {config.model_platform}"
+                    f"Illegal to change a model's platform. For model {name} platform was "
+                    f"{_PLATFORM} and new platform requested is {platform}"
+                    if name in self._configs
+                    else f"Model {name} requests unsupported platform {platform}"
                 )
             self._base_dir(config)
-            checked[config.name] = config
+            checked[name] = config
         return checked
 
     def _base_dir(self, config: "ModelConfig") -> Path:
@@ -273,10 +296,9 @@ class ModelStore:
                 # TensorFlow Serving: --allow_version_labels_for_unavailable_models.
                 present = self._labels.get(name, {}).get(label, number)
                 if present != number and number not in self._available(name):
-                    raise RequestError(
-                        grpc.StatusCode.FAILED_PRECONDITION,
+                    raise _not_now(
                         f"Request to assign label to version {number} of model {name}, which is "
-                        "not currently available for inference",
+                        "not currently available for inference"
                     )
 
     async def _load_and_unload(self) -> None:
@@ -315,16 +337,21 @@ class ModelStore:
             return
         version.state = LOADING
         version.num_loads += 1
+        model_path = f"{self._configs[name].base_path}/{number}"
         try:
             version.servable = await loop.run_in_executor(
                 self._threads, self._load_servable, name, number, path
             )
         except LoadError as error:
-            version.state, version.error = END, str(error)
+            version.error = str(error)
             version.retry_at_s = loop.time() + _RETRY_S
+            if version.num_loads == _MOST_LOADS:
+                version.state = END
+            self._on_load(model_path, False)
             _logger.warning("%s version %d cannot be loaded: %s", name, number, error)
         else:
             version.state, version.error = AVAILABLE, ""
+            self._on_load(model_path, True)
             _logger.info("%s version %d is available", name, number)
 
     def _load_servable(self, name: str, number: int, path: Path) -> Servable:
@@ -337,6 +364,28 @@ class ModelStore:
                 _logger.info("%s version %d is unloaded", name, number)
             # The session ends with the last request that still holds it.
             version.servable, version.state, version.error = None, END, ""
+
+
+def _not_now(message: str) -> RequestError:
+    return RequestError(grpc.StatusCode.FAILED_PRECONDITION, message)
+
+
+def _platform(config: "ModelConfig") -> str:
+    from tensorflow_serving.config.model_server_config_pb2 import TENSORFLOW
+
+    if not config.model_type and not config.model_platform:
+        raise invalid(
+            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
+            "ModelServerConfig::model_platform."
+        )
+    if config.model_type and config.model_platform:
+        raise invalid(
+            "Illegal setting both ModelServerConfig::model_type (deprecated) and "
+            "ModelServerConfig::model_platform."
+        )
+    if config.model_type not in (0, TENSORFLOW):
+        raise invalid(f"ModelServerConfig::model_type choice {config.model_type} not supported.")
+    return config.model_platform or _PLATFORM
 
 
 def _numbered_folders(folder: Path) -> dict[int, Path]:

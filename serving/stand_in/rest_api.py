@@ -6,35 +6,52 @@
 """
 
 import asyncio
+import logging
+import re
 import zlib
-from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
-from starlette.applications import Starlette
+import numpy as np
+from google.protobuf import json_format
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.stand_in import rest_json
 from serving.stand_in.metrics import CONTENT_TYPE, Metrics
-from serving.stand_in.servable import RequestError, invalid
+from serving.stand_in.servable import RequestError, Servable, invalid
 from serving.stand_in.service import Service
 
-# As TensorFlow Serving turns codes into HTTP's.
+# Those of TensorFlow Serving, http_rest_api_util.cc.
+_MODEL = r"(?i)/v1/models{}(?:/versions/(\d+)|/labels/([^/:]+))?"
+_PREDICT = re.compile(_MODEL.format("/([^/:]+)") + ":(predict)")
+_STATUS = re.compile(_MODEL.format("(?:/([^/:]+))?") + "(?:/(metadata))?")
+_METRICS = "/monitoring/prometheus/metrics"
+# As TensorFlow Serving turns codes into HTTP's, http_server.cc; others are 500.
 _HTTP_STATUS = {
+    grpc.StatusCode.CANCELLED: 499,
     grpc.StatusCode.INVALID_ARGUMENT: 400,
-    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
     grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
     grpc.StatusCode.UNIMPLEMENTED: 501,
     grpc.StatusCode.UNAVAILABLE: 503,
-    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
 }
+_LARGE_BYTES = 2**20
+_logger = logging.getLogger("serving.local")
 
 
-def rest_api(service: Service, metrics: Metrics, max_message_bytes: int) -> Starlette:
+def rest_api(service: Service, metrics: Metrics, max_message_bytes: int) -> ASGIApp:
     """The application to serve.
 
     Args:
@@ -43,16 +60,12 @@ def rest_api(service: Service, metrics: Metrics, max_message_bytes: int) -> Star
         max_message_bytes: Most bytes of a request.
     """
     api = _RestApi(service, metrics, max_message_bytes)
-    name = "/v1/models/{name}"
-    routes = []
-    for version in ("", "/versions/{version:int}", "/labels/{label}"):
-        routes += [
-            Route(f"{name}{version}:predict", _answering(api.predict), methods=["POST"]),
-            Route(f"{name}{version}/metadata", _answering(api.get_metadata)),
-            Route(f"{name}{version}", _answering(api.get_status)),
-        ]
-    routes.append(Route("/monitoring/prometheus/metrics", api.get_metrics))
-    return Starlette(routes=routes, exception_handlers={404: _malformed, 405: _malformed})
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await api.answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return application
 
 
 class _RestApi:
@@ -60,64 +73,107 @@ class _RestApi:
         self._service = service
         self._metrics = metrics
         self._max_message_bytes = max_message_bytes
+        # What is large takes memory while it is read, and no less time beside others.
+        self._reading_large = asyncio.Lock()
 
-    async def get_metrics(self, _: Request) -> Response:
-        return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+    async def answer(self, request: Request) -> Response:
+        """The answer to any request, faults too."""
+        status, headers = 200, None
+        try:
+            if request.url.path == _METRICS:
+                return Response(self._metrics.text(), media_type=CONTENT_TYPE)
+            value = await self._answer(request)
+        except RequestError as fault:
+            status, value = _HTTP_STATUS.get(fault.code, 500), {"error": str(fault)}
+        except HTTPException as refusal:
+            status, value, headers = refusal.status_code, {"error": refusal.detail}, refusal.headers
+        except ClientDisconnect:
+            status, value = 499, {"error": "gone"}
+        except Exception as error:
+            _logger.exception("%s", request.url.path)
+            status, value = 500, {"error": type(error).__name__}
+        text = await asyncio.to_thread(rest_json.to_json, value)
+        return Response(text, status, headers, "application/json")
 
-    async def get_status(self, request: Request) -> Any:
-        from tensorflow_serving.apis import get_model_status_pb2
-
-        message = get_model_status_pb2.GetModelStatusRequest()
-        _fill(message.model_spec, request)
-        if message.model_spec.version_label:
-            message.model_spec.version.value = self._service.models.find(message.model_spec).version
-        return _to_json(self._service.get_model_status(message))
-
-    async def get_metadata(self, request: Request) -> Any:
-        from tensorflow_serving.apis import get_model_metadata_pb2
-
-        message = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
-        _fill(message.model_spec, request)
-        return _to_json(self._service.get_model_metadata(message))
-
-    async def predict(self, request: Request) -> Any:
-        name = request.path_params["name"]
-        with self._metrics.request(lambda: self._service.models.known(name), "REST"):
-            return await self._predict(request)
-
-    async def _predict(self, request: Request) -> Any:
+    async def _answer(self, request: Request) -> Any:
         from tensorflow_serving.apis import model_pb2
 
-        spec = model_pb2.ModelSpec()
-        _fill(spec, request)
+        path = request.scope["raw_path"].decode("ascii", "replace")
+        if request.method == "POST" and (parts := _PREDICT.fullmatch(path)):
+            name, version, label, verb = parts.groups()
+        elif request.method == "GET" and (parts := _STATUS.fullmatch(path)):
+            name, version, label, verb = parts.groups()
+            verb = verb or "status"
+        else:
+            raise _malformed(request.method, path)
+        if not name:
+            raise invalid("Missing model name in request.")
+        spec = model_pb2.ModelSpec(name=unquote(name))
+        if version:
+            try:
+                spec.version.value = int(version)
+            except ValueError as error:
+                raise invalid(f"Failed to convert version: {version} to numeric.") from error
+        elif label:
+            spec.version_label = unquote(label)
+        if verb == "predict":
+            with self._metrics.request(self._service.models.known(spec.name), verb, "REST"):
+                return await self._predict(spec, request)
+        if request.method == "POST":
+            # Its pattern takes capitals, and what follows does not.
+            raise _malformed(request.method, path)
+        return self._get_metadata(spec) if verb == "metadata" else self._get_status(spec)
+
+    def _get_status(self, spec: Any) -> Any:
+        from tensorflow_serving.apis import get_model_status_pb2
+
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec)
+        return _to_json(self._service.get_model_status(request))
+
+    def _get_metadata(self, spec: Any) -> Any:
+        from tensorflow_serving.apis import get_model_metadata_pb2
+
+        response = self._service.get_model_metadata(
+            get_model_metadata_pb2.GetModelMetadataRequest(
+                model_spec=spec, metadata_field=["signature_def"]
+            )
+        )
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(signatures)
+        return {
+            "model_spec": _to_json(response.model_spec),
+            "metadata": {"signature_def": _to_json(signatures)},
+        }
+
+    async def _predict(self, spec: Any, request: Request) -> Any:
         body = await self._read_body(request)
-        # In threads, for what is large takes seconds.
-        content = await asyncio.to_thread(rest_json.parse, body)
+        async with self._reading_large if len(body) > _LARGE_BYTES else nullcontext():
+            servable, signature, inputs, by_row = await asyncio.to_thread(self._read, body, spec)
+        call = servable.call(signature, list(inputs), ())
+        return rest_json.answer(await self._service.run(servable, call, inputs), by_row)
+
+    def _read(
+        self, body: bytearray | bytes, spec: Any
+    ) -> tuple[Servable, str, dict[str, np.ndarray], bool]:
+        """In a thread, for what is large takes seconds."""
+        content = rest_json.parse(body)
         signature = rest_json.signature_name(content)
         servable = self._service.models.find(spec)
         if signature not in servable.signatures:
             raise invalid(f'Serving signature name: "{signature}" not found in signature def')
         known = servable.signatures[signature].inputs
-        inputs, by_row = await asyncio.to_thread(rest_json.read_inputs, content, known)
-        outputs = (await self._service.run(servable, signature, inputs)).outputs
-        only = next(iter(outputs.values())) if len(outputs) == 1 else None
-        if not by_row:
-            return {"outputs": outputs if only is None else only}
-        if only is not None:
-            return {"predictions": only}
-        rows = zip(*outputs.values(), strict=True)
-        return {"predictions": [dict(zip(outputs, row, strict=True)) for row in rows]}
+        return servable, signature, *rest_json.read_inputs(content, known)
 
-    async def _read_body(self, request: Request) -> bytes:
+    async def _read_body(self, request: Request) -> bytearray | bytes:
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
             self._check_size(len(body))
         if request.headers.get("content-encoding") != "gzip":
-            return bytes(body)
+            return body
         decompressor = zlib.decompressobj(wbits=31)
         try:
-            text = decompressor.decompress(bytes(body), self._max_message_bytes + 1)
+            text = decompressor.decompress(body, self._max_message_bytes + 1)
         except zlib.error as error:
             raise invalid("Failed to uncompress body") from error
         self._check_size(len(text))
@@ -131,50 +187,13 @@ class _RestApi:
             )
 
 
-async def _malformed(request: Request, _: Exception) -> Response:
-    """A path or a method that is none of the interface."""
-    text = {"error": f"Malformed request: {request.method} {request.url.path}"}
-    status = 400 if request.url.path.lower().startswith("/v1/") else 404
-    return Response(rest_json.to_json(text), status, None, "application/json")
-
-
-def _fill(spec: Any, request: Request) -> None:
-    spec.name = request.path_params["name"]
-    if "version" in request.path_params:
-        try:
-            spec.version.value = request.path_params["version"]
-        except ValueError as error:
-            raise invalid(
-                f"Failed to convert version: {request.path_params['version']} to numeric."
-            ) from error
-    elif "label" in request.path_params:
-        spec.version_label = request.path_params["label"]
+def _malformed(method: str, path: str) -> RequestError:
+    is_of_interface = path.lower().startswith("/v1/")
+    code = grpc.StatusCode.INVALID_ARGUMENT if is_of_interface else grpc.StatusCode.NOT_FOUND
+    return RequestError(code, f"Malformed request: {method} {path}")
 
 
 def _to_json(message: Any) -> Any:
-    from google.protobuf import json_format
-
     return json_format.MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-
-
-def _answering(
-    answer: Callable[[Request], Awaitable[Any]],
-) -> Callable[[Request], Awaitable[Response]]:
-    """A route that answers faults with their HTTP status."""
-
-    async def route(request: Request) -> Response:
-        status, headers = 200, None
-        try:
-            value = await answer(request)
-        except RequestError as fault:
-            status, value = _HTTP_STATUS.get(fault.code, 500), {"error": str(fault)}
-        except HTTPException as refusal:
-            status, value, headers = refusal.status_code, {"error": refusal.detail}, refusal.headers
-        except ClientDisconnect:
-            status, value = 499, {"error": "gone"}
-        text = await asyncio.to_thread(rest_json.to_json, value)
-        return Response(text, status, headers, "application/json")
-
-    return route

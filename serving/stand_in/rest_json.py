@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import numpy as np
 
 from serving.stand_in.servable import RequestError, invalid
@@ -19,6 +20,8 @@ from serving.stand_in.servable import RequestError, invalid
 if TYPE_CHECKING:
     from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
+MAX_VALUES = 5_000_000
+"""Most values and lists in a request: while Python reads them, it does nothing else."""
 # All integers up to here, and none of those beyond, are taken for a float.
 _LARGEST = {"float": 2**24 - 1, "double": 2**53 - 1}
 _FLOAT_MAX = float(np.finfo(np.float32).max)
@@ -47,12 +50,17 @@ def _integer(text: str) -> int | float:
 _DECODER = json.JSONDecoder(parse_constant=_Literal, parse_int=_integer)
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes | bytearray) -> dict[str, Any]:
     """The JSON object that a body begins with.
 
     Raises:
-        RequestError: If there is none.
+        RequestError: If there is none, or it has too many values.
     """
+    if body.count(b",") + body.count(b"[") > MAX_VALUES:
+        raise RequestError(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            f"Expected at most {MAX_VALUES} values. Received: more. Send fewer genes at once",
+        )
     try:
         text = body.decode().lstrip("\ufeff \t\r\n")
         if not text:
@@ -91,6 +99,8 @@ def read_inputs(
     Raises:
         RequestError: If they are not what the signature takes.
     """
+    if not known:
+        raise invalid(f"Failed to get input map for signature: {signature_name(request)}")
     if "instances" in request:
         if "inputs" in request:
             raise invalid(
@@ -297,6 +307,17 @@ def _shape(array: np.ndarray) -> str:
 
 def _text(value: Any) -> str:
     return json.dumps(value, indent=4)
+
+
+def answer(outputs: Mapping[str, np.ndarray], by_row: bool) -> dict[str, Any]:
+    """The answer to a request, by column or by row; a single output goes without its name."""
+    key = "predictions" if by_row else "outputs"
+    if len(outputs) == 1:
+        return {key: next(iter(outputs.values()))}
+    if not by_row:
+        return {key: outputs}
+    rows = zip(*outputs.values(), strict=True)
+    return {key: [dict(zip(outputs, row, strict=True)) for row in rows]}
 
 
 def to_json(value: Any) -> str:

@@ -1,15 +1,16 @@
 """One loaded version of a model, run by the TensorFlow session that TensorFlow Serving runs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import grpc
 import numpy as np
 
 from serving.stand_in.operations import refusals
 
-_METHODS = tuple(f"tensorflow/serving/{kind}" for kind in ("predict", "classify", "regress"))
+if TYPE_CHECKING:
+    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
 
 class RequestError(Exception):
@@ -36,7 +37,7 @@ class Call(NamedTuple):
         signature: Its name.
         inputs: Names of its inputs, sorted.
         outputs: Names of the outputs that are asked for.
-        is_whole: Whether these are all, in order; TensorFlow Serving batches such calls alone.
+        is_whole: Whether these are all; TensorFlow Serving batches only such calls.
     """
 
     signature: str
@@ -85,7 +86,7 @@ class Servable:
             with self._session.graph.as_default():
                 meta_graph = tf.compat.v1.saved_model.load(self._session, ["serve"], str(path))
             self.signatures = dict(meta_graph.signature_def)
-            self._callables: dict[Call, Callable[..., list[np.ndarray]]] = {}
+            self._session._extend_graph()
             self._replay_warmup(path)
         except (OSError, DecodeError, ValueError, RuntimeError, tf.errors.OpError) as error:
             raise LoadError(str(error).splitlines()[0]) from error
@@ -108,43 +109,32 @@ class Servable:
                 f'Serving signature key "{signature_name}" not found.',
             )
         signature = self.signatures[signature_name]
-        if signature.method_name not in _METHODS:
-            # Such as the one that the loader runs, which no client should.
-            raise RequestError(
-                grpc.StatusCode.INTERNAL,
-                "Expected prediction signature method_name to be one of "
-                f"{{{', '.join(_METHODS)}}}. Was: {signature.method_name}",
-            )
-        sent, known = sorted(inputs), sorted(signature.inputs)
-        if sent != known:
-            raise invalid(_wrong_inputs(sent, known))
+        if set(inputs) != set(signature.inputs):
+            raise invalid(_wrong_inputs(inputs, signature.inputs))
         whole = tuple(sorted(signature.outputs))
         outputs = tuple(output_filter) or whole
         for number, output in enumerate(outputs):
             if output not in signature.outputs:
                 raise invalid(
                     f"output tensor alias not found in signature: {output} Outputs expected to be "
-                    f"in the set {{{','.join(whole)}}}."
+                    f"in the set {_braced(whole)}."
                 )
             if output in outputs[:number]:
                 raise invalid(f"duplicate output tensor alias: {output}")
-        return Call(signature_name, tuple(known), outputs, outputs == whole)
+        known = tuple(sorted(signature.inputs))
+        return Call(signature_name, known, outputs, len(outputs) == len(whole))
 
     def run(self, call: Call, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run the graph on the arrays of a call's inputs; raises TensorFlow's own errors."""
-        if call not in self._callables:
-            from tensorflow.core.protobuf import config_pb2
-
-            signature = self.signatures[call.signature]
-            # The public ways check the inputs in Python, in other words; this one leaves it to the
-            # C++ session, as TensorFlow Serving does.
-            self._callables[call] = self._session._make_callable_from_options(
-                config_pb2.CallableOptions(
-                    feed=[signature.inputs[name].name for name in call.inputs],
-                    fetch=[signature.outputs[name].name for name in call.outputs],
-                )
-            )
-        return self._callables[call](*arrays)
+        signature, tensor = self.signatures[call.signature], self._session.graph.get_tensor_by_name
+        feeds = [tensor(signature.inputs[name].name)._as_tf_output() for name in call.inputs]
+        fetches = [tensor(signature.outputs[name].name)._as_tf_output() for name in call.outputs]
+        # The public way checks the inputs in Python, in other words; this one leaves it to the C++
+        # session, as TensorFlow Serving does.
+        results: list[np.ndarray] = self._session._call_tf_sessionrun(
+            None, dict(zip(feeds, arrays, strict=True)), fetches, [], None
+        )
+        return results
 
     def predict(
         self, signature_name: str, inputs: Mapping[str, np.ndarray]
@@ -166,17 +156,20 @@ class Servable:
                 self.predict(request.model_spec.signature_name, inputs)
 
 
-def _wrong_inputs(sent: list[str], known: list[str]) -> str:
-    extra = [name for name in sent if name not in known]
-    missing = [name for name in known if name not in sent]
+def _wrong_inputs(sent: Sequence[str], known: "Mapping[str, TensorInfo]") -> str:
     if len(sent) == len(known):
+        missing = min(known.keys() - set(sent))
         return (
-            f"Signature input alias: {missing[0]} not found in request and no default value "
-            f"provided. Inputs expected to be in the request {{{','.join(sent)}}}, or default "
-            "input alias set: "
+            f"Signature input alias: {missing}(feed name: {known[missing].name}) not found in "
+            "request and no default value provided. Inputs expected to be in the request "
+            f"{_braced(sent)}, or default input alias set: "
         )
     return (
-        f"input size does not match signature: {len(sent)}!={len(known)} "
-        f"len({{{','.join(sent)}}}) != len({{{','.join(known)}}}). "
-        f"Sent extra: {{{','.join(extra)}}}. Missing but required: {{{','.join(missing)}}}."
+        f"input size does not match signature: {len(sent)}!={len(known)} len({_braced(sent)}) != "
+        f"len({_braced(known)}). Sent extra: {_braced(set(sent) - known.keys())}. "
+        f"Missing but required: {_braced(known.keys() - set(sent))}."
     )
+
+
+def _braced(names: Iterable[str]) -> str:
+    return f"{{{','.join(sorted(names))}}}"

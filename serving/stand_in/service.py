@@ -1,14 +1,15 @@
 """What a request is answered, whichever way it came, in TensorFlow Serving's words and codes."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import numpy as np
 
 from serving.stand_in.batching import Batcher
-from serving.stand_in.model_store import ModelStore
-from serving.stand_in.servable import RequestError, Servable, invalid
+from serving.stand_in.metrics import Metrics
+from serving.stand_in.model_store import END, ModelStore
+from serving.stand_in.servable import Call, RequestError, Servable, invalid
 from serving.tensors import TensorError, to_answer, to_array
 
 if TYPE_CHECKING:
@@ -23,26 +24,22 @@ if TYPE_CHECKING:
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-class Answer(NamedTuple):
-    """Outputs of a signature, and which version gave them."""
-
-    servable: Servable
-    signature: str
-    outputs: dict[str, np.ndarray]
-
-
 class Service:
     """Answers requests; belongs to one event loop.
 
     Args:
         models: The models that are served.
         batcher: Runs them.
+        metrics: Counts the runs.
         max_message_bytes: Most bytes that a tensor may claim to have.
     """
 
-    def __init__(self, models: ModelStore, batcher: Batcher, max_message_bytes: int) -> None:
+    def __init__(
+        self, models: ModelStore, batcher: Batcher, metrics: Metrics, max_message_bytes: int
+    ) -> None:
         self.models = models
         self._batcher = batcher
+        self._metrics = metrics
         self._max_message_bytes = max_message_bytes
 
     async def predict(self, request: "predict_pb2.PredictRequest") -> "predict_pb2.PredictResponse":
@@ -53,43 +50,39 @@ class Service:
         """
         from tensorflow_serving.apis import predict_pb2
 
-        servable = self._find(request)
+        servable, spec = self._find(request), request.model_spec
+        call = servable.call(spec.signature_name, list(request.inputs), request.output_filter)
         inputs = {}
-        for name, tensor in request.inputs.items():
+        for name in call.inputs:
             try:
-                inputs[name] = to_array(tensor, self._max_message_bytes)
+                inputs[name] = to_array(request.inputs[name], self._max_message_bytes)
             except TensorError as error:
                 raise invalid(f"tensor parsing error: {name}") from error
-        spec = request.model_spec
-        answer = await self.run(servable, spec.signature_name, inputs, request.output_filter)
         response = predict_pb2.PredictResponse()
+        for name, value in (await self.run(servable, call, inputs)).items():
+            response.outputs[name].CopyFrom(to_answer(value))
         response.model_spec.name = servable.name
         response.model_spec.version.value = servable.version
-        response.model_spec.signature_name = answer.signature
-        for name, value in answer.outputs.items():
-            response.outputs[name].CopyFrom(to_answer(value))
+        response.model_spec.signature_name = call.signature
         return response
 
     async def run(
-        self,
-        servable: Servable,
-        signature_name: str,
-        inputs: Mapping[str, np.ndarray],
-        output_filter: Sequence[str] = (),
-    ) -> Answer:
-        """Run a signature of a version.
+        self, servable: Servable, call: Call, inputs: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """The outputs that a call asks a version for.
 
         Raises:
-            RequestError: If the version or its graph refuses it.
+            RequestError: If its graph refuses it, or the queue is full.
         """
         import tensorflow as tf
 
-        call = servable.call(signature_name, list(inputs), output_filter)
         try:
-            values = await self._batcher.run(servable, call, [inputs[name] for name in call.inputs])
+            with self._metrics.run(servable.name):
+                arrays = [inputs[name] for name in call.inputs]
+                values = await self._batcher.run(servable, call, arrays)
         except tf.errors.OpError as error:
             raise RequestError(_CODES[error.error_code], error.message) from error
-        return Answer(servable, call.signature, dict(zip(call.outputs, values, strict=True)))
+        return dict(zip(call.outputs, values, strict=True))
 
     def get_model_metadata(
         self, request: "get_model_metadata_pb2.GetModelMetadataRequest"
@@ -97,12 +90,14 @@ class Service:
         """Answer a GetModelMetadata request; raises `RequestError`."""
         from tensorflow_serving.apis import get_model_metadata_pb2
 
+        spec = _spec_of(request)
         if not request.metadata_field:
             raise invalid("GetModelMetadataRequest must specify at least one metadata_field")
         for field in request.metadata_field:
             if field != "signature_def":
-                raise invalid(f"Metadata field {field} is not supported")
-        servable = self._find(request)
+                # TensorFlow Serving takes its template for text.
+                raise invalid(f"Metadata field %s is not supported{field}")
+        servable = self.models.find(spec)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         for name, signature in servable.signatures.items():
             signatures.signature_def[name].CopyFrom(signature)
@@ -126,8 +121,10 @@ class Service:
             status = response.model_version_status.add()
             status.version = number
             status.state = states.Value(version.state)
-            status.status.error_code = tf.errors.UNKNOWN if version.error else tf.errors.OK
-            status.status.error_message = version.error
+            # While it is tried again, nothing is known to be wrong.
+            error = version.error if version.state == END else ""
+            status.status.error_code = tf.errors.UNKNOWN if error else tf.errors.OK
+            status.status.error_message = error
         return response
 
     async def reload_config(
@@ -136,7 +133,12 @@ class Service:
         """Answer a HandleReloadConfigRequest; raises `RequestError`."""
         from tensorflow_serving.apis import model_management_pb2
 
-        await self.models.apply(request.config)
+        if request.config.WhichOneof("config") != "model_config_list":
+            raise invalid(
+                "ServerModelConfig type not supported by HandleReloadConfigRequest."
+                " Only ModelConfigList is currently supported"
+            )
+        await self.models.apply(request.config, is_patient=True)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response

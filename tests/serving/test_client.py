@@ -238,7 +238,7 @@ def test_refuses_a_version_with_a_label() -> None:
 
 @pytest.fixture(scope="module")
 def ensemble_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """`pair`, which has two members; `liar`, which forgets the last gene; `additive`."""
+    """`pair`, which has two members; `liar`, which forgets the last bin; `additive`."""
     folder = tmp_path_factory.mktemp("ensemble")
     save_describing(folder / "pair" / "1", members=2)
     save_describing(folder / "liar" / "1", members=2, kept=slice(-1))
@@ -279,12 +279,12 @@ def test_answers_of_an_ensemble_keep_to_the_limit(ensemble_server: LocalServer) 
     assert [len(part.probability) for part in parts] == [4, 4, 1]
 
 
-def test_refuses_an_answer_for_other_genes(
+def test_refuses_an_answer_of_another_shape(
     open_client: OpenClient, ensemble_server: LocalServer
 ) -> None:
     with (
         open_client("liar", at=ensemble_server) as client,
-        pytest.raises(ServerError, match=r"\w+ of shape \(3,.* from model liar, version 1. Rec.*2"),
+        pytest.raises(ServerError, match=r"of shape \(3, 2, 3\) from model liar.*\(3, 2, 2\)"),
     ):
         client.predict(np.ones((3, 3, 2), np.float32))
 

@@ -69,11 +69,11 @@ class Asking:
         statuses = self.models.GetModelStatus(request).model_version_status
         return {status.version: states.Name(status.state) for status in statuses}
 
-    def reload(self, config: str) -> None:
+    def reload(self, config: str, timeout_s: float = 60) -> None:
         """Send a ModelServerConfig, as text."""
         request = model_management_pb2.ReloadConfigRequest()
         text_format.Parse(config, request.config)
-        self.models.HandleReloadConfigRequest(request)
+        self.models.HandleReloadConfigRequest(request, timeout=timeout_s)
 
     def fails(self, ask: Callable[[], Any]) -> tuple[str, str]:
         """Code and words with which the server refuses."""

@@ -21,7 +21,7 @@ def save_describing(
         path: The folder of the version.
         marks: Names of the marks.
         num_bins: Number of bins.
-        kept: The genes that it answers, for one that lies.
+        kept: The bins whose attention it answers, for one that lies.
         factor: Of the probability, for one that is broken.
         **details: What it says of itself beside them; an ensemble if there are several `members`,
             additive if its `variant` is, of expression if its `task` is regression.
@@ -33,12 +33,12 @@ def save_describing(
     output = "expression" if details.get("task") == "regression" else "probability"
 
     def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        mean = tf.reduce_mean(signal[kept], (1, 2))
+        mean = tf.reduce_mean(signal, (1, 2))
         return {output: factor * (mean if output == "expression" else tf.sigmoid(mean - 3))}
 
     def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        beta = 0 * signal[kept, 0, :] + 1
-        alpha = tf.transpose(signal[kept], (0, 2, 1))
+        beta = 0 * signal[:, 0, :] + 1
+        alpha = tf.transpose(signal[:, kept], (0, 2, 1))
         answer = {**predict(signal), "alpha": alpha, "beta": 0.5 * beta}
         if details.get("members", 1) > 1:
             one = beta[:, 0]

@@ -43,9 +43,7 @@ def batching(work: Any, **parameters: int) -> tuple[Any, list[int], list[float]]
     waits: list[float] = []
 
     async def run() -> Any:
-        batcher = Batcher(
-            BatchingParameters(**parameters), lambda size, _: sizes.append(size), waits.append
-        )
+        batcher = Batcher(BatchingParameters(**parameters), sizes.append, waits.append)
         try:
             return await work(batcher)
         finally:

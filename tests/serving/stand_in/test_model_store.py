@@ -2,13 +2,16 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asking import Asking, wait_until
+from tensorflow_serving.apis import get_model_status_pb2
 
 from serving.local import LocalServer
+from serving.stand_in import model_store
 
 pytestmark = pytest.mark.serving
 
@@ -89,7 +92,7 @@ def test_a_broken_version_leaves_the_old_one_serving(
     else:
         (broken / "saved_model.pb").write_bytes(b"")
     broken.rename(models_dir / "adder/3")
-    wait_until(lambda: 3 in asking.states("adder") and asking.states("adder")[3] == "END")
+    wait_until(lambda: asking.states("adder").get(3) == "LOADING")
     assert asking.answer("adder") == [2]
     # Put right, it takes over.
     shutil.rmtree(models_dir / "adder/3")
@@ -98,19 +101,30 @@ def test_a_broken_version_leaves_the_old_one_serving(
     wait_until(lambda: server.models == {"adder": [4]})
 
 
-def test_says_why_a_version_is_not_there(
-    models_dir: Path, server: LocalServer, asking: Asking
+def test_a_version_that_is_tried_again_is_loading_until_no_more_tries_are_left(
+    models_dir: Path, server: LocalServer, asking: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (models_dir / "adder/3").mkdir()
-    wait_until(lambda: asking.states("adder").get(3) == "END")
-    from tensorflow_serving.apis import get_model_status_pb2
+    """What is wrong is told then."""
 
-    request = get_model_status_pb2.GetModelStatusRequest()
-    request.model_spec.name = "adder"
-    request.model_spec.version.value = 3
-    (status,) = asking.models.GetModelStatus(request).model_version_status
-    assert "No such file" in status.status.error_message
-    assert status.status.error_code == 2
+    def status_of(version: int) -> Any:
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = "adder"
+        request.model_spec.version.value = version
+        (status,) = asking.models.GetModelStatus(request).model_version_status
+        return status.state, status.status.error_code, status.status.error_message
+
+    states = get_model_status_pb2.ModelVersionStatus
+    (models_dir / "adder/3").mkdir()
+    wait_until(lambda: asking.states("adder").get(3) == "LOADING")
+    wait_until(lambda: server._models.failures() != {})
+    assert status_of(3) == (states.LOADING, 0, "")
+    monkeypatch.setattr(model_store, "_RETRY_S", 0.0)
+    server._models._versions["adder"][3].retry_at_s = 0.0
+    wait_until(lambda: asking.states("adder").get(3) == "END")
+    state, code, message = status_of(3)
+    assert (state, code) == (states.END, 2)
+    assert "No such file" in message
+    assert server._models._versions["adder"][3].num_loads == 6
 
 
 def test_a_folder_that_goes_away_does_not_take_its_model_along(
@@ -215,59 +229,60 @@ def test_reloads_as_it_is_told(models_dir: Path, tmp_path: Path, make_version: A
 
 
 @pytest.mark.parametrize(
-    ("wanted", "code", "text"),
+    ("wanted", "text"),
     [
-        (config(ADDER, ADDER), "INVALID_ARGUMENT", "Illegal to list model adder multiple times"),
-        (
-            config(ADDER.replace("/models/adder", "models/adder")),
-            "INVALID_ARGUMENT",
-            "to have an absolute path or URI; got base_path()=models/adder",
-        ),
-        (
-            config('name: "adder" base_path: "/models/adder"'),
-            "INVALID_ARGUMENT",
-            "Illegal setting neither ModelServerConfig::model_type (deprecated) nor "
-            "ModelServerConfig::model_platform.",
-        ),
-        (config(ADDER.replace("tensorflow", "caffe")), "INVALID_ARGUMENT", "platform caffe"),
-        (config(ADDER.replace('"adder"', '"../x"')), "INVALID_ARGUMENT", "Illegal name"),
-        (config(ADDER.replace('"adder"', '""')), "INVALID_ARGUMENT", "Illegal name"),
-        (
-            config(ADDER.replace("/models/adder", "/models/../secret")),
-            "INVALID_ARGUMENT",
-            "to lie in the folder of models",
-        ),
-        (config(ADDER.replace("/models/adder", "/etc")), "INVALID_ARGUMENT", "to lie in the"),
-        (
-            config(ALL + 'version_labels { key: "stable" value: 9 }'),
-            "FAILED_PRECONDITION",
-            "Request to assign label to version 9 of model adder, which is not currently",
-        ),
-        ("custom_model_config {}", "INVALID_ARGUMENT", "Only ModelConfigList"),
+        (config(ADDER.replace('"adder"', '"../x"')), "Illegal name"),
+        (config(ADDER.replace('"adder"', '""')), "Illegal name"),
+        (config(ADDER.replace("/models/adder", "/models/../secret")), "to lie in the folder of"),
+        (config(ADDER.replace("/models/adder", "/etc")), "to lie in the folder of models"),
     ],
 )
-def test_refuses_a_configuration_and_goes_on(
-    models_dir: Path, tmp_path: Path, wanted: str, code: str, text: str
+def test_refuses_what_it_alone_refuses_and_goes_on(asking: Asking, wanted: str, text: str) -> None:
+    """Words of TensorFlow Serving: `test_words.py`."""
+    code, received = asking.fails(lambda: asking.reload(wanted))
+    assert code == "INVALID_ARGUMENT"
+    assert text in received
+    assert asking.answer("adder") == [2]
+
+
+@pytest.mark.timeout(120)
+def test_a_reload_waits_for_the_folder_of_a_new_model(
+    models_dir: Path, server: LocalServer, asking: Asking, make_version: Any
 ) -> None:
-    file = tmp_path / "models.config"
-    file.write_text(config(ALL + 'version_labels { key: "stable" value: 1 }'))
-    with (
-        LocalServer(models_dir, models_config=file, poll_wait_s=600) as server,
-        Asking(server.target) as asking,
-    ):
-        received = asking.fails(lambda: asking.reload(wanted))
-        assert received[0] == code
-        assert text in received[1]
+    """As TensorFlow Serving does, until the client gives up."""
+    other = 'name: "other" base_path: "/models/other" model_platform: "tensorflow"'
+    code, _ = asking.fails(lambda: asking.reload(config(ADDER, other), timeout_s=0.3))
+    assert code == "DEADLINE_EXCEEDED"
+    # Later ones do not wait for that one, as they do there.
+    asking.reload(config(ADDER))
+    with ThreadPoolExecutor(1) as threads:
+        reloading = threads.submit(asking.reload, config(ADDER, other))
+        wait_until(lambda: server._models.known("other") == "other")
+        assert not reloading.done()
         assert asking.answer("adder") == [2]
-        assert asking.answer("adder", label="stable") == [1]
+        (models_dir / "other").mkdir()
+        appear(models_dir / "other/1", make_version, 7)
+        reloading.result()
+    assert asking.answer("other") == [7]
 
 
-def test_says_which_new_model_is_not_there(asking: Asking) -> None:
-    none = 'name: "none" base_path: "/models/none" model_platform: "tensorflow"'
-    assert asking.fails(lambda: asking.reload(config(ADDER, none))) == (
-        "UNKNOWN",
-        "1 model(s) did not become available: {{none}}",
+def test_a_reload_says_which_new_model_cannot_be_loaded(
+    models_dir: Path, asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_store, "_RETRY_S", 0.0)
+    (models_dir / "other/5").mkdir(parents=True)
+    other = 'name: "other" base_path: "/models/other" model_platform: "tensorflow"'
+    code, text = asking.fails(lambda: asking.reload(config(ADDER, other)))
+    assert code == "UNKNOWN"
+    assert text.startswith(
+        "1 model(s) did not become available: {{{name: other version: 5} due to error: UNKNOWN: "
     )
+    assert text.endswith("}, }")
+    assert asking.answer("adder") == [2]
+
+
+def test_takes_the_platform_by_its_old_name(asking: Asking) -> None:
+    asking.reload(config('name: "adder" base_path: "/models/adder" model_type: TENSORFLOW'))
     assert asking.answer("adder") == [2]
 
 

@@ -14,6 +14,7 @@ import pytest
 import requests
 from asking import wait_until
 
+from serving.client import Client
 from serving.local import LocalServer
 from serving.stand_in.servable import Servable
 
@@ -79,181 +80,10 @@ def test_tells_status_and_metadata(server: LocalServer) -> None:
     assert status == 200
     assert [v["version"] for v in answer["model_version_status"]] == ["12", "3"]
     assert {v["state"] for v in answer["model_version_status"]} == {"AVAILABLE"}
-    assert ask(server, "tiny/labels/stable")[1]["model_version_status"][0]["version"] == "3"
     status, answer = ask(server, "tiny/metadata")
     assert answer["model_spec"]["version"] == "12"
     signatures = answer["metadata"]["signature_def"]["signature_def"]
     assert signatures["predict"]["inputs"]["signal"]["dtype"] == "DT_FLOAT"
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "status", "error"),
-    [
-        ("none:predict", {"inputs": [1]}, 404, "Servable not found for request: Latest(none)"),
-        ("tiny/versions/4:predict", {"inputs": [1]}, 404, "Specific(tiny, 4)"),
-        ("tiny/labels/x:predict", {"inputs": [1]}, 400, "Unrecognized servable version label: x"),
-        (f"tiny/versions/{2**70}:predict", {"inputs": [1]}, 400, "Failed to convert version"),
-        # === JSON ===
-        ("tiny:predict", b"", 400, "JSON Parse error: The document is empty"),
-        ("tiny:predict", b" ", 400, "JSON Parse error: The document is empty"),
-        ("tiny:predict", b"{", 400, "JSON Parse error: Missing a name for object member."),
-        ("tiny:predict", b'{"inputs" 1}', 400, "Missing a colon after a name of object member."),
-        ("tiny:predict", b'{"inputs": x}', 400, "JSON Parse error: Invalid value. at offset: 11"),
-        ("tiny:predict", b"[" * 100_000, 400, "JSON Parse error"),
-        ("tiny:predict", b"\xff\xfe", 400, "JSON Parse error"),
-        ("tiny:predict", b"1", 400, "JSON Value: 1 Is not object"),
-        ("tiny:predict", b"null", 400, "JSON Value: null Is not object"),
-        ("tiny:predict", b'{"inputs": 1e400}', 400, "Number too big to be stored in double."),
-        (
-            "tiny:predict",
-            b'{"inputs": 1' + 400 * b"0" + b"}",
-            400,
-            "Number too big to be stored in double.",
-        ),
-        # === Keys ===
-        ("tiny:predict", {}, 400, "Missing 'inputs' or 'instances' key"),
-        (
-            "tiny:predict",
-            {"inputs": [1], "instances": [1]},
-            400,
-            "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
-        ),
-        ("tiny:predict", {"instances": []}, 400, "No values in 'instances' array"),
-        ("tiny:predict", {"instances": 5}, 400, "Excepting 'instances' to be an list/array"),
-        (
-            "tiny:predict",
-            {"instances": [{"signal": [1]}, {"x": [1]}]},
-            400,
-            "Failed to process element: 1 key: x of 'instances' list. Error: INVALID_ARGUMENT: "
-            "JSON object: does not have named input: x",
-        ),
-        (
-            "tiny:predict",
-            {"instances": [{"signal": [1]}, {}]},
-            400,
-            "Failed to process element: 1 of 'instances' list. JSON object: {} keys must be equal "
-            "to: signal",
-        ),
-        (
-            "tiny:predict",
-            {"instances": [{"signal": [1]}, [1]]},
-            400,
-            "Expecting object but got list at item 1 of input list",
-        ),
-        (
-            "tiny:predict",
-            {"instances": [[1], {"signal": [1]}]},
-            400,
-            "Expecting value/list but got object at item 1 of input list",
-        ),
-        (
-            "tiny:predict",
-            {"instances": [[1, 2], [1]]},
-            400,
-            "Failed to process element: 1 of 'instances' list. Error: INVALID_ARGUMENT: Expecting "
-            "tensor size: 2 but got: 1",
-        ),
-        (
-            "tiny:predict",
-            {"instances": [[[1, 2]], [[1], [2]]]},
-            400,
-            "INVALID_ARGUMENT: Expecting shape [1,2] but got: [2,1]",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": {"x": [1]}},
-            400,
-            "Missing named input: signal in 'inputs' object.",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [1], "signature_name": "x"},
-            400,
-            'Serving signature name: "x" not found in signature def',
-        ),
-        (
-            "tiny:predict",
-            {"inputs": 1, "signature_name": 5},
-            400,
-            " not formatted correctly. 'signature_name' key must be a string value.",
-        ),
-        # === Numbers ===
-        (
-            "tiny:predict",
-            {"inputs": [[1], [1, 2]]},
-            400,
-            "Encountered list at unexpected size: 2 at level: 1 expected size: 1",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [1, [2]]},
-            400,
-            "Encountered list at unexpected level: 1 expected < 1",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [[1], 2]},
-            400,
-            "JSON Value: 2 found at incorrect level: 2 in the JSON DOM. Expected at level: 2",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": ["1.5"]},
-            400,
-            'JSON Value: "1.5" Type: String is not of expected type: float',
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [1, None]},
-            400,
-            "JSON Value: null Type: Null is not of expected type: float",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [0.5, True]},
-            400,
-            "JSON Value: true Type: True is not of expected type: float",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [False]},
-            400,
-            "JSON Value: false Type: False is not of expected type: float",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [{"b64": "AAAA"}]},
-            400,
-            " Type: Object is not of expected type: float",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [16777216, 0.5]},
-            400,
-            "Cannot convert JSON value: 16777216 to float without loss of precision.",
-        ),
-        (
-            "tiny:predict",
-            {"inputs": [1e39]},
-            400,
-            "Cannot convert JSON value: 1e+39 to float without loss of precision.",
-        ),
-        # === The graph ===
-        ("tiny:predict", {"inputs": {"signal": [1]}}, 400, "not compatible with expected shape"),
-        ("tiny:predict", {"inputs": {"signal": 1}}, 400, "at least one dimension"),
-        # === Paths ===
-        ("tiny", {}, 400, "Malformed request: POST /v1/models/tiny"),
-        ("tiny:classify", {}, 400, "Malformed request: POST /v1/models/tiny:classify"),
-        ("tiny/versions/x:predict", {}, 400, "Malformed request: POST "),
-        ("..%2Ftiny:predict", {"inputs": [1]}, 400, "Malformed request: POST "),
-    ],
-)
-def test_refuses(server: LocalServer, path: str, body: Any, status: int, error: str) -> None:
-    url = f"{server.rest_url}/v1/models/{path}"
-    data = body if isinstance(body, bytes) else json.dumps(body)
-    response = requests.post(url, data=data, timeout=20)
-    assert response.status_code == status
-    assert error in response.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -304,6 +134,17 @@ def test_other_paths_are_json_too(server: LocalServer, path: str, status: int) -
     assert response.json() == {"error": f"Malformed request: GET {path}"}
 
 
+def test_refuses_more_values_than_python_reads_at_once(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.stand_in.rest_json.MAX_VALUES", 140)
+    body = {"signature_name": "predict", "inputs": GENES.tolist()}
+    refused = "Expected at most 140 values. Received: more. Send fewer genes at once"
+    assert ask(server, "tiny:predict", body) == (429, {"error": refused})
+    monkeypatch.setattr("serving.stand_in.rest_json.MAX_VALUES", 155)
+    assert ask(server, "tiny:predict", body)[0] == 200
+
+
 def test_refuses_a_body_that_is_too_large(quick_models_dir: Path) -> None:
     with LocalServer(quick_models_dir, rest_port=0, max_message_bytes=2**20) as server:
         status, answer = ask(server, "tiny:predict", b" " * (2**20 + 1))
@@ -319,10 +160,11 @@ def metrics(server: LocalServer) -> requests.Response:
     return requests.get(f"{server.rest_url}/monitoring/prometheus/metrics", timeout=20)
 
 
-def test_tells_prometheus_what_it_did(quick_models_dir: Path) -> None:
+def test_tells_prometheus_what_it_did(quick_models_dir: Path, tmp_path: Path) -> None:
     from prometheus_client.parser import text_string_to_metric_families
 
-    with LocalServer(quick_models_dir, rest_port=0) as server:
+    (tmp_path / "tiny").symlink_to(quick_models_dir / "tiny")
+    with LocalServer(tmp_path, rest_port=0) as server:
         body = {"signature_name": "predict", "inputs": GENES.tolist()}
         threads = [
             threading.Thread(target=ask, args=(server, "tiny:predict", body)) for _ in range(5)
@@ -331,7 +173,10 @@ def test_tells_prometheus_what_it_did(quick_models_dir: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
+        with Client(server.target, "tiny") as client:
+            client.predict(GENES)
         ask(server, "tiny:predict", b"{")
+        ask(server, "tiny:predict", {"signature_name": "predict", "inputs": {"signal": 1}})
         ask(server, "made-up:predict", body)
         with socket.create_connection(urlsplit(server.rest_url).netloc.split(":")) as gone:
             gone.sendall(
@@ -343,18 +188,37 @@ def test_tells_prometheus_what_it_did(quick_models_dir: Path) -> None:
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = list(text_string_to_metric_families(response.text))
     samples = {
-        (sample.name, *sorted(sample.labels.values())): sample.value
+        (sample.name.removeprefix(":tensorflow:serving:"), *sample.labels.values()): sample.value
         for family in families
         for sample in family.samples
     }
-    assert samples[":tensorflow:serving:request_count", "OK", "tiny"] == 5
-    assert samples[":tensorflow:serving:request_count", "INVALID_ARGUMENT", "tiny"] == 1
-    assert samples[":tensorflow:serving:request_count", "CANCELLED", "tiny"] == 1
+    assert samples["request_count", "tiny", "INVALID_ARGUMENT"] == 2
+    assert samples["request_count", "tiny", "CANCELLED"] == 1
     # What strangers ask for does not become a label.
-    assert samples[":tensorflow:serving:request_count", "", "NOT_FOUND"] == 1
-    assert samples[":tensorflow:serving:request_latency_count", "REST", "predict", "tiny"] == 5
-    assert samples[(":tensorflow:serving:batching_session:batch_size_sum",)] == 15
-    assert (
-        samples[":tensorflow:cc:saved_model:load_attempt_count", "/models/tiny/12", "success"] == 1
-    )
+    assert samples["request_count", "", "NOT_FOUND"] == 1
+    assert ("request_count", "tiny", "INTERNAL") not in samples
+    # Only what succeeds has a latency. The client asked what the model is, too.
+    assert samples["request_latency_count", "predict", "REST", "tiny"] == 5
+    assert samples["request_latency_count", "Predict", "GRPC", "tiny"] == 2
+    assert samples["request_count", "tiny", "OK"] == 7
+    assert samples["runtime_latency_count", "Predict", "tiny", "TF1"] == 7
+    assert samples["batching_session:queuing_latency_count", ""] == 7
+    assert samples[("batching_session:processed_batch_size_sum",)] == 6 * len(GENES) + 1
+    loads = ":tensorflow:cc:saved_model:load_attempt_count"
+    assert samples[loads, "/models/tiny/12", "success"] == 1
     assert {family.name.split(":")[1] for family in families} == {"tensorflow"}
+
+
+def test_counts_versions_that_cannot_be_loaded(quick_models_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny/12").symlink_to(quick_models_dir / "tiny/12")
+    with LocalServer(tmp_path, rest_port=0, poll_wait_s=0.02) as server:
+        (tmp_path / "tiny/13").mkdir()
+        failed = 'load_attempt_count{model_path="/models/tiny/13",status="fail"} 1.0'
+        wait_until(lambda: failed in metrics(server).text)
+        # That it was loaded is not forgotten when it goes.
+        (tmp_path / "tiny/13").rmdir()
+        (tmp_path / "tiny/12").rename(tmp_path / "tiny/14")
+        wait_until(lambda: server.models == {"tiny": [14]})
+        loaded = 'load_attempt_count{model_path="/models/tiny/12",status="success"} 1.0'
+        assert loaded in metrics(server).text
