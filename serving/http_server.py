@@ -105,6 +105,9 @@ class Limited:
             mine += size
             self._body_bytes += size
             if self._body_bytes > self._max_body_bytes and mine > SMALL_BODY_BYTES:
+                # At once, so that this one goes and not all.
+                self._body_bytes -= mine
+                mine = 0
                 raise _refused(503, "Expected fewer uploads at once", "more than this server takes")
             return message
 

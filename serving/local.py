@@ -20,6 +20,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 MAX_MESSAGE_BYTES = 64 * 2**20
 # Each may hold a message: more at once are refused before they are read.
 MAX_CONCURRENT_REQUESTS = 2048
+
+# How long the last answers take from here to the network.
+_LAST_ANSWERS_S = 0.2
 
 _logger = logging.getLogger("serving.local")
 
@@ -142,10 +146,18 @@ class LocalServer:
         text = self._models.served()
         return f"{text}, as {self.models_config} says" if self.models_config else text
 
+    def drain(self, grace_s: float) -> None:
+        """Refuse requests, and wait at most `grace_s` seconds for those under way.
+
+        Requests over gRPC are refused until the process ends, with UNAVAILABLE.
+        """
+        self._do(self._drain(grace_s))
+
     def close(self, grace_s: float = 5.0) -> None:
         """Stop accepting requests, and wait at most `grace_s` seconds for those under way."""
         if self._thread.is_alive():
-            self._do(self._stop(grace_s))
+            self.drain(grace_s)
+            self._do(self._grpc.stop(1.0))
             self._end_loop()
 
     def __enter__(self) -> "LocalServer":
@@ -223,7 +235,7 @@ class LocalServer:
         while not self._rest.started:
             await asyncio.sleep(0.01)
 
-    async def _stop(self, grace_s: float) -> None:
+    async def _drain(self, grace_s: float) -> None:
         self._polling.cancel()
         with suppress(asyncio.CancelledError):
             await self._polling
@@ -231,8 +243,6 @@ class LocalServer:
             self._rest.config.timeout_graceful_shutdown = max(1, round(grace_s))
             self._rest.should_exit = True
         await self._api.end(grace_s)
-        # What was refused is still to be sent.
-        await self._grpc.stop(1.0)
         if self._rest:
             await self._rest_ended
         self._batcher.close()
@@ -391,7 +401,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             server.models_config,
         )
     stopping.wait()
-    server.close(options.grace_s)
+    server.drain(options.grace_s)
+    # gRPC would cancel what it has not looked at yet, and clients take that for their own doing.
+    # A connection that ends tells them to ask again.
+    time.sleep(_LAST_ANSWERS_S)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from serving.stand_in.servable import RequestError, invalid
 if TYPE_CHECKING:
     from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 
-MAX_VALUES = 5_000_000
+MAX_VALUES = 3_000_000
 """Most values and lists in a request: while Python reads them, it does nothing else."""
 # All integers up to here, and none of those beyond, are taken for a float.
 _LARGEST = {"float": 2**24 - 1, "double": 2**53 - 1}
@@ -59,7 +59,7 @@ def parse(body: bytes | bytearray) -> dict[str, Any]:
     if body.count(b",") + body.count(b"[") > MAX_VALUES:
         raise RequestError(
             grpc.StatusCode.RESOURCE_EXHAUSTED,
-            f"Expected at most {MAX_VALUES} values. Received: more. Send fewer genes at once",
+            f"Expected at most {MAX_VALUES:,} values. Received: more. Send fewer genes at once",
         )
     try:
         text = body.decode().lstrip("\ufeff \t\r\n")

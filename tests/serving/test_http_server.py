@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving import http_server
 from serving.http_server import SMALL_BODY_BYTES, Limited
@@ -128,6 +129,40 @@ def test_large_bodies_keep_no_small_ones_out() -> None:
             assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
         # What they held is free again.
         assert ask(port, large) == (200, str(len(large)).encode())
+
+
+@pytest.mark.timeout(30)
+def test_who_is_refused_takes_no_others_along() -> None:
+    """Its bytes are free before it has been told."""
+    large = bytes(2 * SMALL_BODY_BYTES)
+    is_told = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await Request(scope, receive).body()
+        except HTTPException as refusal:
+            assert refusal.status_code == 503
+            await is_told.wait()
+            raise
+
+    async def run() -> None:
+        limited = Limited(app, max_body_bytes=3 * len(large) // 2)
+        parts: list[asyncio.Queue[Message]] = [asyncio.Queue(), asyncio.Queue()]
+
+        async def send(_: Message) -> None: ...
+
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        first, second = (asyncio.create_task(limited(scope, part.get, send)) for part in parts)
+        for part in parts:
+            part.put_nowait({"type": "http.request", "body": large, "more_body": True})
+            await asyncio.sleep(0.01)
+        parts[0].put_nowait({"type": "http.request", "body": b"x"})
+        await first
+        is_told.set()
+        with pytest.raises(HTTPException):
+            await second
+
+    asyncio.run(run())
 
 
 def test_too_many_requests_at_work_are_told_to_come_again() -> None:

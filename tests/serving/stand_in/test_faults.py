@@ -236,6 +236,43 @@ def test_what_is_under_way_is_answered_before_the_end(slow_models_dir: Path) -> 
 
 
 @pytest.mark.slow
+def test_clients_of_a_server_that_ends_are_told_to_ask_again(quick_models_dir: Path) -> None:
+    """Nobody reads that the own request was cancelled."""
+    server = Process(quick_models_dir)
+    request = predict_request("tiny", signal=np.ones((1, 8, 5)))
+    codes: list[str] = []
+
+    def ask_until_refused() -> None:
+        with Asking(server.target) as asking:
+            while True:
+                try:
+                    asking.predictions.Predict(request, timeout=20)
+                except grpc.RpcError as error:
+                    codes.append(error.code().name)
+                    return
+
+    with ThreadPoolExecutor(32) as threads:
+        futures = [threads.submit(ask_until_refused) for _ in range(32)]
+        time.sleep(1)
+        assert server.end(signals.SIGTERM) == (0, "")
+        for future in futures:
+            future.result()
+    assert codes == ["UNAVAILABLE"] * 32
+
+
+@pytest.mark.slow
+def test_what_takes_too_long_is_refused_at_the_end(slow_models_dir: Path) -> None:
+    server = Process(slow_models_dir, "--allow-unsafe-ops", "--grace-s", "0.2")
+    with Asking(server.target) as asking, ThreadPoolExecutor(1) as threads:
+        running = asking.predictions.Predict.future(predict_request("slow", x=[5.0]))
+        time.sleep(0.5)
+        ending = threads.submit(server.end, signals.SIGTERM)
+        code, words = asking.fails(running.result)
+        assert (code, words) == ("UNAVAILABLE", "Server is shutting down")
+        assert ending.result() == (0, "")
+
+
+@pytest.mark.slow
 def test_clients_get_right_answers_or_errors_when_the_server_is_killed(
     quick_models_dir: Path, signal: np.ndarray
 ) -> None:
