@@ -1,8 +1,6 @@
-"""Ports: whether one can be listened on, and which are free."""
+"""Addresses to listen on."""
 
-import random
 import socket
-from contextlib import ExitStack, suppress
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -28,16 +26,3 @@ def listen(host: str, port: int) -> socket.socket:
 def address(host: str, port: int) -> str:
     """`host:port`, with brackets around an address of IPv6."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, and that the system gives to no connection meanwhile."""
-    ports: list[int] = []
-    with ExitStack() as held:
-        while len(ports) < count:
-            # Systems give connections ports from 32768 on.
-            port = random.randrange(20_000, 32_000)
-            with suppress(OSError):
-                held.enter_context(socket.create_server(("127.0.0.1", port)))
-                ports.append(port)
-    return ports

@@ -20,13 +20,13 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 import xarray as xr
+from free_ports import free_ports
 from made_models import save_describing
 
 from serving.client import main
 from serving.description import ModelDescription
 from serving.errors import InputError, ServerError
 from serving.local import LocalServer
-from serving.ports import free_ports
 
 pytestmark = pytest.mark.serving
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")

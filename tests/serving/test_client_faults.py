@@ -12,12 +12,12 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from free_ports import free_ports
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from serving.client import Client
 from serving.errors import InputError, ServerError
 from serving.local import LocalServer
-from serving.ports import free_ports
 from serving.retries import Backoff
 from serving.stand_in.batching import BatchingParameters
 

@@ -14,6 +14,7 @@ import pytest
 import requests
 import tensorflow as tf
 from asking import wait_until
+from free_ports import free_ports
 from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
@@ -23,7 +24,7 @@ from serving.client import Client
 from serving.command_line import parse
 from serving.errors import InputError
 from serving.local import LocalOptions, LocalServer
-from serving.ports import free_ports, listen
+from serving.ports import listen
 from serving.rest_client import RestClient
 from serving.web.config import WebConfig
 

@@ -1,8 +1,6 @@
-import socket
-
 import pytest
 
-from serving.ports import address, free_ports, listen
+from serving.ports import address, listen
 
 
 def test_says_why_it_cannot_listen() -> None:
@@ -19,10 +17,3 @@ def test_says_why_it_cannot_listen() -> None:
 def test_an_address_of_ipv6_has_brackets() -> None:
     assert address("localhost", 80) == "localhost:80"
     assert address("::1", 80) == "[::1]:80"
-
-
-def test_free_ports_are_free() -> None:
-    ports = free_ports(5)
-    assert len(set(ports)) == 5
-    for port in ports:
-        socket.create_server(("127.0.0.1", port)).close()

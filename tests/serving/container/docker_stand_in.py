@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,8 +19,6 @@ import urllib.request
 from pathlib import Path
 
 import yaml
-
-from serving.ports import free_ports
 
 CONTAINER = Path(__file__).parents[3] / "serving" / "container"
 STATE = Path(os.environ.get("DOCKER_STAND_IN_STATE", "/nonexistent"))
@@ -85,7 +84,8 @@ def start_server(service: dict) -> None:
     mounts = {v["target"]: v["source"] for v in service["volumes"]}
     mounts["/etc/serving"] = str(CONTAINER)
     # With TLS it is not published; the health check asks it inside of the container.
-    ports.setdefault(8501, free_ports(1)[0])
+    with socket.create_server(("127.0.0.1", 0)) as any_port:
+        ports.setdefault(8501, any_port.getsockname()[1])
     server = STATE / "bin" / "tensorflow_model_server"
     server.parent.mkdir(exist_ok=True)
     stand_in = Path(__file__).with_name("model_server_stand_in.py")

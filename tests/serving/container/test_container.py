@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 import requests
 import tensorflow as tf
+from free_ports import free_ports
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
@@ -29,7 +30,6 @@ from serving.client import Client
 from serving.container.ssl_config import main as write_ssl_config
 from serving.errors import ServerError
 from serving.models_config import read_models
-from serving.ports import free_ports
 from serving.predictions import Prediction
 from serving.rest_client import RestClient
 from serving.tls import Tls

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import trustme
+from free_ports import free_ports
 from google.protobuf import text_format
 from html_page import Page, send
 from starlette.testclient import TestClient
@@ -18,7 +19,6 @@ from starlette.testclient import TestClient
 from serving.csv_genes import CSV_MARKS
 from serving.local import LocalServer
 from serving.messages import SSLConfig
-from serving.ports import free_ports
 from serving.tls import Tls
 from serving.web.app import build_app
 from serving.web.catalogue import Catalogue
