@@ -1,5 +1,6 @@
 """The model that `load.py` puts load on, its server in a process of its own, and requests to it."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -42,7 +43,9 @@ def random_signal(num_genes: int) -> np.ndarray:
 class Server:
     """`python -m serving.local` in a process of its own."""
 
-    def __init__(self, models_dir: Path, batching: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, models_dir: Path, batching: dict[str, int] | None = None, *, port: int = 0
+    ) -> None:
         command = [
             sys.executable,
             "-m",
@@ -50,7 +53,7 @@ class Server:
             "--models",
             str(models_dir),
             "--port",
-            "0",
+            str(port),
         ]
         if batching:
             file = models_dir.parent / "batching.config"
@@ -66,9 +69,9 @@ class Server:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
-    def close(self) -> None:
-        """End it as an operator would."""
-        self._process.terminate()
+    def close(self, number: int = signal.SIGTERM) -> None:
+        """End it as an operator would, or with another signal."""
+        self._process.send_signal(number)
         self._process.communicate()
 
 
