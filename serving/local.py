@@ -286,35 +286,27 @@ class LocalServer:
         return config
 
     async def _poll_again_and_again(self) -> None:
+        from serving.stand_in.servable import RequestError
+
         last_fault = ""
         while True:
             await asyncio.sleep(self._poll_wait_s)
             fault = ""
             try:
-                fault = await self._look_again()
+                try:
+                    # What a client has told since, by HandleReloadConfigRequest, stays.
+                    if (config := self._read_config()) != self._applied:
+                        await self._apply(config)
+                except (InputError, RequestError) as error:
+                    fault = str(error)
+                # The configuration of before is still good, and its folders may have changed: a
+                # label may be waiting for a version.
+                await self._models.poll()
             except Exception:
                 _logger.exception("looking for models")
             if fault and fault != last_fault:
                 _logger.warning("%s", fault)
             last_fault = fault
-
-    async def _look_again(self) -> str:
-        """Follow the configuration and the folders; what is wrong with the former, or nothing."""
-        from serving.stand_in.servable import RequestError
-
-        try:
-            config = self._read_config()
-            if config != self._applied:
-                await self._apply(config)
-                return ""
-            # What a client has told since, by HandleReloadConfigRequest, stays.
-            fault = ""
-        except (InputError, RequestError) as error:
-            fault = str(error)
-        # The configuration of before is still good, and its folders may have changed: a label may
-        # be waiting for a version.
-        await self._models.poll()
-        return fault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -379,17 +371,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     quieten_tensorflow()
-    server = LocalServer(
-        options.models_dir,
-        host=options.host,
-        port=options.port,
-        rest_port=options.rest_port,
-        models_config=options.models_config,
-        batching=options.batching_parameters_file,
-        ssl_config_file=options.ssl_config_file,
-        poll_wait_s=options.poll_wait_s,
-        allow_unsafe_ops=options.allow_unsafe_ops,
-    )
+    given = vars(options).copy()
+    grace_s, batching = given.pop("grace_s"), given.pop("batching_parameters_file")
+    server = LocalServer(**given, batching=batching)
     print(f"Local stand-in for TensorFlow Serving on {server.target}: {server.served}", flush=True)
     if server.rest_url:
         print(f"REST and Prometheus on {server.rest_url}", flush=True)
@@ -401,7 +385,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             server.models_config,
         )
     stopping.wait()
-    server.drain(options.grace_s)
+    server.drain(grace_s)
     # gRPC would cancel what it has not looked at yet, and clients take that for their own doing.
     # A connection that ends tells them to ask again.
     time.sleep(_LAST_ANSWERS_S)
