@@ -28,7 +28,7 @@ VERSIONS = ("1.29", "1.37")
 # Kinds of the Prometheus Operator, for which Kubernetes has no schema.
 OPERATOR = "monitoring.coreos.com/v1"
 # What README.md has people apply: a folder, or components on top of the base.
-FOLDERS = {".", "kubernetes/base", "kubernetes/one-pod"}
+FOLDERS = (".", "kubernetes/base", "kubernetes/one-pod")
 VARIANTS = {
     **{folder: (folder, ()) for folder in FOLDERS},
     "image": ("kubernetes/base", ("models-image",)),
