@@ -22,6 +22,7 @@ from .file_types import BIGWIG_MAGIC, NOT_NEGATIVE, SignalFileError
 # the total summary.
 _HEADER = "HHQQQHHQQ"
 _COUNT = "Q"
+_PART = 100  # gene regions
 
 
 def chromosome_sizes(path: Path) -> dict[str, int]:
@@ -66,34 +67,36 @@ def mean_depth(path: Path, bins: RegionBins, names: list[str | None]) -> np.ndar
     """
     starts = np.asarray(bins.start).tolist()
     regions = list(zip(names, starts, strict=True))
-    (means,) = read_apart("bigWig", _read_means, path, regions, bins.num_bins, bins.bin_bp)
-    return means
+    parts = read_apart("bigWig", _read_means, path, regions, bins.num_bins, bins.bin_bp)
+    return np.concatenate([np.zeros((0, bins.num_bins)), *parts])
 
 
 def _read_means(
     path: Path, regions: list[tuple[str | None, int]], num_bins: int, bin_bp: int
 ) -> Iterator[np.ndarray | None]:
-    values = np.zeros((len(regions), num_bins))
+    """In parts, which travel while the next are read."""
     with _open(path) as bigwig:
         sizes = bigwig.chroms()
         summary = bigwig.info()["summary"]
         if summary["min"] < 0 or math.isinf(summary["sum"]):
             yield from _require_signal_everywhere(bigwig, path)
         is_sound = summary["basesCovered"] > 0 and math.isfinite(summary["sum"])
-        for row, (name, start) in enumerate(regions):
-            yield None
-            end = start + num_bins * bin_bp
-            if name is None:
-                continue
-            if is_sound and start >= 0 and end <= sizes[name]:
-                # Exact: the zoom levels are so only where they happen to fit the bins.
-                values[row] = bigwig.values(
-                    name, start, end, bins=num_bins, exact=True, uncovered=0.0, fillna=None
-                )
-            else:
-                by_base = _values_by_base(bigwig, name, start, end, path)
-                values[row] = by_base.reshape(num_bins, bin_bp).mean(axis=1)
-    yield values
+        for first in range(0, len(regions), _PART):
+            part = regions[first : first + _PART]
+            values = np.zeros((len(part), num_bins))
+            for row, (name, start) in enumerate(part):
+                end = start + num_bins * bin_bp
+                if name is None:
+                    continue
+                if is_sound and start >= 0 and end <= sizes[name]:
+                    # Exact: the zoom levels are so only where they happen to fit the bins.
+                    values[row] = bigwig.values(
+                        name, start, end, bins=num_bins, exact=True, uncovered=0.0, fillna=None
+                    )
+                else:
+                    by_base = _values_by_base(bigwig, name, start, end, path)
+                    values[row] = by_base.reshape(num_bins, bin_bp).mean(axis=1)
+            yield values
 
 
 def _values_by_base(bigwig: Any, name: str, start: int, end: int, path: Path) -> np.ndarray:
