@@ -1,4 +1,4 @@
-"""From run directories to SavedModels that TensorFlow Serving loads.
+"""From run directories to SavedModels that TensorFlow Serving loads, and to ONNX.
 
 `python -m export RUN --models-dir MODELS --name NAME`, or
 `export.export_run(run_dir, models_dir, name)`.

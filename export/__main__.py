@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.all_runs import export_all
+from export.formats import Format
 from export.models_config import labels_text, write_models_config
 from export.run import export_line, export_runs
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
@@ -36,6 +37,11 @@ class Options:
     models_dir: Path = option("folder of served models", aliases=["to", "out"], metavar="MODELS")
     name: str | None = option("name of the served model", default=None)
     version: int | None = option("version of the served model (default: the next)", default=None)
+    format: Format = option(
+        "onnx for ONNX Runtime, browsers and other servers, into a MODELS of its own; takes the "
+        "extra onnx",
+        default="savedmodel",
+    )
     stable: bool = option("make the new version stable at once, not canary", default=False)
     base_path: str | None = option(
         "where the server finds MODELS (default: as models.config says, else /models)",
@@ -57,6 +63,11 @@ class Options:
             )
         if not self.all and not self.name:
             raise InputError("Expected the name of the served model. Received: none; add --name")
+        if self.label and self.format != "savedmodel":
+            raise InputError(
+                "Expected no --format with --label: labels are TensorFlow Serving's. Received: "
+                f"format={self.format!r}"
+            )
         if self.label and (self.version or self.stable):
             raise InputError(
                 "Expected neither --version nor --stable with --label, which says both. Received: "
@@ -73,8 +84,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         argv,
         prog="python -m export",
         description="Write the model of a run, or the ensemble of several, as a SavedModel for "
-        "TensorFlow Serving, checked against the Keras model. MODELS/models.config labels the "
-        "versions: the first one is stable, a later one canary until its label is moved.",
+        "TensorFlow Serving or in ONNX, checked against the Keras model. MODELS/models.config "
+        "labels the versions of SavedModels: the first one is stable, a later one canary until its "
+        "label is moved.",
     )
     name = given.name or ""
     if given.label:
@@ -85,13 +97,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         return
     quieten_tensorflow()
     if given.all:
-        export_all(given.all, given.models_dir, stable=given.stable, base_path=given.base_path)
+        export_all(
+            given.all,
+            given.models_dir,
+            format=given.format,
+            stable=given.stable,
+            base_path=given.base_path,
+        )
         return
     model_dir = export_runs(
         given.runs,
         given.models_dir,
         name,
         given.version,
+        format=given.format,
         stable=given.stable,
         base_path=given.base_path,
     )

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from export.formats import Format, check_format
 from export.fresh_process import FreshProcess
-from export.models_config import read_models_config
 from export.run import export_line, export_runs
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run, open_run
@@ -19,6 +19,7 @@ def export_all(
     runs_dir: str | Path,
     models_dir: str | Path,
     *,
+    format: Format = "savedmodel",
     stable: bool = False,
     base_path: str | None = None,
 ) -> list[Path]:
@@ -34,11 +35,12 @@ def export_all(
     Args:
         runs_dir: A folder with run directories at any depth.
         models_dir: Folder of served models; made if it is missing.
+        format: `savedmodel` or `onnx`.
         stable: Make the new versions stable at once.
         base_path: Where a server finds `models_dir`, see `write_models_config`.
 
     Returns:
-        The SavedModels.
+        The folders of the models.
 
     Raises:
         InputError: If there is no run to export; at the end, if one failed. The others are exported
@@ -48,7 +50,8 @@ def export_all(
         >>> export.export_all("sweeps/a/runs", "models")
         [PosixPath('models/E003/1'), PosixPath('models/E012/1')]
     """
-    read_models_config(models_dir)  # refused once rather than for each model
+    # Refused once rather than for each model.
+    check_format(format, Path(models_dir).expanduser(), stable=stable, base_path=base_path)
     runs, left_out, failed = _find(Path(runs_dir).expanduser())
     exported = []
     with FreshProcess() as process:
@@ -59,6 +62,7 @@ def export_all(
                     run_dirs,
                     models_dir,
                     name,
+                    format=format,
                     stable=stable,
                     base_path=base_path,
                     fresh_process=process,

@@ -73,29 +73,20 @@ def check_parity(
             `FreshProcess.answers` gives it.
 
     Returns:
-        The largest absolute difference of each output, by `signature.output`; of the gradient, and
-        of contributions and expression above one, relative to the largest value.
+        What `check_answers` does.
 
     Raises:
-        ExportError: If a difference is larger than 1e-5, or an output is missing or not finite.
+        ExportError: As `check_answers` does, and if the description is another.
     """
-    differences: dict[str, float] = {}
-    for name, expected in _expected(model, signal).items():
-        # Attention and probabilities are at most one; gradients, contributions and expression may
-        # be anything.
-        least = 1e-30 if name == "saliency.gradient" else 1.0
-        scale = max(least, np.abs(expected).max())
-        for num_genes in (len(signal), 1):
-            # A missing output or one of another shape fails here as a difference would.
-            got = answers.get(f"{name}.{num_genes}", np.array(np.nan))
-            difference = float(np.abs(got - expected[:num_genes]).max() / scale)
-            if got.shape != expected[:num_genes].shape or not difference <= _TOLERANCE:
-                raise ExportError(
-                    f"Expected the SavedModel to answer as the Keras model, to {_TOLERANCE:g}. "
-                    f"Received: {name} of shape {got.shape}, difference {difference:g}. Are the "
-                    "weights of the run finite?"
-                )
-            differences[name] = max(difference, differences.get(name, 0.0))
+    outputs = keras_outputs(model, signal)
+    output = task_of(outputs).output
+    expected = {
+        **{f"serving_default.{key}": values for key, values in outputs.items()},
+        f"predict.{output}": outputs[output],
+        f"saliency.{output}": outputs[output],
+        "saliency.gradient": _gradient_of_logit(model, signal),
+    }
+    differences = check_answers(expected, answers)
     for num_genes in (len(signal), 1):
         answer = answers.get(f"describe.{DESCRIPTION_KEY}.{num_genes}", np.array([]))
         if answer.tolist() != [description.encode()] * num_genes:
@@ -103,23 +94,53 @@ def check_parity(
     return differences
 
 
-def _expected(model: keras.Model, signal: np.ndarray) -> dict[str, np.ndarray]:
-    """What each output is by the Keras model, on the CPU, where a server may run too."""
+def check_answers(
+    expected: Mapping[str, np.ndarray], answers: Mapping[str, np.ndarray]
+) -> dict[str, float]:
+    """Compare what an exported model answered with what the Keras model does.
+
+    Args:
+        expected: What the Keras model answers to n > 1 genes, by `signature.output`.
+        answers: What the exported model answered to all n genes and to the first alone, as
+            `FreshProcess.answers` gives it.
+
+    Returns:
+        The largest absolute difference of each output, by `signature.output`; of the gradient, and
+        of contributions and expression above one, relative to the largest value.
+
+    Raises:
+        ExportError: If a difference is larger than 1e-5, or an output is missing or not finite.
+    """
+    differences: dict[str, float] = {}
+    for name, values in expected.items():
+        # Attention and probabilities are at most one; gradients, contributions and expression may
+        # be anything.
+        least = 1e-30 if name == "saliency.gradient" else 1.0
+        scale = max(least, np.abs(values).max())
+        for num_genes in (len(values), 1):
+            # A missing output or one of another shape fails here as a difference would.
+            got = answers.get(f"{name}.{num_genes}", np.array(np.nan))
+            difference = float(np.abs(got - values[:num_genes]).max() / scale)
+            if got.shape != values[:num_genes].shape or not difference <= _TOLERANCE:
+                raise ExportError(
+                    f"Expected the export to answer as the Keras model, to {_TOLERANCE:g}. "
+                    f"Received: {name} of shape {got.shape}, difference {difference:g}. Are the "
+                    "weights of the run finite?"
+                )
+            differences[name] = max(difference, differences.get(name, 0.0))
+    return differences
+
+
+def keras_outputs(model: keras.Model, signal: np.ndarray) -> dict[str, np.ndarray]:
+    """What the Keras model answers on the CPU, where a server may run too."""
     with tf.device("/CPU:0"):
-        outputs = {k: np.asarray(v) for k, v in model(signal, training=False).items()}
-        gradient = _gradient_of_logit(model, signal)
-    output = task_of(outputs).output
-    return {
-        **{f"serving_default.{key}": values for key, values in outputs.items()},
-        f"predict.{output}": outputs[output],
-        f"saliency.{output}": outputs[output],
-        "saliency.gradient": gradient,
-    }
+        return {k: np.asarray(v) for k, v in model(signal, training=False).items()}
 
 
 def _gradient_of_logit(model: keras.Model, signal: np.ndarray) -> np.ndarray:
-    watched = tf.constant(signal)
-    with tf.GradientTape() as tape:
-        tape.watch(watched)
-        logit = logit_model(model)(watched, training=False)
-    return np.asarray(tape.gradient(logit, watched))
+    with tf.device("/CPU:0"):
+        watched = tf.constant(signal)
+        with tf.GradientTape() as tape:
+            tape.watch(watched)
+            logit = logit_model(model)(watched, training=False)
+        return np.asarray(tape.gradient(logit, watched))

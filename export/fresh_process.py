@@ -1,4 +1,4 @@
-"""A process that knows a SavedModel and nothing of our code, as a server does.
+"""A process that knows an exported model and nothing of our code, as a server does.
 
 This file is a script too: the process runs it by its path, since to import it as a module of this
 package would be to import the package.
@@ -22,10 +22,10 @@ _MAX_REASON_CHARACTERS = 500
 
 
 class FreshProcess:
-    """A process that answers with SavedModels, on the CPU, as long as its context is open.
+    """A process that answers with exported models, on the CPU, as long as its context is open.
 
-    It can import neither Keras nor our packages. It starts in the background, for importing
-    TensorFlow takes seconds, and answers for one SavedModel after the other.
+    It can import neither Keras nor our packages. It starts in the background, and answers for one
+    model after the other, SavedModels with TensorFlow and ONNX files with ONNX Runtime.
     """
 
     def __enter__(self) -> "FreshProcess":
@@ -55,18 +55,20 @@ class FreshProcess:
     def answers(
         self, model_dir: Path, inputs: Mapping[str, "np.ndarray"]
     ) -> "dict[str, np.ndarray]":
-        """Load a SavedModel and ask its signatures, for all rows of the inputs and for one.
+        """Load an exported model and ask it, for all rows of the inputs and for one.
 
         Args:
-            model_dir: The SavedModel.
+            model_dir: A SavedModel, or a folder with ONNX files.
             inputs: A value for each input that a signature has, by its name; the first axis is
                 the batch.
 
         Returns:
-            Each output, by `signature.output.rows`, such as `predict.probability.1`.
+            Each output, by `signature.output.rows`, such as `predict.probability.1`; the name of
+            an ONNX file without its ending stands for the signature. Of the metadata of such a
+            file also `predict.metadata.key`.
 
         Raises:
-            RuntimeError: If the SavedModel cannot be loaded or does not answer; the message is
+            RuntimeError: If the model cannot be loaded or does not answer; the message is
                 the reason.
         """
         _write(self._inputs, inputs)
@@ -109,11 +111,34 @@ def _read(file: IO[bytes]) -> "dict[str, np.ndarray]":
         return dict(arrays)
 
 
-def _answers(model_dir: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _answers(model_dir: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    files = sorted(model_dir.glob("*.onnx"))
+    return _onnx_answers(files, inputs) if files else _saved_model_answers(model_dir, inputs)
+
+
+def _onnx_answers(files: list[Path], inputs: Mapping[str, Any]) -> dict[str, Any]:
+    import numpy as np
+    import onnxruntime
+
+    answers = {}
+    for file in files:
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        keys = [value.name for value in session.get_inputs()]
+        names = [value.name for value in session.get_outputs()]
+        for num_rows in {1, *(len(inputs[key]) for key in keys)}:
+            values = session.run(names, {key: inputs[key][:num_rows] for key in keys})
+            for name, value in zip(names, values, strict=True):
+                answers[f"{file.stem}.{name}.{num_rows}"] = value
+        for key, text in session.get_modelmeta().custom_metadata_map.items():
+            answers[f"{file.stem}.metadata.{key}"] = np.array(text.encode())
+    return answers
+
+
+def _saved_model_answers(model_dir: Path, inputs: Mapping[str, Any]) -> dict[str, Any]:
     import tensorflow as tf
 
     answers = {}
-    for name, signature in tf.saved_model.load(model_dir).signatures.items():
+    for name, signature in tf.saved_model.load(str(model_dir)).signatures.items():
         keys = signature.structured_input_signature[1]
         for num_rows in {1, *(len(inputs[key]) for key in keys)}:
             rows = {key: tf.constant(inputs[key][:num_rows]) for key in keys}
@@ -131,7 +156,7 @@ def _run() -> None:
     for line in sys.stdin:
         inputs, answers = (os.fdopen(int(n), "r+b", closefd=False) for n in sys.argv[1:])
         try:
-            _write(answers, _answers(json.loads(line), _read(inputs)))
+            _write(answers, _answers(Path(json.loads(line)), _read(inputs)))
             reason = ""
         except Exception as error:  # Whatever it is, the other side reports it.
             # In one line: TensorFlow's messages have many.

@@ -1,13 +1,15 @@
-"""Export of runs: what goes into the SavedModel, and where the SavedModel goes."""
+"""Export of runs: which model it is of, and where what is written goes."""
 
 import json
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from importlib import import_module
 from pathlib import Path
 
-from export.description import SIDECAR_FILE, describe
+from export.description import describe
+from export.formats import MODEL_FILES, WRITERS, Format, check_format
 from export.fresh_process import FreshProcess
 from export.models_config import (
     CANARY,
@@ -29,8 +31,10 @@ def export_run(
     models_dir: str | Path,
     name: str,
     version: int | None = None,
+    *,
+    format: Format = "savedmodel",
 ) -> Path:
-    """Write a run's model as a SavedModel that TensorFlow Serving loads.
+    """Write a run's model as a SavedModel that TensorFlow Serving loads, or in ONNX.
 
     See `export_runs`, of which this is the case of one run.
 
@@ -38,7 +42,7 @@ def export_run(
         >>> export.export_run("runs/e012", "models", "e012")
         PosixPath('models/e012/1')
     """
-    return export_runs([run_dir], models_dir, name, version)
+    return export_runs([run_dir], models_dir, name, version, format=format)
 
 
 def export_runs(
@@ -47,11 +51,12 @@ def export_runs(
     name: str,
     version: int | None = None,
     *,
+    format: Format = "savedmodel",
     stable: bool = False,
     base_path: str | None = None,
     fresh_process: FreshProcess | None = None,
 ) -> Path:
-    """Write the model of a run, or the ensemble of several, as a SavedModel.
+    """Write the model of a run, or the ensemble of several, as a SavedModel or in ONNX.
 
     Several runs are exported as the ensemble of equal weights that `keras_chrome.ensemble` would
     make of them: its probability is the sigmoid of the mean of their logits, of regression its
@@ -62,30 +67,34 @@ def export_runs(
     renamed. A server that watches the folder sees all of it or nothing, and a failed export leaves
     nothing.
 
-    Beside the graph the SavedModel holds `assets/keras_chrome.json`, which says what the model
+    Beside the graph a SavedModel holds `assets/keras_chrome.json`, which says what the model
     expects and answers (the `describe` signature answers the same text), and warm-up requests.
     `models_dir/models.config` then names the version: as stable if it is the first one, else as
     canary, see `write_models_config`.
 
+    In ONNX there are `model.onnx`, with all outputs, and `predict.onnx`, with the answer alone;
+    what the sidecar says is their metadata `keras_chrome`. Nothing has labels.
+
     Args:
         run_dirs: Run directories, as `keras_chrome.fit` writes them. Members of an ensemble differ
             in their weights alone.
-        models_dir: Folder of served models; made if it is missing.
+        models_dir: Folder of served models, of one format; made if it is missing.
         name: Name of the served model.
         version: Version of the served model, at least 1; by default one more than the highest
             that is there.
+        format: `savedmodel`, or `onnx`, which takes the extra of that name.
         stable: Make the version stable at once.
         base_path: Where a server finds `models_dir`, see `write_models_config`.
         fresh_process: The process to compare in, for several exports; by default one of its own.
 
     Returns:
-        The SavedModel, `models_dir/name/version`.
+        The folder of the model, `models_dir/name/version`.
 
     Raises:
         InputError: If a run is not one of this version or is one of a baseline, runs are the same
             or not of one kind, the name or the version cannot be used, or `models_dir` or its
-            `models.config` cannot be read and written.
-        ExportError: If the SavedModel does not answer as the Keras model does.
+            `models.config` cannot be read and written, or the format is not that of `models_dir`.
+        ExportError: If the export does not answer as the Keras model does.
 
     Example:
         >>> export.export_runs(["runs/seed-0", "runs/seed-1"], "models", "e012")
@@ -101,28 +110,34 @@ def export_runs(
     if not run_dirs:
         raise InputError("Expected at least one run. Received: run_dirs=[]. Name one")
     check_each_once(run_dirs)
-    read_models_config(models_dir)  # refused now rather than after the work
+    check_format(format, models_dir, stable=stable, base_path=base_path)
 
     runs = [open_run(run_dir) for run_dir in run_dirs]
     description = json.dumps(describe(runs), indent=2)
     with nullcontext(fresh_process) if fresh_process else FreshProcess() as process:
         labels = {name: {STABLE if stable else CANARY: int(model_dir.name)}}
-        with _appearing_at(
-            model_dir, lambda: write_models_config(models_dir, labels, base_path=base_path)
-        ) as staging_dir:
-            _write(runs, staging_dir, name, description, process)
+
+        def announce() -> None:
+            if format == "savedmodel":
+                write_models_config(models_dir, labels, base_path=base_path)
+
+        with _appearing_at(model_dir, announce) as staging_dir:
+            _write(runs, staging_dir, name, description, format, process)
     return model_dir
 
 
 def export_line(model_dir: Path, num_runs: int) -> str:
     """What a command prints of an export."""
+    what = "exported" if num_runs == 1 else f"exported an ensemble of {num_runs}"
+    line = f"{model_dir}: {what}; answers as Keras does"
+    if not (model_dir / MODEL_FILES["savedmodel"]).exists():
+        return line
     (labels,) = (
         dict(entry.version_labels)
         for entry in read_models_config(model_dir.parent.parent).model_config_list.config
         if entry.name == model_dir.parent.name
     )
-    what = "exported" if num_runs == 1 else f"exported an ensemble of {num_runs}"
-    return f"{model_dir}: {what}; answers as Keras does; {labels_text(labels)}"
+    return f"{line}; {labels_text(labels)}"
 
 
 def _checked_version(versions_dir: Path, version: int | None) -> int:
@@ -184,45 +199,40 @@ def _room_in(models_dir: Path) -> Iterator[Path]:
 
 
 def _write(
-    runs: Sequence[Run], model_dir: Path, name: str, description: str, process: FreshProcess
+    runs: Sequence[Run],
+    model_dir: Path,
+    name: str,
+    description: str,
+    format: Format,
+    process: FreshProcess,
 ) -> None:
     import keras
     import numpy as np
     import tensorflow as tf
 
-    from export.checks import ExportError, check_operations, check_parity
-    from export.signatures import build_servable
-    from export.warmup import write_warmup
+    from export.checks import ExportError
     from keras_chrome.models.ensemble import ensemble_model
 
+    writer = import_module(WRITERS[format])
     models: list[keras.Model] = [run.load_model() for run in runs]
     model = models[0] if len(models) == 1 else ensemble_model(models)
     _, num_bins, num_marks = model.input_shape
     # Counts as a ChIP-seq experiment gives: overdispersed, many zeros.
     random = np.random.default_rng(0)
     signal = random.negative_binomial(1, 0.2, (4, num_bins, num_marks)).astype(np.float32)
-    query = np.zeros(len(signal), np.float32)
-    servable = build_servable(model, description)
     try:
-        tf.saved_model.save(servable.module, str(model_dir), servable.signatures)
-        sidecar = model_dir / SIDECAR_FILE
-        sidecar.parent.mkdir(exist_ok=True)
-        sidecar.write_text(description)
-        warmup = {key: ("signal", signal[:1]) for key in servable.signatures if key != "describe"}
-        write_warmup(model_dir, name, {**warmup, "describe": ("query", query[:1])})
+        writer.write(model, model_dir, name, description, signal)
     except (OSError, tf.errors.OpError) as error:
         # Without the name of the operation, which TensorFlow puts first.
         reason = str(error).splitlines()[0].rpartition("}} ")[2]
         raise InputError(
-            f"Expected room for the SavedModel. Received: {model_dir} ({reason}). Free some, or "
-            "name another folder with --models-dir"
+            f"Expected room for the model. Received: {model_dir} ({reason}). Free some, or name "
+            "another folder with --models-dir"
         ) from error
-    check_operations(model_dir)
     try:
-        answers = process.answers(model_dir, {"signal": signal, "query": query})
+        writer.check(model, model_dir, description, signal, process)
     except RuntimeError as error:
         raise ExportError(
-            "Expected a SavedModel that loads and answers without our code. Received: "
+            "Expected a model that loads and answers without our code. Received: "
             f"{model_dir} ({error}). This is a fault of the export: report it"
         ) from error
-    check_parity(model, signal, description, answers)

@@ -1,5 +1,6 @@
 """The signatures of an exported model, as plain TensorFlow functions."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -11,6 +12,9 @@ from keras_chrome.models.task import task_of
 
 # The key under which the model's description, a JSON text, is served and stored.
 DESCRIPTION_KEY = "description"
+
+
+Answering = Callable[[tf.Tensor], dict[str, tf.Tensor]]
 
 
 class Servable(NamedTuple):
@@ -52,17 +56,8 @@ def build_servable(model: keras.Model, description: str) -> Servable:
     """
     shape = model.input_shape
     output = task_of(model.output).output
-    answer = model.output[output]
-    answer_model = keras.Model(model.input, answer)
-    saliency_model = keras.Model(model.input, (logit_output(model), answer))
-
-    def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        signal = tf.ensure_shape(signal, shape)
-        return dict(model(signal, training=False))
-
-    def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        signal = tf.ensure_shape(signal, shape)
-        return {output: answer_model(signal, training=False)}
+    saliency_model = keras.Model(model.input, (logit_output(model), model.output[output]))
+    serving_default, predict = answering_functions(model)
 
     def saliency(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         signal = tf.ensure_shape(signal, shape)
@@ -96,3 +91,19 @@ def build_servable(model: keras.Model, description: str) -> Servable:
     # The variables alone: the Keras model would bring its layers and seed generators with it.
     module.weights = [v for v in variables if id(v) in used]
     return Servable(module, signatures)
+
+
+def answering_functions(model: keras.Model) -> tuple[Answering, Answering]:
+    """`serving_default` and `predict` of `build_servable`, to be traced."""
+    output = task_of(model.output).output
+    answer_model = keras.Model(model.input, model.output[output])
+
+    def serving_default(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        signal = tf.ensure_shape(signal, model.input_shape)
+        return dict(model(signal, training=False))
+
+    def predict(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        signal = tf.ensure_shape(signal, model.input_shape)
+        return {output: answer_model(signal, training=False)}
+
+    return serving_default, predict

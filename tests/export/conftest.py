@@ -1,5 +1,6 @@
 """Tiny runs and their exports, made once: all take seconds."""
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from export import export_run, export_runs
 from export.fresh_process import FreshProcess
 from keras_chrome.models import VARIANTS, build_model
+from keras_chrome.models.ensemble import ensemble_model
 from keras_chrome.runs import Run, new_run
 
 MARKS = ("H3K27me3", "H3K36me3", "H3K4me1", "H3K4me3", "H3K9me3")
@@ -67,6 +69,38 @@ def _make_run(
 def make_run() -> Callable[..., Run]:
     """Makes a run directory of a variant with options of its own."""
     return _make_run
+
+
+def _join(members: list[Run], path: Path, *, baseline: bool = False) -> Run:
+    """The members as one run, of which the last is a baseline if so asked."""
+    content = json.loads((members[0].path / "config.json").read_text())
+    of_members = [
+        {
+            "run": str(member.path),
+            "kind": "variant",
+            "model": member.model_name,
+            "seed": member.config.seed,
+            "weight": 1 / len(members),
+            "sha256": "f00d",
+            "options": {},
+        }
+        for member in members
+    ]
+    if baseline:
+        of_members[-1] |= {"kind": "baseline", "model": "gradient_boosting"}
+    del content["model"]["variant"]
+    model = {"ensemble": of_members, **content["model"]}
+    with new_run(path, options=content["options"], model=model, dataset=content["dataset"]) as run:
+        if not baseline:
+            run.save_model(ensemble_model([member.load_model() for member in members]))
+        (path / "metrics.json").write_text("{}")
+    return run
+
+
+@pytest.fixture(scope="session")
+def join() -> Callable[..., Run]:
+    """Makes one run of several."""
+    return _join
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ from export.__main__ import main
 from export.fresh_process import FreshProcess
 from keras_chrome import InputError
 from keras_chrome.models import logit_model
-from keras_chrome.models.ensemble import ensemble_model
-from keras_chrome.runs import Run, new_run
+from keras_chrome.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -130,38 +130,13 @@ def test_refuses_an_ensemble_without_members(tmp_path: Path) -> None:
 # === Ensembles that are a run already ===
 
 
-def join(members: list[Run], path: Path, *, baseline: bool = False) -> Run:
-    """The members as one run, of which the last is a baseline if so asked."""
-    content = json.loads((members[0].path / "config.json").read_text())
-    of_members = [
-        {
-            "run": str(member.path),
-            "kind": "variant",
-            "model": member.model_name,
-            "seed": member.config.seed,
-            "weight": 1 / len(members),
-            "sha256": "f00d",
-            "options": {},
-        }
-        for member in members
-    ]
-    if baseline:
-        of_members[-1] |= {"kind": "baseline", "model": "gradient_boosting"}
-    del content["model"]["variant"]
-    model = {"ensemble": of_members, **content["model"]}
-    with new_run(path, options=content["options"], model=model, dataset=content["dataset"]) as run:
-        if not baseline:
-            run.save_model(ensemble_model([member.load_model() for member in members]))
-        (path / "metrics.json").write_text("{}")
-    return run
-
-
 def test_an_ensemble_that_is_a_run_is_the_same_model_as_one_of_runs(
     signatures: dict[str, Any],
     members: list[Run],
     signal: np.ndarray,
     process: FreshProcess,
     ensemble: Path,
+    join: Callable[..., Run],
     tmp_path: Path,
 ) -> None:
     joined = join(members, tmp_path / "joined")
@@ -180,7 +155,9 @@ def test_an_ensemble_that_is_a_run_is_the_same_model_as_one_of_runs(
     assert sidecars[0]["variant"] == "cnn_alpha_beta"
 
 
-def test_an_ensemble_with_a_baseline_is_refused(members: list[Run], tmp_path: Path) -> None:
+def test_an_ensemble_with_a_baseline_is_refused(
+    members: list[Run], join: Callable[..., Run], tmp_path: Path
+) -> None:
     mixed = join(members, tmp_path / "runs" / "mixed", baseline=True)
     with pytest.raises(InputError, match="mixed, an ensemble with the baseline gradient_boosting"):
         export_run(mixed.path, tmp_path / "models", "mixed")
@@ -188,7 +165,9 @@ def test_an_ensemble_with_a_baseline_is_refused(members: list[Run], tmp_path: Pa
         export_all(tmp_path / "runs", tmp_path / "models")
 
 
-def test_an_ensemble_does_not_become_a_member(members: list[Run], tmp_path: Path) -> None:
+def test_an_ensemble_does_not_become_a_member(
+    members: list[Run], join: Callable[..., Run], tmp_path: Path
+) -> None:
     joined = join(members, tmp_path / "joined")
     with pytest.raises(InputError, match=f"Received: {joined.path}, which is one already"):
         export_runs([joined.path, members[0].path], tmp_path / "models", "twice")

@@ -347,7 +347,7 @@ def test_refuses_a_full_disk_and_leaves_nothing(cnn_run: Run, tmp_path: Path) ->
     ignored = signals.signal(signals.SIGXFSZ, signals.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
-        with pytest.raises(InputError, match="Expected room for the SavedModel"):
+        with pytest.raises(InputError, match="Expected room for the model"):
             export_run(cnn_run.path, tmp_path / "models", "tiny")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
