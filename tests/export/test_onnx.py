@@ -1,10 +1,12 @@
 """Exports in ONNX, as ONNX Runtime answers with them."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -286,3 +288,17 @@ def test_an_export_that_is_not_the_model_leaves_nothing(
     with pytest.raises(ExportError, match=refusal.format(file=file)):
         export_onnx(cnn_run)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_example_of_the_documentation_runs(
+    cnn_run: Run, process: FreshProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "onnx.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    export_runs([cnn_run.path], "models-onnx", "E012", format="onnx", fresh_process=process)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    assert names["answer"]["alpha"].shape == (2, 5, 8)
+    expected = cnn_run.load_model()(np.zeros((2, 8, 5), np.float32))["probability"]
+    np.testing.assert_allclose(names["answer"]["probability"], expected, atol=1e-6)
