@@ -1,8 +1,7 @@
 """A Keras model as an ONNX graph of standard operations.
 
 The model is traced as for a SavedModel, where an LSTM is one operation, `BlockLSTM`, and tf2onnx
-turns the graph into ONNX. It knows neither that operation nor `Log1p`; what stands for them is
-here.
+turns the graph into ONNX. It knows neither that operation nor `Log1p`; `HANDLERS` does.
 
 Reference: ONNX operators LSTM (version 14) and Slice (version 13).
 """
@@ -24,7 +23,7 @@ from keras_chrome.layers.implementation import use_recurrence
 # ONNX Runtime has read both since version 1.12 of July 2022.
 OPSET = 17
 IR_VERSION = 8
-DESCRIPTION_KEY = "keras_chrome"
+METADATA_KEY = "keras_chrome"
 
 
 def onnx_graph(
@@ -46,15 +45,12 @@ def onnx_graph(
     """
     graph: onnx.ModelProto
     spec = tf.TensorSpec(signal.shape, tf.float32, name="signal")
-    handlers = {"BlockLSTM": _lstm, "Log1p": _log1p, "ReverseV2": _reverse}
     with use_recurrence("block"), _quiet():
         graph, _ = tf2onnx.convert.from_function(
             tf.function(function, autograph=False),
             [spec],
             opset=OPSET,
-            custom_op_handlers={
-                operation: (handler, []) for operation, handler in handlers.items()
-            },
+            custom_op_handlers=HANDLERS,
         )
     graph.ir_version = IR_VERSION
     # Without what tf2onnx adds: a domain that nothing is of, and the number of a function.
@@ -66,7 +62,7 @@ def onnx_graph(
         value.CopyFrom(
             onnx.helper.make_tensor_value_info(value.name, onnx.TensorProto.FLOAT, shape)
         )
-    onnx.helper.set_model_props(graph, {DESCRIPTION_KEY: description})
+    onnx.helper.set_model_props(graph, {METADATA_KEY: description})
     return graph
 
 
@@ -141,3 +137,11 @@ def _integers(graph: Any, *values: int) -> str:
 def _replace(graph: Any, node: Any, output: str, new: str) -> None:
     graph.replace_all_inputs(output, new)
     graph.remove_node(node.name)
+
+
+# What tf2onnx is to make of operations, with the arguments that it passes on.
+HANDLERS: dict[str, tuple[Callable[..., None], list[Any]]] = {
+    "BlockLSTM": (_lstm, []),
+    "Log1p": (_log1p, []),
+    "ReverseV2": (_reverse, []),
+}

@@ -8,7 +8,7 @@ import onnx
 
 from export.checks import ExportError, check_answers, keras_outputs
 from export.fresh_process import FreshProcess
-from export.onnx_graph import DESCRIPTION_KEY, onnx_graph
+from export.onnx_graph import METADATA_KEY, onnx_graph
 from export.signatures import answering_functions
 from keras_chrome.models.task import task_of
 
@@ -63,6 +63,6 @@ def check(
     expected = {f"model.{key}": values for key, values in outputs.items()}
     check_answers({**expected, f"predict.{output}": outputs[output]}, answers)
     for file in ("model", "predict"):
-        told = answers.get(f"{file}.metadata.{DESCRIPTION_KEY}", np.array(b""))
+        told = answers.get(f"{file}.metadata.{METADATA_KEY}", np.array(b""))
         if told.tolist() != description.encode():
             raise ExportError(f"Expected the description of the model. Received: {told}")

@@ -17,6 +17,7 @@ from export import export_all, export_runs
 from export.__main__ import main
 from export.checks import ExportError
 from export.fresh_process import FreshProcess
+from export.onnx_graph import HANDLERS
 from keras_chrome import InputError
 from keras_chrome.command_line import run_command
 from keras_chrome.models import VARIANTS
@@ -287,6 +288,21 @@ def test_an_export_that_is_not_the_model_leaves_nothing(
     damage(change, f"{file}.onnx")
     with pytest.raises(ExportError, match=refusal.format(file=file)):
         export_onnx(cnn_run)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_operation_that_onnx_lacks_is_refused_and_said_once(
+    cnn_run: Run,
+    export_onnx: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.delitem(HANDLERS, "Log1p")
+    with pytest.raises(ExportError, match=r"standard operations of ONNX.*Log1p") as error:
+        export_onnx(cnn_run)
+    assert "\n" not in str(error.value)
+    assert caplog.records == []
     assert list(tmp_path.iterdir()) == []
 
 
