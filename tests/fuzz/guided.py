@@ -10,6 +10,7 @@ run in a process of their own it sees nothing, and of tests that need fixtures i
 import random
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,10 @@ PACKAGES = ["tfds_remc", "keras_chrome", "export", "serving"]
 def main() -> None:
     """Run it: until the time is over, or an input is found that should not be."""
     reader, *options = sys.argv[1:]
+    root = Path(__file__).parents[2]
+    with (root / "pyproject.toml").open("rb") as file:
+        paths = tomllib.load(file)["tool"]["pytest"]["ini_options"]["pythonpath"]
+    sys.path += [str(root / path) for path in paths]
     with atheris.instrument_imports(include=PACKAGES):
         module = module_of(str(Path(__file__).with_name(f"test_{reader}.py")))
         tests = [made.of_content for made in vars(module).values() if hasattr(made, "of_content")]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from harness import Outcome, check, damaged, fuzz
 from hypothesis import strategies as st
+from npz_files import header, packed, saved
 
 from tfds_remc.remc.signal_array import SignalArrayError, read_signal_array
 
@@ -26,26 +27,6 @@ ARRAYS: dict[str, np.ndarray] = {
 
 def read(path: Path) -> object:
     return read_signal_array(path)
-
-
-def packed(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content, method)
-    return file.getvalue()
-
-
-def saved(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.lib.format.write_array(file, array)
-    return file.getvalue()
-
-
-def header(text: str) -> bytes:
-    """An array of which there is no more than this header."""
-    content = text.encode("latin1") + b"\n"
-    return b"\x93NUMPY\1\0" + len(content).to_bytes(2, "little") + content
 
 
 MEMBERS = {name: saved(array) for name, array in ARRAYS.items()}
