@@ -246,6 +246,6 @@ def test_says_what_is_served_to_whom_asks_for_something_else(
     assert refused.value.details() == "Servable not found for request: Latest(nope)"
     beside = dict(refused.value.trailing_metadata())
     assert beside["keras-chrome-served"] == "foreign 1; tiny 3 (stable), 12 (canary)"
-    with requests.get(f"{server.rest_url}/monitoring/prometheus/metrics", timeout=20) as metrics:
+    with requests.get(f"{server.rest_url}/monitoring/prometheus/metrics", timeout=60) as metrics:
         loaded = ':tensorflow:cc:saved_model:load_attempt_count{model_path="/models/tiny/12",status'
         assert loaded in metrics.text

@@ -165,7 +165,7 @@ def serve_prometheus(port: int, rest_port: int) -> None:
         def do_GET(self) -> None:
             if self.path.startswith("/api/v1/targets"):
                 url = f"http://127.0.0.1:{rest_port}{job['metrics_path']}"
-                urllib.request.urlopen(url, timeout=5).read()
+                urllib.request.urlopen(url, timeout=60).read()
                 labels = {"job": job["job_name"]}
                 data = {"activeTargets": [{"labels": labels, "health": "up"}]}
             else:

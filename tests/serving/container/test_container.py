@@ -185,7 +185,7 @@ def test_it_answers_as_the_saved_model_does(docker: Docker, golden: Golden) -> N
 def test_it_tells_its_health(docker: Docker) -> None:
     with grpc.insecure_channel(docker.target) as channel:
         # As Kubernetes' probes ask: of the whole server, whose name is empty.
-        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=10)
+        answer = HealthStub(channel).Check(HealthCheckRequest(), timeout=60)
     assert answer.status == HealthCheckResponse.SERVING
 
 
@@ -193,21 +193,21 @@ def test_nobody_profiles_it(docker: Docker) -> None:
     with grpc.insecure_channel(docker.target) as channel:
         profile = channel.unary_unary("/tensorflow.ProfilerService/Profile")
         with pytest.raises(grpc.RpcError) as refused:
-            profile(b"", timeout=10)
+            profile(b"", timeout=60)
     assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_prometheus_reads_it(docker: Docker) -> None:
-    metrics = requests.get(f"{docker.rest_url}/monitoring/prometheus/metrics", timeout=10).text
+    metrics = requests.get(f"{docker.rest_url}/monitoring/prometheus/metrics", timeout=60).text
     assert ":tensorflow:serving:request_count{" in metrics
     url = f"http://127.0.0.1:{docker.ports['PROMETHEUS_PORT']}/api/v1"
 
     def is_up() -> bool:
-        targets = requests.get(f"{url}/targets", timeout=10).json()["data"]["activeTargets"]
+        targets = requests.get(f"{url}/targets", timeout=60).json()["data"]["activeTargets"]
         return {"up"} == {target["health"] for target in targets}
 
     wait_until(is_up)
-    groups = requests.get(f"{url}/rules?type=alert", timeout=10).json()["data"]["groups"]
+    groups = requests.get(f"{url}/rules?type=alert", timeout=60).json()["data"]["groups"]
     assert sum(len(group["rules"]) for group in groups) == 4
 
 
@@ -250,4 +250,4 @@ def test_it_ends_at_sigterm_and_starts_with_tls(
     with Client(docker.target, golden.model, tls=own) as client:
         check(client.predict(golden.signal, marks=golden.marks), golden)
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{docker.rest_url}/v1/models/{golden.model}", timeout=5)
+        requests.get(f"{docker.rest_url}/v1/models/{golden.model}", timeout=60)

@@ -123,7 +123,7 @@ def call(certificates: Path, tmp_path: Path) -> Iterator[Callable[..., bytes]]:
         root = (certificates / ca).read_bytes() if ca else None
         credentials = grpc.ssl_channel_credentials(root, *own)
         with grpc.secure_channel(f"localhost:{port}", credentials) as channel:
-            return channel.unary_unary("/echo.Echo/Echo")(b"here", timeout=5)
+            return channel.unary_unary("/echo.Echo/Echo")(b"here", timeout=60)
 
     yield call
     server.stop(None).wait()

@@ -143,7 +143,7 @@ def test_a_client_that_reads_slowly_holds_up_nobody(quick_models_dir: Path) -> N
             waiting = slow.predictions.Predict.future(genes)
             for _ in range(20):
                 one = predict_request("tiny", signal=np.ones((1, 8, 5)))
-                assert quick.predictions.Predict(one, timeout=10).outputs
+                assert quick.predictions.Predict(one, timeout=60).outputs
             assert not waiting.done()
             waiting.cancel()
         ended.set()
@@ -190,7 +190,7 @@ def is_serving(target: str) -> bool:
     with grpc.insecure_channel(target) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:
-            status = stub.Check(health_pb2.HealthCheckRequest(), timeout=5).status
+            status = stub.Check(health_pb2.HealthCheckRequest(), timeout=60).status
         except grpc.RpcError:
             return False
         return status == health_pb2.HealthCheckResponse.SERVING
@@ -246,7 +246,7 @@ def test_clients_of_a_server_that_ends_are_told_to_ask_again(quick_models_dir: P
         with Asking(server.target) as asking:
             while True:
                 try:
-                    asking.predictions.Predict(request, timeout=20)
+                    asking.predictions.Predict(request, timeout=60)
                 except grpc.RpcError as error:
                     codes.append(error.code().name)
                     return

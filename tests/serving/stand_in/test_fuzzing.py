@@ -40,7 +40,7 @@ def send(asking: Asking, method: str, content: bytes) -> tuple[str, str]:
     """Name and words of the status that the bytes are answered with."""
     call = asking.channel.unary_unary(f"/tensorflow.serving.{method}")
     try:
-        call(content, timeout=20)
+        call(content, timeout=60)
     except grpc.RpcError as error:
         return error.code().name, error.details()
     return "OK", ""
@@ -177,7 +177,7 @@ def test_every_body_is_answered_in_json(models_dir: Path, num_messages: int) -> 
         )
         @given(contents)
         def ask(content: bytes | str) -> None:
-            response = session.post(url, data=content, timeout=20)
+            response = session.post(url, data=content, timeout=60)
             assert response.status_code in {200, 400, 404, 413, 429}, response.text
             assert isinstance(response.json(), dict)
 

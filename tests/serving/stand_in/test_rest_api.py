@@ -33,10 +33,10 @@ def ask(server: LocalServer, path: str, body: Any = None) -> tuple[int, Any]:
     """Status and JSON of an answer; without a body it is a GET."""
     url = f"{server.rest_url}/v1/models/{path}"
     if body is None:
-        response = requests.get(url, timeout=20)
+        response = requests.get(url, timeout=60)
     else:
         data = body if isinstance(body, bytes) else json.dumps(body)
-        response = requests.post(url, data=data, timeout=20)
+        response = requests.post(url, data=data, timeout=60)
     return response.status_code, response.json()
 
 
@@ -112,16 +112,16 @@ def test_takes_a_body_that_is_compressed(server: LocalServer) -> None:
     url = f"{server.rest_url}/v1/models/tiny:predict"
     body = json.dumps({"inputs": GENES.tolist()}).encode()
     headers = {"Content-Encoding": "gzip"}
-    assert requests.post(url, gzip.compress(body), headers=headers, timeout=20).status_code == 200
-    refused = requests.post(url, body, headers=headers, timeout=20)
+    assert requests.post(url, gzip.compress(body), headers=headers, timeout=60).status_code == 200
+    refused = requests.post(url, body, headers=headers, timeout=60)
     assert (refused.status_code, refused.json()) == (400, {"error": "Failed to uncompress body"})
     bomb = gzip.compress(bytes(100 * 2**20))
-    assert requests.post(url, bomb, headers=headers, timeout=20).status_code == 429
+    assert requests.post(url, bomb, headers=headers, timeout=60).status_code == 429
 
 
 def test_a_float_has_no_more_digits_than_tell_it_apart(server: LocalServer) -> None:
     url = f"{server.rest_url}/v1/models/tiny:predict"
-    response = requests.post(url, json={"inputs": GENES.tolist()}, timeout=20)
+    response = requests.post(url, json={"inputs": GENES.tolist()}, timeout=60)
     numbers = re.findall(r"\d+\.\d+", response.text)
     assert len(numbers) > 100
     assert max(len(number.replace(".", "").lstrip("0")) for number in numbers) <= 9
@@ -129,7 +129,7 @@ def test_a_float_has_no_more_digits_than_tell_it_apart(server: LocalServer) -> N
 
 @pytest.mark.parametrize(("path", "status"), [("/v1/nosuch", 400), ("/nosuch", 404), ("/", 404)])
 def test_other_paths_are_json_too(server: LocalServer, path: str, status: int) -> None:
-    response = requests.get(f"{server.rest_url}{path}", timeout=20)
+    response = requests.get(f"{server.rest_url}{path}", timeout=60)
     assert response.status_code == status
     assert response.json() == {"error": f"Malformed request: GET {path}"}
 
@@ -152,12 +152,12 @@ def test_refuses_a_body_that_is_too_large(quick_models_dir: Path) -> None:
         # Also where its length is not told beforehand.
         url = f"{server.rest_url}/v1/models/tiny:predict"
         parts = (b"0" * 2**16 for _ in range(100))
-        assert requests.post(url, data=parts, timeout=20).status_code == 429
+        assert requests.post(url, data=parts, timeout=60).status_code == 429
         assert ask(server, "tiny")[0] == 200
 
 
 def metrics(server: LocalServer) -> requests.Response:
-    return requests.get(f"{server.rest_url}/monitoring/prometheus/metrics", timeout=20)
+    return requests.get(f"{server.rest_url}/monitoring/prometheus/metrics", timeout=60)
 
 
 def test_tells_prometheus_what_it_did(quick_models_dir: Path, tmp_path: Path) -> None:

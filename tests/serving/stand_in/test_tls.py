@@ -39,7 +39,7 @@ def server(models_dir: Path, certificates: Certificates) -> Iterator[LocalServer
 def answers(server: LocalServer, tls: Tls | None) -> bool:
     with Asking(server.target, tls.credentials() if tls else None) as asking:
         try:
-            return bool(asking.answer("adder", timeout_s=3) == [1])
+            return bool(asking.answer("adder", timeout_s=60) == [1])
         except grpc.RpcError as error:
             assert error.code() is grpc.StatusCode.UNAVAILABLE
             return False
@@ -66,7 +66,7 @@ def test_plain_text_to_an_encrypted_port_is_refused(
     host, port = server.target.split(":")
     with socket.create_connection((host, int(port))) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        plain.settimeout(5)
+        plain.settimeout(60)
         received = b""
         while chunk := plain.recv(1000):
             received += chunk

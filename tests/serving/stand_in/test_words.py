@@ -733,10 +733,10 @@ def test_rest(
 ) -> None:
     url = f"{server.rest_url}/v1/models" + (f"/{path}" if path else "")
     if body is None:
-        response = requests.get(url, timeout=20)
+        response = requests.get(url, timeout=60)
     else:
         data = body if isinstance(body, bytes) else json.dumps(body)
-        response = requests.post(url, data=data, timeout=20)
+        response = requests.post(url, data=data, timeout=60)
     assert response.status_code == status, source
     received = response.json()["error"]
     if words.startswith("..."):
@@ -755,7 +755,7 @@ def test_the_table_is_complete() -> None:
 def test_status_by_label_tells_of_all_versions(server: LocalServer) -> None:
     """TensorFlow Serving looks at the version alone, get_model_status_impl.cc."""
     for path in ("tiny", "tiny/labels/stable", "tiny/labels/none"):
-        answer = requests.get(f"{server.rest_url}/v1/models/{path}", timeout=20).json()
+        answer = requests.get(f"{server.rest_url}/v1/models/{path}", timeout=60).json()
         assert [v["version"] for v in answer["model_version_status"]] == ["12", "3"]
         assert answer["model_version_status"][0] == {
             "version": "12",
@@ -765,7 +765,7 @@ def test_status_by_label_tells_of_all_versions(server: LocalServer) -> None:
 
 
 def test_metadata_is_laid_out_as_there(server: LocalServer) -> None:
-    answer = requests.get(f"{server.rest_url}/V1/Models/tiny/versions/3/metadata", timeout=20)
+    answer = requests.get(f"{server.rest_url}/V1/Models/tiny/versions/3/metadata", timeout=60)
     assert answer.json()["model_spec"] == {"name": "tiny", "signature_name": "", "version": "3"}
     signatures = answer.json()["metadata"]["signature_def"].pop("signature_def")
     assert answer.json()["metadata"]["signature_def"].keys() == {"signature_def"}

@@ -97,15 +97,15 @@ def test_it_serves_until_it_is_stopped(
                 line,
             )
             assert found, line + process.stderr.read()
-            with urllib.request.urlopen(found[1], timeout=20) as response:
+            with urllib.request.urlopen(found[1], timeout=60) as response:
                 assert b"tiny (stable)" in response.read()
                 assert "server" not in {name.lower() for name in response.headers}
             with pytest.raises(urllib.error.HTTPError, match="400"):
                 urllib.request.urlopen(
-                    urllib.request.Request(found[1], headers={"Host": "evil.example"}), timeout=20
+                    urllib.request.Request(found[1], headers={"Host": "evil.example"}), timeout=60
                 )
             process.send_signal(number)
-            process.wait(timeout=20)
+            process.wait(timeout=60)
             assert "Traceback" not in process.stderr.read()
         finally:
             process.kill()
