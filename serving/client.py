@@ -69,6 +69,7 @@ from serving.tls import TlsOptions
 
 _PIPE_CLOSED = 141  # as a shell tells of SIGPIPE
 _TARGET = "localhost:8500"
+_OF_SERVER = ("model", "model_version", "label", "target", "rest")
 _SOURCES = ("csv", "dataset", "numpy", "describe")
 
 
@@ -237,13 +238,16 @@ class ClientOptions(TlsOptions):
         metavar="MARK",
     )
     describe: bool = option("say what the model expects, as JSON", default=False)
-    model: str = option("name of the served model")
+    model: str | None = option("name of the served model", default=None)
     model_version: int | None = option(
         "its version (default: the highest)", default=None, metavar="N"
     )
     label: str | None = option("label of the version, such as stable", default=None)
     target: str | None = option(f"host:port (default: {_TARGET})", default=None)
     rest: str | None = option("ask over REST: http://localhost:8501", default=None, metavar="URL")
+    onnx: Path | None = option(
+        "ask no server, but a model exported with --format onnx", default=None, metavar="FILE"
+    )
     out: Path | None = option(
         ".csv, .tsv (both also .gz), .parquet, or .nc, which has alpha, beta and contribution "
         "too (default: CSV on standard output)",
@@ -266,11 +270,29 @@ class ClientOptions(TlsOptions):
             )
         if self.target is not None and self.rest is not None:
             raise InputError("Expected --target or --rest. Received: both")
+        of_server = [name for name in _OF_SERVER if getattr(self, name) is not None]
+        if self.make_tls() is not None:
+            of_server.append("tls")
+        if self.onnx is not None and of_server:
+            option_name = of_server[0].replace("_", "-")
+            raise InputError(
+                f"Expected --onnx, or a server's model. Received: --onnx and --{option_name}"
+            )
+        if self.onnx is None and self.model is None:
+            raise InputError(
+                "Expected --model with the name of a served model, or --onnx. Received: neither"
+            )
         if self.marks is not None and not (self.csv or self.numpy):
             raise InputError("Expected --marks with --csv or --numpy. Received: --marks alone")
 
     def make_client(self) -> AnyClient:
         """The client that they ask for."""
+        limits = {"batch_size": self.batch_size, "concurrency": self.concurrency}
+        if self.onnx is not None:
+            from serving.onnx_client import OnnxClient
+
+            return OnnxClient(self.onnx, **limits)
+        assert self.model is not None
         address = self.rest or self.target or _TARGET
 
         def tell(seconds: float) -> None:
@@ -280,12 +302,11 @@ class ClientOptions(TlsOptions):
             )
 
         options: dict[str, Any] = {
+            **limits,
             "label": self.label,
             "tls": self.make_tls(),
             "timeout_s": self.timeout_s,
-            "batch_size": self.batch_size,
             "max_message_bytes": self.max_message_bytes,
-            "concurrency": self.concurrency,
             "backoff": Backoff(on_wait=tell),
         }
         if self.rest is None:

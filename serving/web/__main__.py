@@ -57,8 +57,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         PageOptions,
         argv=argv,
         prog="python -m serving.web",
-        description="A web page that asks TensorFlow Serving, or the local stand-in: pick a gene "
-        "of a dataset, or give CSV text, and see the prediction and where the model looked. It "
+        description="A web page that asks TensorFlow Serving or the local stand-in, or answers "
+        "itself from ONNX files: pick a gene of a dataset, or give CSV text, and see the "
+        "prediction and where the model looked. It "
         "asks nobody for a password: put it behind something that does before others can reach "
         "it. Stops on SIGINT and SIGTERM.",
     )
@@ -96,7 +97,8 @@ def _serve(config: WebConfig, options: PageOptions) -> None:
         )
         url = f"http://{address(*listener.getsockname()[:2])}"
         models = ", ".join(model.text for model in config.offered_models())
-        print(f"{url} asks {config.target} for {models}", flush=True)
+        does = "answers from" if config.onnx else f"asks {config.target} for"
+        print(f"{url} {does} {models}", flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
 

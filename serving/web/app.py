@@ -47,7 +47,7 @@ def build_app(config: WebConfig) -> ASGIApp:
     """The page as an ASGI application, to be served by uvicorn or another.
 
     Raises:
-        InputError: If `models_config` cannot be read.
+        InputError: If `models_config` or an ONNX file cannot be read.
     """
     config.offered_models()
     pages = _Pages(config)
@@ -267,6 +267,7 @@ class _Pages:
                 "asked": asked._replace(dataset=dataset),
                 "models": models,
                 "datasets": list(self.config.catalogues),
+                "is_local": bool(self.config.onnx),
                 "description": description,
                 "model_text": next((m.text for m in models if m.key == asked.model), asked.model),
                 "columns": columns_of_csv(named_marks),

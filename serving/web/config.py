@@ -8,6 +8,7 @@ from typing import NamedTuple
 from serving.command_line import option
 from serving.errors import InputError
 from serving.models_config import read_models
+from serving.onnx_client import model_of
 from serving.tls import Tls
 from serving.web.catalogue import Catalogue
 
@@ -43,6 +44,7 @@ class WebConfig:
         models: Names of served models. Empty where `models_config` says them.
         models_config: TensorFlow Serving's `models.config`, read anew for every page, so that
             models and labels may change.
+        onnx: ONNX files in place of a server: the page answers from them itself.
         catalogues: Datasets whose genes can be picked, by name.
         tls: How to reach the server over TLS; without it by default.
         timeout_s: Longest wait for one answer of the server.
@@ -51,8 +53,8 @@ class WebConfig:
         allowed_hosts: Names under which the page may be asked for; all by default.
 
     Raises:
-        InputError: If not exactly one of `models` and `models_config` is given, or a limit is not
-            positive.
+        InputError: If not exactly one of `models`, `models_config` and `onnx` is given, or a limit
+            is not positive.
     """
 
     target: str = option("host:port of the server", default="localhost:8500")
@@ -62,6 +64,11 @@ class WebConfig:
         "for every page",
         default=None,
         aliases=("model_config_file",),
+        metavar="FILE",
+    )
+    onnx: tuple[Path, ...] = option(
+        "models exported with --format onnx, which the page itself answers from, without a server",
+        default=(),
         metavar="FILE",
     )
     catalogues: Mapping[str, Catalogue] = field(default_factory=dict)
@@ -77,10 +84,11 @@ class WebConfig:
     )
 
     def __post_init__(self) -> None:
-        if bool(self.models) == (self.models_config is not None):
+        if bool(self.models) + (self.models_config is not None) + bool(self.onnx) != 1:
             raise InputError(
-                "Expected the names of models, or a models.config. Received: "
-                f"models={', '.join(self.models) or None}, models_config={self.models_config}"
+                "Expected the names of models, a models.config or ONNX files. Received: "
+                f"models={', '.join(self.models) or None}, models_config={self.models_config}, "
+                f"onnx={', '.join(map(str, self.onnx)) or None}"
             )
         for name in ("timeout_s", "max_upload_mb", "max_genes"):
             if not getattr(self, name) > 0:
@@ -99,6 +107,8 @@ class WebConfig:
         Raises:
             InputError: If `models_config` cannot be read.
         """
+        if self.onnx:
+            return [ServedModel(model_of(file)[0]) for file in self.onnx]
         if self.models_config is None:
             return [ServedModel(name) for name in dict.fromkeys(self.models)]
         return read_served_models(self.models_config)

@@ -1,11 +1,13 @@
-"""Asking the served model about a gene of a dataset, or about CSV text."""
+"""Asking a model, served or of a file, about a gene of a dataset, or about CSV text."""
 
 from typing import Any
 
+from serving.any_client import AnyClient
 from serving.client import Client
 from serving.description import ModelDescription
 from serving.errors import InputError
 from serving.genes import Genes
+from serving.onnx_client import OnnxClient
 from serving.predictions import Prediction
 from serving.web.catalogue import Catalogue, NoGeneError
 from serving.web.config import ServedModel, WebConfig, find_model
@@ -16,15 +18,22 @@ _DESCRIBE_TIMEOUT_S = 5.0
 
 
 class Predictor:
-    """Asks the server, and waits for it.
+    """Asks the server, and waits for it, or answers from ONNX files.
 
     Raises:
-        InputError: By every method, if it is asked for what is not there.
+        InputError: If an ONNX file cannot be read, or two are of one name; and by every method, if
+            it is asked for what is not there.
         ServerError: By those that ask the server, if it refuses or cannot be asked.
     """
 
     def __init__(self, config: WebConfig) -> None:
         self._config = config
+        self._of_files = {client.model: client for client in map(OnnxClient, config.onnx)}
+        if len(self._of_files) < len(config.onnx):
+            raise InputError(
+                "Expected ONNX files of models with names of their own, MODELS/NAME/VERSION/"
+                f"model.onnx. Received: onnx={', '.join(map(str, config.onnx))}"
+            )
 
     def model(self, key: str) -> ServedModel:
         """The model that an address means; without a key the first."""
@@ -111,6 +120,8 @@ class Predictor:
         with self._client(description.name, timeout_s, version=description.version) as client:
             return client.predict(genes)
 
-    def _client(self, model: str, timeout_s: float, **which: Any) -> Client:
+    def _client(self, model: str, timeout_s: float, **which: Any) -> AnyClient:
+        if model in self._of_files:
+            return self._of_files[model]
         tls = self._config.tls
         return Client(self._config.target, model, tls=tls, timeout_s=timeout_s, **which)

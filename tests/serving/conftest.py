@@ -85,6 +85,7 @@ def _export(model: keras.Model, folder: Path) -> None:
     ) as run:
         run.save_model(model)
     export_run(run.path, folder / "models", "tiny", 12)
+    export_run(run.path, folder / "onnx", "tiny", 12, format="onnx")
     # Relative order of text would take 3 for the highest.
     (folder / "models/tiny/3").symlink_to(folder / "models/tiny/12")
     foreign = tf.Module()
@@ -94,6 +95,12 @@ def _export(model: keras.Model, folder: Path) -> None:
     tf.saved_model.save(foreign, str(folder / "models/foreign/1"), signatures)
     (folder / "models/.tiny-being-exported").mkdir()
     (folder / "models/models.config").write_text(MODELS_CONFIG)
+
+
+@pytest.fixture(scope="session")
+def onnx_file(models_dir: Path) -> Path:
+    """The model `tiny` in ONNX, likewise version 12."""
+    return models_dir.parent / "onnx/tiny/12/model.onnx"
 
 
 @pytest.fixture(scope="session")

@@ -78,16 +78,21 @@ def write_csv(path: Path, signal: np.ndarray) -> Path:
 
 
 def run_main(server: LocalServer, *argv: str | Path, name: str = "tiny") -> int:
-    where = [] if "--rest" in argv else ["--target", server.target]
-    return main([*where, "--model", name, *map(str, argv)])
+    where = ["--model", name, *([] if "--rest" in argv else ["--target", server.target])]
+    return main([*([] if "--onnx" in argv else where), *map(str, argv)])
 
 
-@pytest.mark.parametrize("over", ["grpc", "rest"])
+@pytest.mark.parametrize("over", ["grpc", "rest", "onnx"])
 def test_predicts_the_genes_of_a_csv(
-    server: LocalServer, model: keras.Model, signal: np.ndarray, tmp_path: Path, over: str
+    server: LocalServer,
+    onnx_file: Path,
+    model: keras.Model,
+    signal: np.ndarray,
+    tmp_path: Path,
+    over: str,
 ) -> None:
     csv = write_csv(tmp_path / "genes.csv", signal)
-    where = ("--rest", server.rest_url or "") if over == "rest" else ()
+    where = {"grpc": (), "rest": ("--rest", server.rest_url), "onnx": ("--onnx", onnx_file)}[over]
     # Requests of one, two and two genes, several at a time, cut out of chunks of two.
     assert (
         run_main(server, "--csv", csv, "--out", tmp_path / "x.csv", "--batch-size", 2, *where) == 0

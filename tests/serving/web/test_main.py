@@ -39,7 +39,9 @@ def test_help_needs_no_tensorflow() -> None:
         ("--models tiny --dataset-dir nosuch --data_dir x", "dataset=nosuch, data_dir=x"),
         ("--models tiny --max-genes 0", "Received: max_genes=0"),
         ("--models tiny --port 99999", "Received: 127.0.0.1:99999"),
-        ("", "Expected the names of models, or a models.config. Received: models=None"),
+        ("", "Expected the names of models, a models.config or ONNX files. Received: models=None"),
+        ("--onnx nosuch.onnx", "Received: nosuch.onnx (No such file or directory)"),
+        ("--onnx a.onnx --models tiny", "Received: models=tiny, models_config=None, onnx=a.onnx"),
         ("--models tiny --models-config models.config", "Received: models=tiny, models_config="),
     ],
 )

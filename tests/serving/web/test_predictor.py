@@ -17,6 +17,7 @@ from html_page import Page, send
 from starlette.testclient import TestClient
 
 from serving.csv_genes import CSV_MARKS
+from serving.errors import InputError
 from serving.local import LocalServer
 from serving.messages import SSLConfig
 from serving.tls import Tls
@@ -168,3 +169,29 @@ def test_a_dataset_that_does_not_fit_the_model_is_refused(
         assert "Expected bin_bp=100, on which the model was trained" in Page(response.text).text
         # Where no dataset is named, one that fits is taken.
         assert "remc/demo, test split" in Page(page.get("/?gene=PAX5").text).text
+
+
+def test_a_page_answers_from_a_file(
+    onnx_file: Path, page: TestClient, text: str, catalogue: Catalogue
+) -> None:
+    """As the page before a server does, to the digits that it shows."""
+    catalogues = {catalogue.name: catalogue}
+    config = WebConfig("localhost:1", onnx=(onnx_file,), catalogues=catalogues)
+    with TestClient(build_app(config), base_url="http://localhost") as alone:
+        facts = dict(Page(alone.get("/").text).tables[""])
+        assert (facts["version"], facts["variant"]) == ("12", "attentive_chrome")
+        ask = "/gene.csv?gene=PAX5"
+        assert alone.get(ask).text == page.get(ask).text
+        for address in ("/gene.svg?gene=PAX5", "/?gene=PAX5"):
+            assert "tiny, version 12" in alone.get(address).text
+        answer = send(alone, source="csv", text=text)
+        assert answer.status_code == 200
+        assert (
+            Page(answer.text).tables["genes"]
+            == (Page(send(page, source="csv", text=text).text).tables["genes"])
+        )
+
+
+def test_files_of_one_name_are_refused(onnx_file: Path) -> None:
+    with pytest.raises(InputError, match="names of their own, MODELS/NAME/VERSION"):
+        build_app(WebConfig(onnx=(onnx_file, onnx_file)))
