@@ -29,7 +29,7 @@ class KerasChrome:
         """Training steps, several an execution as in `fit`; of a bank as in `sweep --bank`."""
         if setting.bank > 1:
             return _bank_training(setting)
-        trainer = self.trainer(logit_model(_model(setting)), NUM_GENES // setting.batch)
+        trainer = self.trainer(logit_model(random_model(setting)), NUM_GENES // setting.batch)
         epoch = tf.Variable(0, dtype=tf.int64)
         genes = RandomGenes(setting)
         batches = iter(
@@ -52,7 +52,7 @@ class KerasChrome:
     def prediction(self, setting: Setting) -> Steps:
         """Predictions of a batch."""
         signal = RandomGenes(setting).signal[: setting.batch]
-        predictor = self.predictor(_model(setting))
+        predictor = self.predictor(random_model(setting))
 
         @use_recurrence(self.recurrence)
         def run() -> dict[str, np.ndarray]:
@@ -114,7 +114,7 @@ def _bank_training(setting: Setting) -> Steps:
         recipe=Recipe(batch_size=setting.batch, learning_rate=LEARNING_RATE, clip_norm=CLIP_NORM),
         options={},
     )
-    weights = _model(setting).get_weights()
+    weights = random_model(setting).get_weights()
     for place in range(setting.bank):
         bank.put(
             place,
@@ -130,9 +130,10 @@ def _bank_training(setting: Setting) -> Steps:
     return Steps(lambda: bank.train(rows, loss), _BANK_STEPS)
 
 
-def _model(setting: Setting) -> keras.Model:
+def random_model(setting: Setting) -> keras.Model:
+    """The variant of a setting, as it is before training."""
     return build_model(
-        "attentive_chrome",
+        setting.variant,
         marks=[f"mark {j}" for j in range(setting.marks)],
         num_bins=setting.bins,
         transform="none",

@@ -11,8 +11,12 @@ SIDES = {
     "PyTorch, reference design": "pytorch_sides:ReferenceSide",
     "stock Keras, XLA": "keras_sides:StockKerasXLA",
     "stock Keras, graph": "keras_sides:StockKeras",
+    "SavedModel": "exported_sides:SavedModel",
+    "ONNX Runtime": "exported_sides:OnnxRuntime",
 }
 OURS, REFERENCE = "keras-chrome", "PyTorch, reference design"
+# They answer, and are not trained.
+EXPORTED = ("SavedModel", "ONNX Runtime")
 
 # As published. The training genes are those of an epigenome: so many steps has an epoch.
 LEARNING_RATE, CLIP_NORM, NUM_GENES = 1e-4, 1.0, 6600
@@ -25,6 +29,7 @@ class Setting(NamedTuple):
     bins: int = 100
     marks: int = 5
     bank: int = 1  # models trained at once, each on its own batch
+    variant: str = "attentive_chrome"
 
 
 class Steps(NamedTuple):
@@ -40,7 +45,7 @@ class Steps(NamedTuple):
 
 
 class Side(Protocol):
-    """An implementation of attentive_chrome."""
+    """An implementation of attentive_chrome, or of several variants."""
 
     def training(self, setting: Setting) -> Steps:
         """Training steps: gradient, clipping, Adam."""

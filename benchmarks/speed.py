@@ -29,11 +29,12 @@ from pathlib import Path
 from typing import Any
 
 from machine import cpu_model
-from sides import OURS, REFERENCE, SIDES, Setting
+from sides import EXPORTED, OURS, REFERENCE, SIDES, Setting
 from speed_text import document
 
 from keras_chrome.command_line import option, parse, run_command
 from keras_chrome.errors import InputError
+from keras_chrome.models.registry import VARIANTS
 
 HERE = Path(__file__).resolve().parent
 TRAINING_BATCHES = (16, 64, 256)
@@ -43,7 +44,9 @@ MIDDLE = Setting(batch=64)
 GROWTH = {"batch": TRAINING_BATCHES, "bins": (50, 100, 200), "marks": (1, 5, 10)}
 BANKS = (1, 2, 4, 8)
 PRODUCT_SIZE, PRODUCT_REPEATS = 2048, 10
-PACKAGES = ("tensorflow", "keras", "torch", "numpy")
+PACKAGES = ("tensorflow", "keras", "torch", "onnxruntime", "scikit-learn", "numpy")
+# What a user may choose from, each trained as `fit` does unless told otherwise.
+MODELS = (*VARIANTS, "gradient_boosting", "gradient_boosting_bins", "logistic_regression")
 
 
 class Worker:
@@ -118,7 +121,7 @@ def take_turns(
 
 def measure_training(options: SpeedOptions) -> dict[str, Any]:
     settings = [Setting(batch) for batch in TRAINING_BATCHES]
-    with workers(options.sides) as running:
+    with workers(options.trained_sides) as running:
         rows = take_turns(running, "training", settings, options)
     return {"rows": rows, "peak_gflops": peak_gflops(options.sides)}
 
@@ -142,7 +145,7 @@ def peak_gflops(sides: Sequence[str]) -> float:
 
 def measure_memory(options: SpeedOptions) -> dict[str, Any]:
     rows = []
-    for side in options.sides:
+    for side in options.trained_sides:
         with workers([side]) as running:
             before = running[side].ask("peak_memory")["peak_mib"]
             running[side].ask("turn", task="training", setting=MIDDLE, turn_s=options.turn_seconds)
@@ -166,11 +169,32 @@ def measure_bank(options: SpeedOptions) -> dict[str, Any]:
         return {"rows": take_turns(running, "training", settings, options)}
 
 
+def measure_variants(options: SpeedOptions) -> dict[str, Any]:
+    """Predictions of every variant, by us and of its exports."""
+    settings = [Setting(n, variant=v) for v in VARIANTS for n in INFERENCE_BATCHES]
+    with workers([OURS, *EXPORTED]) as running:
+        return {"rows": take_turns(running, "prediction", settings, options)}
+
+
+def measure_models(options: SpeedOptions) -> dict[str, Any]:
+    """Whole trainings by `fit`, with its defaults, and what they printed when."""
+    rows = []
+    for model in MODELS:
+        with tempfile.TemporaryDirectory() as folder:
+            run = Path(folder) / "run"
+            fit = ["-m", "keras_chrome.fit", "--model", model, "--run-dir", str(run)]
+            row = {"model": model, **watch([*fit, *options.data()], folder)}
+            metrics = json.loads((run / "metrics.json").read_text())
+        for split in ("valid", "test"):
+            row[f"{split}_auroc"] = metrics[split]["auroc"]
+        print(f"{model}: {row['wall_s']:.1f} s", flush=True)
+        rows.append(row)
+    return {"rows": rows, "dataset": options.dataset}
+
+
 def measure_accuracy(options: SpeedOptions) -> dict[str, Any]:
     """Two whole commands, one after the other, and what they printed when."""
-    data = ["--dataset", options.dataset, "--epochs", str(options.epochs)]
-    if options.data_dir:
-        data += ["--data-dir", str(options.data_dir.resolve())]
+    data = [*options.data(), "--epochs", str(options.epochs)]
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         fit = ["-m", "keras_chrome.fit", "--preset", "paper", "--run-dir", str(run)]
@@ -222,8 +246,10 @@ def watch(arguments: list[str], folder: str) -> dict[str, Any]:
 # The accuracy comes first: it fails at once where the dataset is missing.
 PARTS = {
     "accuracy": measure_accuracy,
+    "models": measure_models,
     "training": measure_training,
     "inference": measure_inference,
+    "variants": measure_variants,
     "memory": measure_memory,
     "growth": measure_growth,
     "bank": measure_bank,
@@ -255,16 +281,28 @@ class SpeedOptions:
         if self.repeats < 1:
             raise InputError(f"Expected a positive number. Received: repeats={self.repeats}")
 
+    @property
+    def trained_sides(self) -> list[str]:
+        """The sides that are more than an export."""
+        return [side for side in self.sides if side not in EXPORTED]
+
+    def data(self) -> list[str]:
+        """The dataset, as `fit` takes it."""
+        data_dir = ["--data-dir", str(self.data_dir.resolve())] if self.data_dir else []
+        return ["--dataset", self.dataset, *data_dir]
+
 
 def circumstances(part: str, options: SpeedOptions) -> dict[str, Any]:
     """What a reader has to know to measure a part again."""
     command = ["python", "benchmarks/speed.py", "--only", part]
-    takes_turns = part not in ("accuracy", "memory")
+    takes_turns = part not in ("accuracy", "models", "memory")
     if takes_turns:
         command += ["--repeats", str(options.repeats)]
+    if part in ("accuracy", "models"):
+        command += ["--dataset", options.dataset]
     if part == "accuracy":
-        command += ["--dataset", options.dataset, "--epochs", str(options.epochs)]
-    else:
+        command += ["--epochs", str(options.epochs)]
+    elif part != "models":
         command += ["--turn-seconds", f"{options.turn_seconds:g}"]
     return {
         "date": datetime.date.today().isoformat(),

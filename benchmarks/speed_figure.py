@@ -10,7 +10,7 @@ from speed_text import genes_per_second, time_to
 
 from keras_chrome.figures.palette import DARK, GREY, PALE, SERIES_COLOURS
 
-_COLOURS = dict(zip(SIDES, SERIES_COLOURS, strict=False))
+_COLOURS = dict(zip(SIDES, (*SERIES_COLOURS, GREY), strict=True))
 _TASKS = {"training": "Training", "inference": "Inference"}
 _TITLE: dict[str, Any] = {"fontsize": 11, "color": DARK, "x": 0.01, "ha": "left"}
 
