@@ -7,6 +7,8 @@ Reference: ONNX operators LSTM (version 14) and Slice (version 13).
 """
 
 import logging
+import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,6 +59,7 @@ def onnx_graph(
     del graph.opset_import[:]
     graph.opset_import.append(onnx.helper.make_opsetid("", OPSET))
     graph.graph.ClearField("doc_string")
+    _make_scalars(graph.graph)
     for value in [*graph.graph.input, *graph.graph.output]:
         shape = ("n", *(signal if value.name == "signal" else outputs[value.name]).shape[1:])
         value.CopyFrom(
@@ -76,6 +79,21 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+def _make_scalars(graph: onnx.GraphProto) -> None:
+    """Take the axes from numbers that are added or multiplied.
+
+    Where tf2onnx moves a transpose it gives them four. They mean the same, but ONNX Runtime finds
+    GELU, which it has as one operation, by a scalar 1.
+    """
+    users: dict[str, set[str]] = defaultdict(set)
+    for node in graph.node:
+        for name in node.input:
+            users[name].add(node.op_type)
+    for constant in graph.initializer:
+        if math.prod(constant.dims) == 1 and users[constant.name] <= {"Add", "Mul"}:
+            del constant.dims[:]
 
 
 # === Operations that tf2onnx does not know ===

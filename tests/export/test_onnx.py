@@ -85,6 +85,21 @@ def test_every_variant_answers_as_keras_does(
     assert not {"Loop", "Scan", "If"} & set(kinds)
 
 
+def test_onnx_runtime_finds_what_it_has_as_one_operation(
+    make_run: Callable[..., Run], export_onnx: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A GELU of its parts takes twice as long as all the rest of the model."""
+    model_dir = export_onnx(make_run(tmp_path / "run", "context_chrome"))
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.graph_optimization_level = level
+    onnxruntime.InferenceSession(model_dir / "model.onnx", options)
+    kinds = [node.op_type for node in onnx.load(tmp_path / "optimized.onnx").graph.node]
+    assert kinds.count("FastGelu") == 9
+    assert "Tanh" not in kinds
+
+
 def test_regression_answers_expression(
     make_run: Callable[..., Run],
     export_onnx: Callable[..., Path],
