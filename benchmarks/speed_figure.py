@@ -16,7 +16,7 @@ _TITLE: dict[str, Any] = {"fontsize": 11, "color": DARK, "x": 0.01, "ha": "left"
 
 
 def draw(parts: dict[str, Any]) -> Figure:
-    """Draw genes a second of each side and batch size, and the AUROC against time.
+    """Draw genes a second of each side and batch size, and AUROCs against time.
 
     Args:
         parts: What `speed.py` keeps. Parts that are not in it are not drawn.
@@ -24,8 +24,8 @@ def draw(parts: dict[str, Any]) -> Figure:
     Returns:
         A figure to save.
     """
-    drawn = [name for name in (*_TASKS, "accuracy") if name in parts]
-    heights = [1.55 if name == "accuracy" else 1.0 for name in drawn]
+    drawn = [name for name in (*_TASKS, *_AGAINST_TIME) if name in parts]
+    heights = [1.55 if name in _AGAINST_TIME else 1.0 for name in drawn]
     figure = Figure(
         figsize=(10, 0.5 + 2.1 * sum(heights)),
         dpi=200,
@@ -42,8 +42,8 @@ def draw(parts: dict[str, Any]) -> Figure:
     )
     rows = figure.subfigures(len(drawn), 1, squeeze=False, height_ratios=heights)[:, 0]
     for name, row in zip(drawn, rows, strict=True):
-        if name == "accuracy":
-            _draw_accuracy(row, parts[name])
+        if name in _AGAINST_TIME:
+            _AGAINST_TIME[name](row, parts[name])
         else:
             _draw_task(row, name, parts[name]["rows"])
     return figure
@@ -110,12 +110,51 @@ def _draw_accuracy(figure: SubFigure, part: dict[str, Any]) -> None:
                 f"{target:g} after {reached:,.0f} s", (reached, target), xytext=(8, -12), **note
             )
     axes.set_xlim(0, 1.02 * slowest_s)
-    axes.set_xlabel("seconds since the start of the command", fontsize=8.5, color=GREY)
-    axes.set_ylabel("validation AUROC", fontsize=8.5, color=GREY)
-    axes.tick_params(labelsize=8, colors=GREY)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(PALE)
+    _label(axes, "seconds since the start of the command")
     figure.suptitle(
         f"Time to accuracy: {part['epochs']} epochs on {part['dataset']}, 16 genes a batch",
         **_TITLE,
     )
+
+
+def _draw_models(figure: SubFigure, part: dict[str, Any]) -> None:
+    """A point a model; lines lead to names where points are close."""
+    axes = figure.subplots()
+    rows = sorted(part["rows"], key=lambda row: -row["valid_auroc"])
+    highest, lowest = rows[0]["valid_auroc"], rows[-1]["valid_auroc"]
+    slowest_s = max(row["wall_s"] for row in rows)
+    gap = (highest - lowest) / 14
+    place = highest + gap
+    for row in rows:
+        is_network = bool(row["curve"])
+        colour = _COLOURS[OURS] if is_network else SERIES_COLOURS[1]
+        at = (row["wall_s"], row["valid_auroc"])
+        place = min(place - gap, row["valid_auroc"])
+        axes.plot(*at, "o" if is_network else "s", color=colour, markersize=6)
+        axes.annotate(
+            f"{row['model']}, {row['wall_s']:.0f} s",
+            at,
+            xytext=(1.06 * slowest_s, place),
+            va="center",
+            fontsize=8.5,
+            color=DARK,
+            arrowprops={"arrowstyle": "-", "color": PALE, "linewidth": 0.8, "shrinkB": 4},
+        )
+    axes.set_xlim(0, 1.45 * slowest_s)
+    axes.set_ylim(min(place, lowest) - gap, highest + gap)
+    _label(axes, "seconds of the whole command")
+    figure.suptitle(
+        f"Trained on {part['dataset']} by default: networks (blue) and baselines (orange)",
+        **_TITLE,
+    )
+
+
+def _label(axes: Axes, x: str) -> None:
+    axes.set_xlabel(x, fontsize=8.5, color=GREY)
+    axes.set_ylabel("validation AUROC", fontsize=8.5, color=GREY)
+    axes.tick_params(labelsize=8, colors=GREY)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(PALE)
+
+
+_AGAINST_TIME = {"models": _draw_models, "accuracy": _draw_accuracy}
