@@ -153,13 +153,21 @@ def batch_predictor(
     def shard(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         return model(signal, training=False)
 
-    @tf.function(autograph=False)
-    def shards(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-        answers = [shard(part) for part in split_batch(signal)]
-        return {name: tf.concat([a[name] for a in answers], axis=0) for name in answers[0]}
+    # A function a batch size: TensorFlow warns of one that it traces for several.
+    @functools.cache
+    def of_size(num_genes: int) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+        # One gene takes 0.7 ms, and a function around it would add 0.1.
+        if num_shards(num_genes) == 1:
+            return shard
 
-    # One gene takes 0.7 ms, and a function around it would add 0.1.
-    return lambda signal: (shard if num_shards(len(signal)) == 1 else shards)(signal)
+        @tf.function(autograph=False)
+        def shards(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+            answers = [shard(part) for part in split_batch(signal)]
+            return {name: tf.concat([a[name] for a in answers], axis=0) for name in answers[0]}
+
+        return shards
+
+    return lambda signal: of_size(len(signal))(signal)
 
 
 def predict_batches(
