@@ -153,21 +153,24 @@ def batch_predictor(
     def shard(signal: tf.Tensor) -> dict[str, tf.Tensor]:
         return model(signal, training=False)
 
-    # A function a batch size: TensorFlow warns of one that it traces for several.
+    @tf.function(autograph=False)
+    def shards(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        answers = [shard(part) for part in split_batch(signal)]
+        return {name: tf.concat([a[name] for a in answers], axis=0) for name in answers[0]}
+
     @functools.cache
-    def of_size(num_genes: int) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    def of(spec: tf.TensorSpec) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
         # One gene takes 0.7 ms, and a function around it would add 0.1.
-        if num_shards(num_genes) == 1:
-            return shard
+        function = shard if num_shards(spec.shape[0]) == 1 else shards
+        # TensorFlow warns of one that is called, and traced, for several models or shapes.
+        concrete: Callable[[tf.Tensor], dict[str, tf.Tensor]] = function.get_concrete_function(spec)
+        return concrete
 
-        @tf.function(autograph=False)
-        def shards(signal: tf.Tensor) -> dict[str, tf.Tensor]:
-            answers = [shard(part) for part in split_batch(signal)]
-            return {name: tf.concat([a[name] for a in answers], axis=0) for name in answers[0]}
+    def predictor(signal: tf.Tensor) -> dict[str, tf.Tensor]:
+        signal = tf.convert_to_tensor(signal)
+        return of(tf.TensorSpec(signal.shape, signal.dtype))(signal)
 
-        return shards
-
-    return lambda signal: of_size(len(signal))(signal)
+    return predictor
 
 
 def predict_batches(

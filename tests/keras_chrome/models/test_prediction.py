@@ -6,7 +6,7 @@ import pytest
 
 from keras_chrome.errors import InputError
 from keras_chrome.models import build_model
-from keras_chrome.models.prediction import predict
+from keras_chrome.models.prediction import batch_predictor, predict
 from keras_chrome.models.sharding import num_shards
 
 MARKS = ("H3K4me3", "H3K27me3")
@@ -57,3 +57,13 @@ def test_signal_that_leads_to_nan_is_named(value: float) -> None:
 def test_shards_are_equal_and_not_too_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert [num_shards(n) for n in (1, 15, 16, 17, 24, 30, 32, 512)] == [1, 1, 2, 1, 3, 3, 4, 8]
+
+
+def test_tensorflow_warns_of_no_retracing(caplog: pytest.LogCaptureFixture) -> None:
+    """Which it does of a function that is called for several models or sizes of batches."""
+    signal = np.zeros((64, 8, 2), np.float32)
+    for _ in range(3):
+        model = build_model("cnn_alpha_beta", marks=MARKS, num_bins=8, mark_filters=4)
+        for num_genes in (3, 16, 64):
+            batch_predictor(model)(signal[:num_genes])
+    assert not caplog.messages
