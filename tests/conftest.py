@@ -24,6 +24,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
+def num_kills() -> int:
+    """How often a test kills what it tests, at moments of chance; KERAS_CHROME_KILLS says more."""
+    return int(os.environ.get("KERAS_CHROME_KILLS", "4"))
+
+
+@pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real REMC data that KERAS_CHROME_REAL_DATA names, or a skip with the reason."""
     name = os.environ.get("KERAS_CHROME_REAL_DATA")

@@ -14,7 +14,6 @@ import pytest
 pytestmark = pytest.mark.slow
 
 Start = Callable[..., subprocess.Popen[str]]
-NUM_KILLS = 10
 # What each leaves when it is done, the last of it last.
 LAST = {
     "attend": "a.nc",
@@ -49,7 +48,9 @@ def kill_once_it_writes(process: subprocess.Popen[str], folder: Path, wait_s: fl
 
 
 @pytest.mark.parametrize("name", LAST)
-def test_killed_while_it_writes(name: str, start: Start, made: Path, tmp_path: Path) -> None:
+def test_killed_while_it_writes(
+    name: str, start: Start, made: Path, tmp_path: Path, num_kills: int
+) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
     process = start(name, made, out=whole)
@@ -60,7 +61,7 @@ def test_killed_while_it_writes(name: str, start: Start, made: Path, tmp_path: P
     draw = random.Random(name)
     num_caught = 0
     out = tmp_path / "out"
-    for _ in range(NUM_KILLS):
+    for _ in range(num_kills):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         # Of moments from the first byte to the last: most files are written in milliseconds, and a

@@ -18,7 +18,6 @@ from tfds_remc.remc.errors import InputError
 from tfds_remc.remc.unfinished import only_build, remove_dataset
 
 SMALL = {"name": "small", "source": "simulated", "num_genes": 30, "bin_bp": 1000}
-NUM_KILLS = 10
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
@@ -99,7 +98,9 @@ def test_removing_is_at_once_no_dataset(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.slow
-def test_builds_that_are_killed_at_any_moment(tmp_path: Path, manual_dir: Path) -> None:
+def test_builds_that_are_killed_at_any_moment(
+    tmp_path: Path, manual_dir: Path, num_kills: int
+) -> None:
     """And built again, to the byte as an unbroken one."""
 
     def start(data_dir: Path) -> subprocess.Popen[bytes]:
@@ -113,7 +114,7 @@ def test_builds_that_are_killed_at_any_moment(tmp_path: Path, manual_dir: Path) 
     whole = files_in(tmp_path / "whole")
     draw, again = random.Random(0), tmp_path / "again"
     num_killed = 0
-    while num_killed < NUM_KILLS:
+    while num_killed < num_kills:
         process = start(again)
         time.sleep(draw.uniform(0.4, 1.0) * seconds)
         os.kill(process.pid, signal.SIGKILL)

@@ -60,12 +60,17 @@ def bits(path: Path) -> dict[str, Any]:
     ids=["fit", "bank"],
 )
 def test_runs_that_were_killed_anywhere_come_out_the_same_bit_for_bit(
-    data_dir: Path, tmp_path: Path, model: str, options: dict[str, Any], bank: bool
+    data_dir: Path,
+    tmp_path: Path,
+    model: str,
+    options: dict[str, Any],
+    bank: bool,
+    num_kills: int,
 ) -> None:
     job = {
         "folder": str(tmp_path),
         "seed": 17,
-        "kills": 20,
+        "kills": num_kills,
         "bank": bank,
         "options": {**options, "dataset": "remc/small", "data_dir": str(data_dir), "model": model},
     }
@@ -78,7 +83,7 @@ def test_runs_that_were_killed_anywhere_come_out_the_same_bit_for_bit(
     assert done.returncode == 0, done.stderr
     whole = {run.name: bits(run) for run in (tmp_path / "whole").iterdir()}
     assert len(whole) == (3 if bank else 1)
-    for number in range(20):
+    for number in range(num_kills):
         broken = tmp_path / f"broken-{number}"
         assert {run.name: bits(run) for run in broken.iterdir()} == whole, done.stdout
         assert not list(broken.rglob(LOCK))

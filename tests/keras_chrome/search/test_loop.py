@@ -186,8 +186,8 @@ def test_a_search_that_was_interrupted_goes_on_to_what_it_would_have_been(
 
 
 @pytest.mark.slow
-def test_a_search_killed_ten_times_comes_to_what_it_would_have(
-    data_dir: Path, finished: Path, tmp_path: Path
+def test_a_search_killed_again_and_again_comes_to_what_it_would_have(
+    data_dir: Path, finished: Path, tmp_path: Path, num_kills: int
 ) -> None:
     out_dir = tmp_path / "broken"
     arguments = [sys.executable, "-m", "keras_chrome.search", *command(data_dir, out_dir)]
@@ -196,7 +196,7 @@ def test_a_search_killed_ten_times_comes_to_what_it_would_have(
     took_s = time.monotonic() - started
     shutil.rmtree(out_dir)
     draw = random.Random(16)
-    for _ in range(10):
+    for _ in range(num_kills):
         with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as process:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(draw.uniform(0, took_s))

@@ -430,7 +430,7 @@ def outcome(out_dir: Path) -> dict[str, object]:
 
 @pytest.mark.slow
 def test_sweeps_that_were_killed_at_any_moment_come_out_the_same_bit_for_bit(
-    data_dir: Path, tmp_path: Path
+    data_dir: Path, tmp_path: Path, num_kills: int
 ) -> None:
     options: Any = (data_dir, MODELS, ["remc/small"])
     started = time.monotonic()
@@ -439,7 +439,7 @@ def test_sweeps_that_were_killed_at_any_moment_come_out_the_same_bit_for_bit(
     whole = outcome(tmp_path / "whole")
     assert len(whole) == 6
     rng = random.Random(17)
-    for number in range(20):
+    for number in range(num_kills):
         out_dir = tmp_path / f"broken-{number}"
         broken = Background(command(out_dir, *options, jobs=2), tmp_path / "output")
         with contextlib.suppress(subprocess.TimeoutExpired):
