@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,7 +138,10 @@ class _Parser(argparse.ArgumentParser):
 
 def installed_version() -> str:
     """What every command says that is asked for its `--version`."""
-    return f"keras-chrome {version('keras-chrome')}"
+    try:
+        return f"keras-chrome {version('keras-chrome')}"
+    except PackageNotFoundError:
+        return "keras-chrome, not installed"
 
 
 def _with_dashes(argument: str) -> str:
