@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import types
 import typing
 from collections.abc import Callable, Collection, Sequence
@@ -33,6 +34,8 @@ _EXTRAS = {
     **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx"), "onnx"),
     **dict.fromkeys(("python_multipart", "starlette", "uvicorn"), "web"),
 }
+# Keras's, apart from TensorFlow.
+_BACKENDS = ("jax", "openvino", "torch")
 _Options = TypeVar("_Options")
 
 
@@ -328,6 +331,8 @@ def _line_of(error: BaseException, mistakes: Sequence[type[Exception]]) -> str |
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         expected, remedy = _REFUSALS[errno.ENOMEM]
         return f"Expected {expected}. Received: {text or 'no more'}. {remedy}"
+    if backend := missed_backend(error):
+        return other_backend(backend)
     if isinstance(error, ModuleNotFoundError):
         extra = _EXTRAS.get((error.name or "").split(".")[0])
         return extra and (
@@ -335,6 +340,32 @@ def _line_of(error: BaseException, mistakes: Sequence[type[Exception]]) -> str |
             f"pip install 'keras-chrome[{extra}]'"
         )
     return None
+
+
+def keras_backend() -> str | None:
+    """What Keras has been told to run on; None as long as no part of it is imported."""
+    config = sys.modules.get("keras.src.backend.config")
+    return None if config is None else str(config.backend())
+
+
+def missed_backend(error: BaseException) -> str | None:
+    """The backend that Keras could not import; None if the error tells of something else."""
+    # As Keras says it, and TensorFlow and TFDS after it.
+    _, _, unknown = one_line(str(error)).partition("Unable to import backend : ")
+    if unknown or not isinstance(error, ModuleNotFoundError) or error.name not in _BACKENDS:
+        return unknown or None
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    is_of_keras = any(f.f_globals.get("__name__", "").startswith("keras.") for f in frames)
+    return error.name if is_of_keras else None
+
+
+def other_backend(backend: str) -> str:
+    """What a user is told of a backend on which Keras cannot do what was asked."""
+    where = "KERAS_BACKEND=" if "KERAS_BACKEND" in os.environ else "keras.json, backend="
+    return (
+        f"Expected TensorFlow as the backend of Keras. Received: {where}{backend}. "
+        "Set KERAS_BACKEND=tensorflow"
+    )
 
 
 def _end(code: int, line: str) -> typing.NoReturn:
@@ -388,9 +419,7 @@ class _QuietTensorFlow(MetaPathFinder):
     def _is_left_out(self, name: str) -> bool:
         if name not in _LEFT_OUT or self._importing_thread != threading.get_ident():
             return False
-        # What Keras has been told to run on is another matter.
-        config = sys.modules.get("keras.src.backend.config")
-        return config is None or config.backend() != name
+        return keras_backend() in (None, "tensorflow")  # Others may need them.
 
     def _execute(
         self, execute: Callable[[types.ModuleType], None], module: types.ModuleType

@@ -44,6 +44,8 @@ def read_records(builder: Any, split: str, folder: Path) -> dict[str, np.ndarray
     Raises:
         InputError: If a file of records is missing, too many, damaged or cut off.
     """
+    # Where it cannot be imported, the records are not at fault.
+    import tensorflow as tf  # noqa: F401
     import tensorflow_datasets as tfds
 
     info = builder.info.splits[split]
