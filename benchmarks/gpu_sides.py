@@ -1,13 +1,18 @@
 """The implementations of attentive_chrome that `gpu.py` trains, each in a process of its own."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from gpu_arrays import Arrays
 from machine import cpu_model
+
+# In a checkout that is not installed Python looks for modules beside the script alone.
+sys.path.append(str(Path(__file__).parents[1]))
 
 IMPLEMENTATIONS = ("fused", "stock", "reference")
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")

@@ -21,6 +21,7 @@ from export.models_config import (
 from keras_chrome.atomic import unfinished
 from keras_chrome.ensemble.members import check_each_once
 from keras_chrome.errors import InputError
+from keras_chrome.models.backend import require_tensorflow
 from keras_chrome.runs import Run, open_run
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -206,6 +207,8 @@ def _write(
     format: Format,
     process: FreshProcess,
 ) -> None:
+    require_tensorflow()
+
     import keras
     import numpy as np
     import tensorflow as tf

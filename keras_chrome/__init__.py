@@ -66,7 +66,7 @@ __all__ = [
     "sweep",
     "tracks",
 ]
-__version__ = _version("keras-chrome")
+__version__: str
 
 
 def load_model(run_dir: "str | Path") -> Any:
@@ -131,6 +131,8 @@ class _Package(_ModuleType):
 def __getattr__(name: str) -> Any:
     if name in __all__:
         return _import_module(f"{__name__}.{name}")
+    if name == "__version__":  # A checkout that is not installed has none.
+        return _version("keras-chrome")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import errno
-import importlib.util
 import os
 import signal
 import sys
+import threading
+import traceback
 import types
 import typing
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.metadata import version
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +34,8 @@ _EXTRAS = {
     **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx"), "onnx"),
     **dict.fromkeys(("python_multipart", "starlette", "uvicorn"), "web"),
 }
+# Keras's, apart from TensorFlow.
+_BACKENDS = ("jax", "openvino", "torch")
 _Options = TypeVar("_Options")
 
 
@@ -137,7 +141,10 @@ class _Parser(argparse.ArgumentParser):
 
 def installed_version() -> str:
     """What every command says that is asked for its `--version`."""
-    return f"keras-chrome {version('keras-chrome')}"
+    try:
+        return f"keras-chrome {version('keras-chrome')}"
+    except PackageNotFoundError:
+        return "keras-chrome, not installed"
 
 
 def _with_dashes(argument: str) -> str:
@@ -324,6 +331,8 @@ def _line_of(error: BaseException, mistakes: Sequence[type[Exception]]) -> str |
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         expected, remedy = _REFUSALS[errno.ENOMEM]
         return f"Expected {expected}. Received: {text or 'no more'}. {remedy}"
+    if backend := missed_backend(error):
+        return other_backend(backend)
     if isinstance(error, ModuleNotFoundError):
         extra = _EXTRAS.get((error.name or "").split(".")[0])
         return extra and (
@@ -331,6 +340,32 @@ def _line_of(error: BaseException, mistakes: Sequence[type[Exception]]) -> str |
             f"pip install 'keras-chrome[{extra}]'"
         )
     return None
+
+
+def keras_backend() -> str | None:
+    """What Keras has been told to run on; None as long as no part of it is imported."""
+    config = sys.modules.get("keras.src.backend.config")
+    return None if config is None else str(config.backend())
+
+
+def missed_backend(error: BaseException) -> str | None:
+    """The backend that Keras could not import; None if the error tells of something else."""
+    # As Keras says it, and TensorFlow and TFDS after it.
+    _, _, unknown = one_line(str(error)).partition("Unable to import backend : ")
+    if unknown or not isinstance(error, ModuleNotFoundError) or error.name not in _BACKENDS:
+        return unknown or None
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    is_of_keras = any(f.f_globals.get("__name__", "").startswith("keras.") for f in frames)
+    return error.name if is_of_keras else None
+
+
+def other_backend(backend: str) -> str:
+    """What a user is told of a backend on which Keras cannot do what was asked."""
+    where = "KERAS_BACKEND=" if "KERAS_BACKEND" in os.environ else "keras.json, backend="
+    return (
+        f"Expected TensorFlow as the backend of Keras. Received: {where}{backend}. "
+        "Set KERAS_BACKEND=tensorflow"
+    )
 
 
 def _end(code: int, line: str) -> typing.NoReturn:
@@ -346,34 +381,58 @@ def _end(code: int, line: str) -> typing.NoReturn:
 
 
 def quieten_tensorflow() -> None:
-    """Let TensorFlow, whenever something imports it, keep its lines to itself.
+    """Let TensorFlow and Keras, whenever something imports them, be quiet and quick about it.
 
-    They say nothing that the user of a command can act on, and those of its start are written
-    before any logging option is read. For commands, after their options are parsed; a library
-    leaves standard error alone. It is not imported here: what a user can mend comes to light
-    without the seconds that it takes.
+    Their lines say nothing that the user of a command can act on, and those of the start are
+    written before any logging option is read. Half of the seconds go into packages that they use
+    if these are installed, for what no command does: they do without. For commands, after their
+    options are parsed; a library leaves standard error, and Keras, alone. Nothing is imported here:
+    what a user can mend comes to light without the seconds that it takes.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, _QuietTensorFlow())
+        # Behind those that wait for modules to be imported, before those that find files.
+        sys.meta_path.insert(sys.meta_path.index(PathFinder), _QuietTensorFlow())
+
+
+# Keras takes data frames of pandas and matrices of SciPy, wraps itself for scikit-learn and draws
+# with Matplotlib; TensorFlow Lite converts from JAX.
+_LEFT_OUT = ("jax", "matplotlib", "pandas", "scipy", "sklearn")
 
 
 class _QuietTensorFlow(MetaPathFinder):
-    """Finds TensorFlow where others do, and imports it with standard error closed."""
+    """Finds TensorFlow and Keras where others do, and sees to how they are imported."""
+
+    def __init__(self) -> None:
+        self._importing_thread: int | None = None
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if name != "tensorflow":
+        if self._is_left_out(name):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if name not in ("keras", "tensorflow"):
             return None
-        # Not found by itself again; it stays, since who asks may not go on to import.
-        sys.meta_path.remove(self)
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            sys.meta_path.insert(0, self)
+        spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: _quietly(execute, module)  # type: ignore[method-assign]
+            spec.loader.exec_module = partial(self._execute, spec.loader.exec_module)  # type: ignore[method-assign]
         return spec
+
+    def _is_left_out(self, name: str) -> bool:
+        if name not in _LEFT_OUT or self._importing_thread != threading.get_ident():
+            return False
+        return keras_backend() in (None, "tensorflow")  # Others may need them.
+
+    def _execute(
+        self, execute: Callable[[types.ModuleType], None], module: types.ModuleType
+    ) -> None:
+        """Execute a module; Keras imports TensorFlow, and TensorFlow Keras."""
+        before, self._importing_thread = self._importing_thread, threading.get_ident()
+        try:
+            if module.__name__ == "tensorflow":
+                _quietly(execute, module)
+            else:
+                execute(module)
+        finally:
+            self._importing_thread = before
 
 
 def _quietly(execute: Callable[[types.ModuleType], None], tensorflow: types.ModuleType) -> None:

@@ -172,10 +172,12 @@ def evaluate_genes(
     """
     import pandas as pd
 
+    model = run.load_model()  # Where Keras cannot be imported, it says so.
+
     from keras_chrome.models.prediction import predict
 
     # All splits at once: each call of `predict` compiles.
-    together = predict(run.load_model(), np.concatenate([g.signal for g in splits]))
+    together = predict(model, np.concatenate([g.signal for g in splits]))
     task, spread = run.task, together.answer_sd
     ends = np.cumsum([len(genes) for genes in splits])
     metrics: dict[str, Any] = {**task.about_metrics(labels, unit)}

@@ -8,6 +8,10 @@ import numpy as np
 
 from keras_chrome.errors import InputError, printable
 
+# How TFDS takes turns with the files of a split.
+_FILES_AT_ONCE = 16
+_FROM_EACH_FILE = 16
+
 
 def open_builder(folder: Path) -> Any:
     """TFDS's builder of a dataset's version.
@@ -40,6 +44,8 @@ def read_records(builder: Any, split: str, folder: Path) -> dict[str, np.ndarray
     Raises:
         InputError: If a file of records is missing, too many, damaged or cut off.
     """
+    # Where it cannot be imported, the records are not at fault.
+    import tensorflow as tf  # noqa: F401
     import tensorflow_datasets as tfds
 
     info = builder.info.splits[split]
@@ -53,14 +59,36 @@ def read_records(builder: Any, split: str, folder: Path) -> dict[str, np.ndarray
                 raise ValueError("empty records")
             columns = {name: np.stack([e[name] for e in examples]) for name in examples[0]}
         else:
-            batches = builder.as_dataset(split, batch_size=num_genes, shuffle_files=False)
-            columns = dict(next(iter(tfds.as_numpy(batches))))
+            columns = _parsed(info, builder.info.features)
     except Exception as error:  # Of TensorFlow or of ArrayRecord.
         raise _damaged(info, folder, printable(error)) from None
     if {len(column) for column in columns.values()} != {num_genes}:
         found = max(map(len, columns.values()))
         raise _damaged(info, folder, f"{found:,} genes in place of {num_genes:,}")
     return columns
+
+
+def _parsed(info: Any, features: Any) -> dict[str, np.ndarray]:
+    """What TFDS reads of a split, in its order: all examples at once, in a tenth of its time."""
+    import tensorflow as tf
+
+    described = features.get_serialized_info()
+    records = tf.data.Dataset.from_tensor_slices(list(map(str, info.filepaths))).interleave(
+        tf.data.TFRecordDataset, cycle_length=_FILES_AT_ONCE, block_length=_FROM_EACH_FILE
+    )
+    # One more than there should be would be seen.
+    serialized = next(iter(records.batch(info.num_examples + 1)))
+    columns = tf.io.parse_example(
+        serialized,
+        {n: tf.io.FixedLenFeature(d.shape, _kind_on_disk(d)) for n, d in described.items()},
+    )
+    return {n: column.numpy().astype(described[n].np_dtype) for n, column in columns.items()}
+
+
+def _kind_on_disk(described: Any) -> str:
+    """What a record holds of a feature, in TensorFlow's words."""
+    kind = np.dtype(described.np_dtype).kind
+    return {"O": "string", "f": "float32"}.get(kind, "int64")
 
 
 def build_again(folder: Path) -> str:

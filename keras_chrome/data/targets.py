@@ -6,7 +6,6 @@ expression were measured again.
 """
 
 import numpy as np
-from scipy.special import expit
 
 from keras_chrome.errors import InputError
 
@@ -38,6 +37,8 @@ def soft_targets(
     """
     if not 0 < width < np.inf:
         raise InputError(f"Expected a positive number. Received: target_width={width}")
+    from scipy.special import expit
+
     measured = log_expression(rpkm)[:, np.newaxis]
     ends = log_expression(ranges_of_high(labels, median))
     below = expit((ends[np.newaxis] - measured[..., np.newaxis]) / width)

@@ -26,6 +26,7 @@ from keras_chrome.fit.slopes import starting_slopes
 from keras_chrome.fit.start import frozen, open_start, take_weights
 from keras_chrome.fit.targets import Targets, make_targets
 from keras_chrome.models import build_model, logit_model
+from keras_chrome.models.backend import require_tensorflow
 from keras_chrome.models.registry import option_names
 from keras_chrome.models.task import TASKS
 from keras_chrome.runs import open_run
@@ -74,7 +75,8 @@ def fit(
     Raises:
         InputError: If the dataset is missing or lacks a mark, a split has no gene or only one
             class, the model has no such option, the run directory holds another run, or the loss
-            is no longer finite; if there are callbacks of a baseline, which has no epochs.
+            is no longer finite; if there are callbacks of a baseline, which has no epochs; if
+            Keras does not run on TensorFlow, and the model is no baseline.
 
     Example:
         >>> run = fit(dataset="remc/demo", run_dir="runs/demo")
@@ -127,6 +129,8 @@ def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = N
     # Before the seconds that TensorFlow and the records take.
     dataset = data[0] if data else _open(config)
     check_run_directory(config, dataset)
+    if config.model not in BASELINES:
+        require_tensorflow()
     dataset, genes = data or load(config)
     config = spelled_out(config, dataset)
     targets = make_targets(config, dataset, genes["train"])

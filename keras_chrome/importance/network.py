@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_chrome.errors import InputError
 from keras_chrome.layers import SignalTransform
 from keras_chrome.models import logit_model, logit_output
+from keras_chrome.models.backend import require_tensorflow
 from keras_chrome.vocabulary import WRT
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def require_network(model: Model, method: str) -> keras.Model:
     """The model itself; one that has no gradient is refused.
 
     Raises:
-        InputError: If the model is no Keras model.
+        InputError: If the model is no Keras model, or Keras does not run on TensorFlow.
     """
+    require_tensorflow()
     if not isinstance(model, keras.Model):
         raise InputError(
             f"Expected a neural network, for the gradient that {method} takes. Received: "

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_chrome.errors import InputError, printable
+from keras_chrome.models.backend import require_keras
 
 if TYPE_CHECKING:
     import h5py
@@ -65,8 +66,11 @@ def load_network(path: Path, signal_shape: tuple[int, int], task: Task) -> keras
     Raises:
         InputError: If the file is damaged, holds or asks for more than a network of our layers and
             of Keras's, or the network reads another signal
-            or answers something else.
+            or answers something else; if Keras has been told to run on a backend that it cannot
+            import.
     """
+    require_keras()
+
     import keras
     import tensorflow as tf
 

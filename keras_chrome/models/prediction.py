@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from keras_chrome.data import broken_bins
 from keras_chrome.errors import InputError
+from keras_chrome.models.backend import require_tensorflow
 from keras_chrome.models.sharding import num_shards, split_batch
 from keras_chrome.models.task import CLASSIFICATION, task_of
 
@@ -147,7 +148,11 @@ def batch_predictor(
 
     Args:
         model: A Keras model that answers a dict, or what is called like one.
+
+    Raises:
+        InputError: If Keras does not run on TensorFlow.
     """
+    require_tensorflow()
 
     @tf.function(jit_compile=True, autograph=False)
     def shard(signal: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -55,14 +55,15 @@ def test_can_import_neither_keras_nor_our_packages() -> None:
     code = (
         "import runpy, sys\n"
         f"runpy.run_path({fresh_process.__file__!r}, run_name='__main__')\n"
-        "for name in ('keras', 'keras_chrome', 'export', 'serving', 'tfds_remc', 'tensorflow'):\n"
+        "for name in ('keras', 'keras_chrome', 'export', 'serving', 'tfds_remc', 'jax', "
+        "'tensorflow'):\n"
         "    print(name, sys.modules.get(name, 'free'))\n"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     assert answer.stdout.splitlines() == [
-        *(f"{name} None" for name in ("keras", "keras_chrome", "export", "serving", "tfds_remc")),
+        *(f"{n} None" for n in ("keras", "keras_chrome", "export", "serving", "tfds_remc", "jax")),
         "tensorflow free",
     ]
 

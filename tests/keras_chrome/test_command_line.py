@@ -12,6 +12,7 @@ from typing import Literal
 
 import pytest
 
+import keras_chrome
 from keras_chrome import command_line
 from keras_chrome.__main__ import VERBS
 from keras_chrome.command_line import as_spelled, option, parse, parse_given, run_command
@@ -99,17 +100,23 @@ def test_help_imports_no_tensorflow_and_fits_a_terminal(verb: str) -> None:
     assert [line for line in answer.stdout.splitlines() if len(line) > 100] == []
 
 
-def run_and_report_tensorflow(*arguments: str | Path) -> tuple[int, str, bool]:
-    """Exit code and standard error of a command, and whether it has imported TensorFlow."""
+def run_and_report_imports(*arguments: str | Path) -> tuple[int, str, set[str]]:
+    """Exit code and standard error of a command, and the packages that it has imported."""
     module, *rest = map(str, arguments)
     code = (
         f"import runpy, sys; sys.argv[1:] = {rest}\n"
         f"try: runpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
-        "except SystemExit as end: print(end.code, 'tensorflow' in sys.modules)"
+        "except SystemExit as end: print(end.code, *sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    exit_code, has_imported = answer.stdout.splitlines()[-1].split()
-    return int(exit_code), answer.stderr, has_imported == "True"
+    exit_code, *imported = answer.stdout.splitlines()[-1].split()
+    return int(exit_code), answer.stderr, set(imported)
+
+
+def run_and_report_tensorflow(*arguments: str | Path) -> tuple[int, str, bool]:
+    """Likewise, and whether it has imported TensorFlow."""
+    exit_code, error, imported = run_and_report_imports(*arguments)
+    return exit_code, error, "tensorflow" in imported
 
 
 FAST = ("--model", "cnn_alpha_beta", "--epochs", "1")
@@ -164,6 +171,44 @@ def test_fit_tells_before_tensorflow_is_imported(
     answer = run_and_report_tensorflow("keras_chrome.fit", "--data-dir", data_dir, *given)
     assert (answer[0], answer[2]) == (2, False)
     assert named in answer[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        (("attend", "{run}", "--plot", "{gene}"), {"jax", "scipy", "sklearn"}),
+        (("evaluate", "{run}", "--out", "{out}"), {"jax", "matplotlib"}),
+        (
+            ("fit", "--dataset", "small", "--data-dir", "{data}", "--run-dir", "{out}", *FAST),
+            {"jax", "matplotlib"},
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_a_command_does_not_need_is_not_imported(
+    arguments: Sequence[str], unneeded: set[str], data_dir: Path, cnn_run_path: Path, tmp_path: Path
+) -> None:
+    gene = keras_chrome.attend(cnn_run_path)["gene"].values[0]
+    places = {"data": data_dir, "run": cnn_run_path, "gene": gene, "out": tmp_path / "out"}
+    verb, *rest = (argument.format(**places) for argument in arguments)
+    exit_code, error, imported = run_and_report_imports(f"keras_chrome.{verb}", *rest)
+    assert (exit_code, error) == (0, "")
+    assert {"tensorflow", "keras", "pandas"} <= imported
+    assert not imported & unneeded
+
+
+@pytest.mark.parametrize("first", ["tensorflow", "keras"])
+def test_what_tensorflow_goes_without_is_there_for_others(first: str) -> None:
+    code = (
+        "import sys\n"
+        "from keras_chrome.command_line import quieten_tensorflow\n"
+        "quieten_tensorflow()\n"
+        f"import {first}\n"
+        "assert not {'jax', 'matplotlib', 'pandas', 'scipy', 'sklearn'} & set(sys.modules)\n"
+        "import pandas, sklearn, matplotlib.pyplot\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (answer.returncode, answer.stderr) == (0, "")
 
 
 def test_tensorflow_is_imported_without_its_lines(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
 from keras_chrome.data import load_genes, open_dataset
+from keras_chrome.data.records import open_builder, read_records
 from keras_chrome.errors import InputError
 
 SHARD = "remc-train.tfrecord-00000-of-00001"
@@ -49,35 +51,55 @@ def test_a_shard_that_is_cut_off(built: Path) -> None:
         assert f"Received: {SHARD}, damaged or cut off (" in refusal(built)
 
 
-def test_a_shard_of_several_is_named(built: Path, tmp_path: Path) -> None:
-    """A bit of the second of three."""
-    builder = tfds.builder_from_directory(built)
-    info = builder.info.splits["train"]
-    records = (built / SHARD).read_bytes()
-    shards, start = [], 0
+@pytest.fixture
+def shards(built: Path) -> list[Path]:
+    """Its training genes in three shards."""
+    records, lengths, start = (built / SHARD).read_bytes(), [], 0
     while start < len(records):
-        end = start + 12 + int.from_bytes(records[start : start + 8], "little") + 4
-        shards.append(records[start:end])
-        start = end
-    text = (built / "dataset_info.json").read_text()
-    assert info.num_examples == len(shards)
-    third = len(shards) // 3
-    parts = [shards[:third], shards[third : 2 * third], shards[2 * third :]]
-    lengths = ", ".join(f'"{len(part)}"' for part in parts)
-    before, _, after = text.partition(f'"{len(shards)}"')
-    (built / "dataset_info.json").write_text(before + lengths + after)
+        lengths.append(12 + int.from_bytes(records[start : start + 8], "little") + 4)
+        start += lengths[-1]
     (built / SHARD).unlink()
-    names = [f"remc-train.tfrecord-0000{n}-of-00003" for n in range(3)]
-    for name, part in zip(names, parts, strict=True):
-        (built / name).write_bytes(b"".join(part))
-    dataset = open_dataset("remc/small", built.parents[2])
-    assert len(load_genes(dataset, "train")) == len(shards)
-    content = bytearray((built / names[1]).read_bytes())
+    paths = [built / f"remc-train.tfrecord-0000{n}-of-00003" for n in range(3)]
+    parts = [part.tolist() for part in np.array_split(lengths, 3)]
+    for path, part in zip(paths, parts, strict=True):
+        path.write_bytes(records[: sum(part)])
+        records = records[sum(part) :]
+    counts = ", ".join(f'"{len(part)}"' for part in parts)
+    text = (built / "dataset_info.json").read_text()
+    before, _, after = text.partition(f'"{len(lengths)}"')
+    (built / "dataset_info.json").write_text(before + counts + after)
+    return paths
+
+
+def test_a_shard_of_several_is_named(built: Path, shards: list[Path]) -> None:
+    """A bit of the second of three."""
+    content = bytearray(shards[1].read_bytes())
     content[500] ^= 1
-    (built / names[1]).write_bytes(content)
-    assert f"Received: {names[1]}, damaged" in refusal(built)
-    (built / names[1]).unlink()
-    assert f"in {', '.join(names)}. Received: {built}, without {names[1]}." in refusal(built)
+    shards[1].write_bytes(content)
+    assert f"Received: {shards[1].name}, damaged" in refusal(built)
+    shards[1].unlink()
+    names = ", ".join(path.name for path in shards)
+    missing = f"in {names}. Received: {built}, without {shards[1].name}."
+    assert missing in refusal(built)
+
+
+def test_records_are_read_as_tfds_reads_them(built: Path, shards: list[Path]) -> None:
+    builder = open_builder(built)
+    for split in ("train", "test"):  # of three shards, and of one
+        read = read_records(builder, split, built)
+        batches = builder.as_dataset(split, batch_size=-1, shuffle_files=False)
+        expected = tfds.as_numpy(batches)
+        assert read.keys() == expected.keys()
+        for name, column in expected.items():
+            assert read[name].dtype == column.dtype, name
+            np.testing.assert_array_equal(read[name], column, name)
+
+
+def test_a_record_too_many(built: Path) -> None:
+    records = (built / SHARD).read_bytes()
+    first = 12 + int.from_bytes(records[:8], "little") + 4
+    (built / SHARD).write_bytes(records + records[:first])
+    assert f"Received: {SHARD}, damaged or cut off (" in refusal(built)
 
 
 def test_a_shard_too_many(built: Path) -> None:
