@@ -30,7 +30,8 @@ def export_all(
     `E012-lstm-published`.
 
     A line is printed for each model, and at last one that counts the runs that were left out: those
-    of a baseline, or of an ensemble with one, which are exported by themselves if at all, and unfinished ones.
+    of a baseline, or of an ensemble with one, which are exported by themselves if at all, and
+    unfinished ones.
 
     Args:
         runs_dir: A folder with run directories at any depth.

@@ -24,8 +24,8 @@ def describe(runs: Sequence[Run], format: Format = "savedmodel") -> dict[str, An
         The contents of `assets/keras_chrome.json`, which `serving.client` reads as well.
 
     Raises:
-        InputError: If a run is one of another baseline or has one as a member, or what is said of one run
-            does not hold for another: only the weights of an ensemble's members may differ; or
+        InputError: If a run is one of another baseline or has one as a member, or what is said of
+            one run does not hold for another: only the weights of members may differ; or
             there are several, and one is an ensemble.
     """
     for run in runs:
