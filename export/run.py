@@ -221,7 +221,7 @@ def _write(
     config, num_genes = runs[0].config, 4
     num_bins, num_marks = config.arguments.get("num_bins", config.bins.num_bins), len(config.marks)
     if config.kind == "baseline":
-        num_genes = 512  # A tree of which few genes differ is not in these few.
+        num_genes = 512  # Trees differ in few genes.
     # Counts as a ChIP-seq experiment gives: overdispersed, many zeros.
     random = np.random.default_rng(0)
     signal = random.negative_binomial(1, 0.2, (num_genes, num_bins, num_marks)).astype(np.float32)
