@@ -114,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         stable=given.stable,
         base_path=given.base_path,
     )
-    print(export_line(model_dir, len(given.runs)))
+    print(export_line(model_dir, given.runs))
 
 
 if __name__ == "__main__":

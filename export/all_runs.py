@@ -30,7 +30,8 @@ def export_all(
     `E012-lstm-published`.
 
     A line is printed for each model, and at last one that counts the runs that were left out: those
-    of a baseline, or of an ensemble with one, which have no graph to serve, and unfinished ones.
+    of a baseline, which is exported by itself if at all, or of an ensemble with one, and unfinished
+    ones.
 
     Args:
         runs_dir: A folder with run directories at any depth.
@@ -71,7 +72,7 @@ def export_all(
                 failed.append(_failure(name, error))
             else:
                 exported.append(model_dir)
-                print(export_line(model_dir, len(run_dirs)), flush=True)
+                print(export_line(model_dir, run_dirs), flush=True)
     print(
         f"exported: {len(exported)}; failed: {len(failed)}; left out: {_counts(left_out)}",
         flush=True,

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from export.formats import ONNX_BASELINES, Format
 from keras_chrome.ensemble.members import check_alike, shared_by_members
 from keras_chrome.errors import InputError
 from keras_chrome.runs import Run
@@ -12,26 +13,30 @@ from keras_chrome.runs import Run
 SIDECAR_FILE = Path("assets") / "keras_chrome.json"
 
 
-def describe(runs: Sequence[Run]) -> dict[str, Any]:
+def describe(runs: Sequence[Run], format: Format = "savedmodel") -> dict[str, Any]:
     """Describe the model of a run, or the ensemble of several.
 
     Args:
-        runs: Runs of Keras models, at least one.
+        runs: Runs of Keras models, at least one; or one of a baseline that the format can hold.
+        format: What they are exported in.
 
     Returns:
         The contents of `assets/keras_chrome.json`, which `serving.client` reads as well.
 
     Raises:
-        InputError: If a run is one of a baseline or has one as a member, or what is said of one run
-            does not hold for another: only the weights of an ensemble's members may differ; or
+        InputError: If a run is one of another baseline or has one as a member, or what is said of
+            one run does not hold for another: only the weights of members may differ; or
             there are several, and one is an ensemble.
     """
     for run in runs:
-        if baselines := run.config.without_graph:
-            what = "a run of" if run.config.kind == "baseline" else "an ensemble with"
+        is_baseline = run.config.kind == "baseline"
+        held = ONNX_BASELINES if format == "onnx" and is_baseline and len(runs) == 1 else ()
+        if baselines := [name for name in run.config.without_graph if name not in held]:
+            what = "a run of" if is_baseline else "an ensemble with"
             raise InputError(
                 f"Expected a run of a Keras model. Received: {run.path}, {what} the baseline "
-                f"{', '.join(baselines)}, which has no graph to serve"
+                f"{', '.join(baselines)}, which has no graph to serve. Of baselines one run of "
+                f"{', '.join(ONNX_BASELINES)} can be exported, with --format onnx"
             )
         if run.config.kind == "ensemble" and len(runs) > 1:
             raise InputError(
@@ -61,7 +66,12 @@ def describe(runs: Sequence[Run]) -> dict[str, Any]:
         "dataset": shared["dataset"],
         **known,
         "versions": {
-            package: version(package) for package in ("keras-chrome", "tensorflow", "keras")
+            package: version(package)
+            for package in (
+                ("keras-chrome", "scikit-learn")
+                if config.kind == "baseline"
+                else ("keras-chrome", "tensorflow", "keras")
+            )
         },
     }
 

@@ -17,6 +17,15 @@ WRITERS: dict[Format, str] = {
     "savedmodel": "export.saved_model",
     "onnx": "export.onnx_model",
 }
+# The baselines that skl2onnx knows.
+ONNX_BASELINES = (
+    "logistic_regression",
+    "logistic_regression_max",
+    "svm",
+    "random_forest",
+    "random_forest_best_bin",
+    "gradient_boosting_bins",
+)
 _PACKAGES_FOR_ONNX = ("onnx", "onnxruntime", "tf2onnx")
 
 

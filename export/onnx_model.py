@@ -10,6 +10,7 @@ from export.checks import ExportError, check_answers, keras_outputs
 from export.fresh_process import FreshProcess
 from export.onnx_graph import METADATA_KEY, onnx_graph
 from export.signatures import answering_functions
+from keras_chrome.baselines import Baseline
 from keras_chrome.models.task import task_of
 
 ALL_FILE = "model.onnx"
@@ -17,7 +18,7 @@ ANSWER_FILE = "predict.onnx"
 
 
 def write(
-    model: keras.Model, model_dir: Path, name: str, description: str, signal: np.ndarray
+    model: keras.Model | Baseline, model_dir: Path, name: str, description: str, signal: np.ndarray
 ) -> None:
     """Write `model.onnx` with all outputs and `predict.onnx` with the answer alone.
 
@@ -28,6 +29,14 @@ def write(
         description: Becomes the metadata `keras_chrome` of both files.
         signal: Genes; not needed.
     """
+    if isinstance(model, Baseline):
+        # Late: networks do without skl2onnx and scikit-learn.
+        from export.baseline_graph import baseline_graph
+
+        content = baseline_graph(model, description).SerializeToString()
+        for file in (ALL_FILE, ANSWER_FILE):
+            (model_dir / file).write_bytes(content)
+        return
     everything, answer = answering_functions(model)
     for file, function in ((ALL_FILE, everything), (ANSWER_FILE, answer)):
         graph = onnx_graph(function, model.input, model.output, description)
@@ -35,7 +44,7 @@ def write(
 
 
 def check(
-    model: keras.Model,
+    model: keras.Model | Baseline,
     model_dir: Path,
     description: str,
     signal: np.ndarray,
@@ -58,7 +67,8 @@ def check(
                 "fault of the export: report it"
             ) from error
     answers = process.answers(model_dir, {"signal": signal})
-    outputs = keras_outputs(model, signal)
+    is_baseline = isinstance(model, Baseline)
+    outputs = model(signal) if is_baseline else keras_outputs(model, signal)
     output = task_of(outputs).output
     expected = {f"model.{key}": values for key, values in outputs.items()}
     check_answers({**expected, f"predict.{output}": outputs[output]}, answers)

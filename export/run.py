@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from export.description import describe
 from export.formats import MODEL_FILES, WRITERS, Format, check_format
@@ -92,7 +93,8 @@ def export_runs(
         The folder of the model, `models_dir/name/version`.
 
     Raises:
-        InputError: If a run is not one of this version or is one of a baseline, runs are the same
+        InputError: If a run is not one of this version or is one of a baseline
+            that the format does not hold, runs are the same
             or not of one kind, the name or the version cannot be used, or `models_dir` or its
             `models.config` cannot be read and written, or the format is not that of `models_dir`.
         ExportError: If the export does not answer as the Keras model does.
@@ -114,7 +116,7 @@ def export_runs(
     check_format(format, models_dir, stable=stable, base_path=base_path)
 
     runs = [open_run(run_dir) for run_dir in run_dirs]
-    description = json.dumps(describe(runs), indent=2)
+    description = json.dumps(describe(runs, format), indent=2)
     with nullcontext(fresh_process) if fresh_process else FreshProcess() as process:
         labels = {name: {STABLE if stable else CANARY: int(model_dir.name)}}
 
@@ -127,10 +129,11 @@ def export_runs(
     return model_dir
 
 
-def export_line(model_dir: Path, num_runs: int) -> str:
+def export_line(model_dir: Path, run_dirs: Sequence[str | Path]) -> str:
     """What a command prints of an export."""
-    what = "exported" if num_runs == 1 else f"exported an ensemble of {num_runs}"
-    line = f"{model_dir}: {what}; answers as Keras does"
+    what = "exported" if len(run_dirs) == 1 else f"exported an ensemble of {len(run_dirs)}"
+    is_baseline = open_run(run_dirs[0]).config.kind == "baseline"
+    line = f"{model_dir}: {what}; answers as {'scikit-learn' if is_baseline else 'Keras'} does"
     if not (model_dir / MODEL_FILES["savedmodel"]).exists():
         return line
     (labels,) = (
@@ -209,7 +212,6 @@ def _write(
 ) -> None:
     require_tensorflow()
 
-    import keras
     import numpy as np
     import tensorflow as tf
 
@@ -217,12 +219,15 @@ def _write(
     from keras_chrome.models.ensemble import ensemble_model
 
     writer = import_module(WRITERS[format])
-    models: list[keras.Model] = [run.load_model() for run in runs]
+    models: list[Any] = [run.load_model() for run in runs]
     model = models[0] if len(models) == 1 else ensemble_model(models)
-    _, num_bins, num_marks = model.input_shape
+    config, num_genes = runs[0].config, 4
+    num_bins, num_marks = config.arguments.get("num_bins", config.bins.num_bins), len(config.marks)
+    if config.kind == "baseline":
+        num_genes = 512  # Trees differ in few genes.
     # Counts as a ChIP-seq experiment gives: overdispersed, many zeros.
     random = np.random.default_rng(0)
-    signal = random.negative_binomial(1, 0.2, (4, num_bins, num_marks)).astype(np.float32)
+    signal = random.negative_binomial(1, 0.2, (num_genes, num_bins, num_marks)).astype(np.float32)
     try:
         writer.write(model, model_dir, name, description, signal)
     except (OSError, tf.errors.OpError) as error:

@@ -31,7 +31,7 @@ _EXTRAS = {
     "optuna": "search",
     "tensorflow_serving": "serving",
     "tf_keras_vis": "explain",
-    **dict.fromkeys(("onnx", "onnxruntime", "tf2onnx"), "onnx"),
+    **dict.fromkeys(("onnx", "onnxruntime", "skl2onnx", "tf2onnx"), "onnx"),
     **dict.fromkeys(("python_multipart", "starlette", "uvicorn"), "web"),
 }
 # Keras's, apart from TensorFlow.
