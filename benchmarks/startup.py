@@ -6,12 +6,11 @@ and of those that it starts, and hardly depends on what else the machine does.
     python -m keras_chrome.fit --dataset remc/demo --epochs 1 --run-dir runs/demo
     python benchmarks/startup.py runs/demo --gene DEMO00001
 
-Beside another checkout, as a ratio: `--beside FOLDER`, which comes first on the path of imports.
+Another checkout takes turns with this one: `--beside FOLDER`.
 """
 
 from __future__ import annotations
 
-import os
 import resource
 import statistics
 import subprocess
@@ -41,10 +40,10 @@ class Seconds(NamedTuple):
 
 
 class Command(NamedTuple):
-    """What is started, with what in its environment beside this process's own."""
+    """What is started, and where: Python looks there for modules first."""
 
     arguments: Sequence[str]
-    environment: Mapping[str, str] = {}
+    folder: Path
 
 
 def time_commands(commands: Mapping[str, Command], repeats: int) -> dict[str, Seconds]:
@@ -63,7 +62,7 @@ def _once(command: Command) -> Seconds:
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     answer = subprocess.run(
         command.arguments,
-        env={**os.environ, **command.environment},
+        cwd=command.folder,
         capture_output=True,
         text=True,
     )
@@ -94,7 +93,7 @@ class StartupOptions:
 
 def commands_of(options: StartupOptions, folder: str) -> dict[str, list[str]]:
     """What users start most, by name."""
-    run, picture = str(options.run), f"{folder}/gene.png"
+    run, picture = str(options.run.absolute()), f"{folder}/gene.png"
     return {
         "help": ["-m", "keras_chrome.attend", "--help"],
         "attend": [
@@ -114,14 +113,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         description="Time whole commands, in turns.",
     )
     with tempfile.TemporaryDirectory() as folder:
-        commands = {}
+        checkouts = {"": Path(__file__).parents[1]}
+        if options.beside:
+            checkouts[", beside"] = options.beside
         known = commands_of(options, folder)
-        for name in options.only:
-            arguments = known[name]
-            commands[name] = Command([sys.executable, *arguments])
-            if options.beside:
-                path = {"PYTHONPATH": str(options.beside.absolute())}
-                commands[f"{name}, beside"] = Command([sys.executable, *arguments], path)
+        commands = {
+            name + which: Command([sys.executable, *known[name]], checkout)
+            for name in options.only
+            for which, checkout in checkouts.items()
+        }
         times = time_commands(commands, options.repeats)
     rows = [
         {"command": name, "CPU, s": f"{of_one.cpu_s:.2f}", "wall, s": f"{of_one.wall_s:.2f}"}

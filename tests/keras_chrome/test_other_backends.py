@@ -17,20 +17,19 @@ NEED_TENSORFLOW = [
     ("evaluate", "{run}"),
     ("attend", "{run}", "--out", "{out}.nc"),
     ("alpha_profile", "{run}", "--out", "{out}"),
-    ("beta_map", "{run}", "--gene", "{gene}", "--out", "{out}"),
     ("explain", "{run}", "--out", "{out}.nc"),
     ("compare", "{run}", "--out", "{out}"),
     ("faithfulness", "{run}", "--out", "{out}"),
-    ("perturb", "{run}", "--scale", "0", "--mark", "H3K4me3", "--out", "{out}.csv"),
+    ("perturb", "{run}", "--scale", "0", "--mark", "H3K4me3", "--out", "{out}"),
     ("report", "{run}", "--out", "{out}.html"),
     ("tracks", "{run}", "--out", "{out}"),
     ("export", "{run}", "--models-dir", "{out}", "--name", "e012"),
 ]
 NEED_NONE = [
-    ("audit_labels", "--dataset", "small", "--data-dir", "{data}"),
     (*FIT[:-2], "--model", "logistic_regression"),
     ("leaderboard", "{run}"),
     ("attend", "{run}", "--plot", "{gene}"),
+    ("beta_map", "{run}", "--gene", "{gene}", "--out", "{out}"),
 ]
 LINE = (
     "error: Expected TensorFlow as the backend of Keras. Received: {}. Set KERAS_BACKEND=tensorflow"
