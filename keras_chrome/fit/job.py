@@ -129,6 +129,7 @@ def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = N
     # Before the seconds that TensorFlow and the records take.
     dataset = data[0] if data else _open(config)
     check_run_directory(config, dataset)
+    dataset.find_marks(config.marks)
     if config.model not in BASELINES:
         require_tensorflow()
     dataset, genes = data or load(config)
