@@ -65,7 +65,7 @@ def test_says_what_it_is(client: OnnxClient) -> None:
         ("models/e012/3/model.onnx", ("e012", 3)),
         ("/e012/3/model.onnx", ("e012", 3)),
         ("/3/model.onnx", ("model", 1)),
-        ("/work/e012.onnx", ("e012", 1)),
+        ("/data/e012.onnx", ("e012", 1)),
         ("/a/b/\N{SUPERSCRIPT TWO}/model.onnx", ("model", 1)),
     ],
 )
