@@ -65,9 +65,16 @@ def unfinished(parent: Path) -> Iterator[Path]:
             folder.mkdir()
             yield folder
     finally:
+        try:
+            _remove(folder, lock)
+        finally:  # Or Ctrl-C, which is heard once, would have broken it off.
+            _remove(folder, lock)
+
+
+def _remove(folder: Path, lock: Path) -> None:
+    with suppress(OSError):  # Where nothing can be written, it was not.
         shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # Where nothing can be written, it was not.
-            lock.unlink()
+        lock.unlink(missing_ok=True)
 
 
 def _locked(path: Path) -> IO[str]:

@@ -22,6 +22,30 @@ with atomic_path(Path(sys.argv[1])) as temporary:
     print(flush=True)
     sys.stdin.read()
 """
+# Says how often it was stopped, and how often that left something.
+STOPPED_WRITER = """\
+import random, signal, sys
+from pathlib import Path
+from keras_chrome.atomic import atomic_path
+path = Path(sys.argv[1])
+draw = random.Random(0)
+def stop(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGALRM, stop)
+num_stopped = num_left = 0
+for _ in range(3000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, draw.uniform(1e-6, 4e-4))
+        with atomic_path(path) as temporary:
+            temporary.write_text("new")
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        num_stopped += 1
+    for left in path.parent.glob(".unfinished-*"):
+        num_left += 1
+        left.rename(path.parent / f"left-{num_left}")
+print(num_stopped, num_left)
+"""
 
 
 @contextmanager
@@ -49,6 +73,14 @@ def test_a_killed_writer_leaves_the_old_file_and_the_next_one_clears_up(tmp_path
     with atomic_path(tmp_path / "b.csv") as temporary:
         temporary.write_text("new")
     assert names(tmp_path) == ["a.csv", "b.csv"]
+
+
+def test_a_writer_stopped_at_any_moment_leaves_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STOPPED_WRITER, str(tmp_path / "a.csv")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    num_stopped, num_left = map(int, said.stdout.split())
+    assert num_stopped > 100
+    assert num_left == 0
 
 
 def test_a_writer_at_work_is_left_alone(tmp_path: Path) -> None:
