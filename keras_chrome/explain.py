@@ -22,7 +22,7 @@ from keras_chrome.importance import (
     with_respect_to,
 )
 from keras_chrome.runs import Study, open_study
-from keras_chrome.runs.files import ARRAY_ENDINGS, ending_of, gene_file_name, write_arrays
+from keras_chrome.runs.files import ARRAY_ENDINGS, array_ending, gene_file_name, write_arrays
 from keras_chrome.runs.study import GENE_HELP, GeneArguments
 from keras_chrome.tables import format_duration
 from keras_chrome.vocabulary import WRT
@@ -157,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "written anew as each method ends: what is broken off keeps what was done.",
     )
     if given.out:
-        ending_of(given.out, ARRAY_ENDINGS)
+        array_ending(given.out)
     quieten_tensorflow()
     study = open_study(given.run, **given.gene_options(given.gene))
     from keras_chrome.importance.duration import estimate

@@ -10,6 +10,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.runs.files import (
     ARRAY_ENDINGS,
     FIGURE_ENDINGS,
+    array_ending,
     ending_of,
     gene_file_name,
     write_arrays,
@@ -49,8 +50,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     is_plot = given.plot is not None
     figure_endings = (f".{given.format}",) if given.format else FIGURE_ENDINGS
-    if given.out:
-        ending_of(given.out, figure_endings if is_plot else ARRAY_ENDINGS)
+    if given.out and is_plot:
+        ending_of(given.out, figure_endings)
+    elif given.out:
+        array_ending(given.out)
     quieten_tensorflow()
     attention = attend(given.run, **given.gene_options(given.plot))
     if is_plot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import gzip
+import importlib.util
 import json
 import os
 import socket
@@ -134,10 +135,19 @@ def _write_npz(path: Path, table: xr.Dataset) -> None:
         np.savez_compressed(file, **arrays)
 
 
-def _write_long_table(path: Path, table: xr.Dataset) -> None:
-    """Write arrays over genes as text, a row a gene, mark and bin."""
+def _long_table(table: xr.Dataset) -> Iterator[pd.DataFrame]:
+    """Arrays over genes with a row a gene, mark and bin.
+
+    In parts, since text that stands beside each of its rows takes memory.
+    """
     axes = ["gene", "mark", "bin"]
     columns = [*axes, *(name for name in table.coords if name not in axes), *table]
+    for start in range(0, table.sizes["gene"], _GENES_A_PART):
+        part = table.isel(gene=slice(start, start + _GENES_A_PART))
+        yield part.to_dataframe(dim_order=axes).reset_index()[columns]
+
+
+def _write_text_table(path: Path, table: xr.Dataset) -> None:
     ending = ending_of(path, ARRAY_ENDINGS)
     separator = "\t" if ".tsv" in ending else ","
     open_: Callable[..., Any] = gzip.open if ending.endswith(".gz") else open
@@ -145,18 +155,82 @@ def _write_long_table(path: Path, table: xr.Dataset) -> None:
         atomic_path(path) as temporary,
         open_(temporary, "wt", encoding="utf-8", newline="") as file,
     ):
-        # In parts, since text that stands beside each of its rows takes memory.
-        for start in range(0, table.sizes["gene"], _GENES_A_PART):
-            part = table.isel(gene=slice(start, start + _GENES_A_PART))
-            rows = part.to_dataframe(dim_order=axes).reset_index()[columns]
-            rows.to_csv(file, sep=separator, index=False, header=not start, float_format="%.6g")
+        for number, rows in enumerate(_long_table(table)):
+            rows.to_csv(file, sep=separator, index=False, header=not number, float_format="%.6g")
+
+
+def _write_parquet(path: Path, table: xr.Dataset) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    parts = (pyarrow.Table.from_pandas(rows, preserve_index=False) for rows in _long_table(table))
+    with atomic_path(path) as temporary:
+        first = next(parts)
+        with parquet.ParquetWriter(temporary, first.schema) as writer:
+            writer.write_table(first)
+            for part in parts:
+                writer.write_table(part)
+
+
+def _write_anndata(path: Path, table: xr.Dataset) -> None:
+    import io
+
+    import anndata
+    import h5py
+    import pandas as pd
+
+    def plain(text: pd.DataFrame) -> pd.DataFrame:
+        # AnnData does not write the strings of pandas 3 unless told to.
+        texts = [name for name in text if pd.api.types.is_string_dtype(text[name])]
+        text.index = text.index.astype(object)
+        return text.astype(dict.fromkeys(texts, object))
+
+    genes = [f"{gene}" for gene in table["gene"].values]
+    marks = [f"{mark}" for mark in table["mark"].values]
+    sites = [(mark, bin_) for mark in marks for bin_ in table["bin"].values]
+    of_genes = {
+        str(name): values.values
+        for name, values in table.variables.items()
+        if values.dims == ("gene",) and name != "gene"
+    }
+    arrays = {
+        str(name): values.values.reshape(len(genes), len(sites))
+        for name, values in table.items()
+        if values.dims == ("gene", "mark", "bin")
+    }
+    of_marks = {
+        str(name): plain(pd.DataFrame(values.values, index=genes, columns=marks))
+        for name, values in table.items()
+        if values.dims == ("gene", "mark")
+    }
+    data = anndata.AnnData(
+        X=arrays.pop("signal", None),
+        obs=plain(pd.DataFrame(of_genes, index=genes)),
+        var=plain(
+            pd.DataFrame(sites, columns=["mark", "bin"], index=[f"{m}:{b}" for m, b in sites])
+        ),
+        layers=arrays,
+        obsm=of_marks,
+        uns={**table.attrs, "variables": {n: dict(v.attrs) for n, v in table.variables.items()}},
+    )
+    content = io.BytesIO()  # As NetCDF.
+    with h5py.File(content, "w") as file:
+        anndata.io.write_elem(file, "/", data, dataset_kwargs={"compression": "gzip"})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 _GENES_A_PART = 256
 _ARRAY_WRITERS: dict[str, Callable[[Path, xr.Dataset], None]] = {
     ".nc": write_netcdf,
     ".npz": _write_npz,
-    **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), _write_long_table),
+    ".h5ad": _write_anndata,
+    ".parquet": _write_parquet,
+    **dict.fromkeys((".csv", ".tsv", ".csv.gz", ".tsv.gz"), _write_text_table),
+}
+_WRITTEN_WITH = {
+    ".h5ad": ("anndata", "'keras-chrome[anndata]'"),
+    ".parquet": ("pyarrow", "pyarrow"),
 }
 ARRAY_ENDINGS = tuple(_ARRAY_WRITERS)
 """What a file of arrays over genes may end in."""
@@ -177,6 +251,22 @@ def ending_of(path: str | Path, endings: Collection[str]) -> str:
     raise InputError(
         f"Expected a file that ends in {' or '.join(endings)}. Received: {str(path)!r}; name it so"
     )
+
+
+def array_ending(path: str | Path) -> str:
+    """The ending of a file of arrays over genes that a user names.
+
+    Raises:
+        InputError: If it is none, or what writes such a file is not installed.
+    """
+    ending = ending_of(path, ARRAY_ENDINGS)
+    package, to_install = _WRITTEN_WITH.get(ending, (None, None))
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise InputError(
+            f"Expected {package}, which writes files that end in {ending}. Received: "
+            f"{str(path)!r}, and no module {package}; install it: pip install {to_install}"
+        )
+    return ending
 
 
 def checked_directory(path: Path) -> Path:
@@ -220,14 +310,15 @@ def write_arrays(path: Path, table: xr.Dataset) -> None:
     """Write arrays over genes atomically, in the format that the ending of `path` says.
 
     Args:
-        path: `.nc` is NetCDF; `.npz` NumPy's arrays by name; `.csv` and `.tsv`, also with `.gz`, a
-            table with a row a gene, mark and bin.
+        path: `.nc` is NetCDF; `.npz` NumPy's arrays by name; `.h5ad` an AnnData of genes x
+            (mark and bin); `.parquet`, `.csv` and `.tsv`, these two also with `.gz`, a table with
+            a row a gene, mark and bin.
         table: From `Study.to_xarray`.
 
     Raises:
-        InputError: If the ending is another.
+        InputError: If the ending is another, or what writes such a file is not installed.
     """
-    _ARRAY_WRITERS[ending_of(path, ARRAY_ENDINGS)](path, table)
+    _ARRAY_WRITERS[array_ending(path)](path, table)
 
 
 def write_figure(path: Path, figure: Figure) -> None:

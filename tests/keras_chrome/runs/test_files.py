@@ -1,5 +1,6 @@
 """Files of a result."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,49 @@ def test_numpy_and_netcdf_hold_the_same_arrays(tmp_path: Path) -> None:
         xr.testing.assert_equal(read, arrays())
 
 
-@pytest.mark.parametrize("name", ["a.h5", "a.zarr", "a", "a.parquet", "csv", "a.nc.zip"])
+def test_parquet_has_the_rows_of_the_table(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "a.parquet", arrays(300))
+    read = pd.read_parquet(tmp_path / "a.parquet")
+    assert list(read) == ["gene", "mark", "bin", "symbol", "alpha", "rpkm"]
+    assert read["alpha"].tolist() == list(range(1200))
+    assert read.iloc[-2].tolist() == ["g299", "H3K4me3", -100, "g299", 1198.0, 299 / 8]
+
+
+def test_anndata_has_genes_by_mark_and_bin(tmp_path: Path) -> None:
+    anndata = pytest.importorskip("anndata")
+    table = arrays()
+    table["signal"] = -table["alpha"]
+    table["beta"] = table["alpha"].sum("bin")
+    table.attrs["split"] = "test"
+    table["alpha"].attrs["units"] = "1"
+    write_arrays(tmp_path / "a.h5ad", table)
+    read = anndata.read_h5ad(tmp_path / "a.h5ad")
+    assert read.obs_names.tolist() == table["gene"].values.tolist()
+    assert read.obs["symbol"].tolist() == ["", "g1", "g2"]
+    assert read.obs["rpkm"].tolist() == table["rpkm"].values.tolist()
+    assert list(read.layers) == ["alpha"]
+    for mark in table["mark"].values:
+        of_mark = read[:, read.var["mark"] == mark]
+        assert of_mark.var["bin"].tolist() == table["bin"].values.tolist()
+        np.testing.assert_array_equal(of_mark.X, table["signal"].sel(mark=mark))
+        np.testing.assert_array_equal(of_mark.layers["alpha"], table["alpha"].sel(mark=mark))
+        np.testing.assert_array_equal(read.obsm["beta"][mark], table["beta"].sel(mark=mark))
+    assert read.uns["split"] == "test"
+    assert read.uns["variables"]["alpha"]["units"] == "1"
+
+
+@pytest.mark.parametrize(("name", "package"), [("a.h5ad", "anndata"), ("a.parquet", "pyarrow")])
+def test_what_writes_a_format_may_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, package: str
+) -> None:
+    monkeypatch.setattr("sys.path", [])
+    monkeypatch.delitem(sys.modules, package, raising=False)
+    with pytest.raises(InputError, match=f"^Expected {package}, .*; install it: pip install"):
+        write_arrays(tmp_path / name, arrays())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.zarr", "a", "a.feather", "csv", "a.nc.zip"])
 def test_another_ending_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=r"ends in \.nc or .* or \.tsv\.gz\. Received: '/"):
         write_arrays(tmp_path / name, arrays())
