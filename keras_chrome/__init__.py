@@ -70,13 +70,15 @@ __version__: str
 
 
 def load_model(run_dir: "str | Path") -> Any:
-    """Load the trained model of a run directory, in any process.
+    """Load the trained model of a run directory or of a published folder, in any process.
 
     To train it further with Keras's own `fit`, take its probability alone: a model of the same
     weights, to which losses and metrics apply without a word on attention.
 
     Args:
-        run_dir: A run directory, as `fit` or `import_weights` writes it.
+        run_dir: A run directory, as `fit` or `import_weights` writes it, or a folder that `publish`
+            wrote: here, at an https URL, or on Hugging Face, `hf://OWNER/NAME[@REVISION]`. What is
+            fetched is checked and kept, and needs no network the next time.
 
     Returns:
         A float32 Keras model from signal `(batch, bins, marks)`, as measured, to a dict:
@@ -84,7 +86,8 @@ def load_model(run_dir: "str | Path") -> Any:
         and `beta` `(batch, marks)`.
 
     Raises:
-        InputError: If the directory is missing, incomplete or of another version.
+        InputError: If the directory is missing, incomplete or of another version, or cannot be
+            fetched.
 
     Example:
         >>> model = keras_chrome.load_model("runs/E012")
@@ -94,8 +97,9 @@ def load_model(run_dir: "str | Path") -> Any:
         >>> classifier.fit(signal, label)
     """
     from keras_chrome.runs import open_run
+    from keras_chrome.runs.download import fetch_folder, is_url
 
-    return open_run(run_dir).load_model()
+    return open_run(fetch_folder(str(run_dir)) if is_url(run_dir) else run_dir).load_model()
 
 
 class _Verb(_ModuleType):

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from keras_chrome.command_line import option, parse_given, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
@@ -11,8 +10,10 @@ from keras_chrome.import_weights.convert import ImportConfig, import_weights
 
 @dataclass(frozen=True, kw_only=True)
 class _CheckpointOption:
-    checkpoint: Path = option(
-        "file that torch.save wrote; nothing in it is executed", positional=True
+    checkpoint: str = option(
+        "file that torch.save wrote, its https URL with #sha256=... at the end, or E003; nothing "
+        "in it is executed",
+        positional=True,
     )
 
 

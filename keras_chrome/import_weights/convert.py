@@ -17,11 +17,19 @@ from keras_chrome.import_weights.attentive_chrome import attentive_chrome_arrays
 from keras_chrome.import_weights.checkpoint import read_state_dict
 from keras_chrome.models import build_model
 from keras_chrome.runs import new_run
+from keras_chrome.runs.download import fetch_file, is_url
 from keras_chrome.runs.run import check_free
 from keras_chrome.vocabulary import CORE_MARKS
 
 if TYPE_CHECKING:
     from keras_chrome.runs import Run
+
+PUBLISHED = {
+    "E003": "https://zenodo.org/api/files/2bf982b6-143f-49f6-b9ad-1b1e60f67292/"
+    "E003_attchrome_avgAUC_model.pt?download=1"
+    "#sha256=2e45d92c1c45edb4158c5f678af17e187a1c1cda42cd28898e84ee1ee1e4d8ca",
+}
+"""Where the authors' weights of an epigenome lie, as Kipoi's models.tsv lists them."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,8 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
     published models take read counts as they are and were trained on the authors' labels.
 
     Args:
-        checkpoint: A file that `torch.save` wrote, of either format.
+        checkpoint: A file that `torch.save` wrote, of either format, or its https URL with
+            `#sha256=...` at the end, or a name in `PUBLISHED`; it is fetched once, and kept.
         config: What the file does not say.
 
     Returns:
@@ -63,7 +72,11 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
         InputError: If the file is no such checkpoint or is damaged, it has another number of
             marks than `config`, or the run directory holds a run already.
     """
-    checkpoint = Path(checkpoint).expanduser()
+    if not Path(checkpoint).exists():
+        checkpoint = PUBLISHED.get(str(checkpoint), checkpoint)
+    checkpoint = (
+        fetch_file(str(checkpoint)) if is_url(checkpoint) else Path(checkpoint).expanduser()
+    )
     weights = attentive_chrome_arrays(read_state_dict(checkpoint))
     if weights.num_marks != len(config.marks):
         raise InputError(
