@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from keras_chrome.import_weights import import_weights
     from keras_chrome.leaderboard import leaderboard
     from keras_chrome.perturb import perturb
+    from keras_chrome.publish import publish
     from keras_chrome.report import report
     from keras_chrome.search import search
     from keras_chrome.sweep import sweep
@@ -61,6 +62,7 @@ __all__ = [
     "leaderboard",
     "load_model",
     "perturb",
+    "publish",
     "report",
     "search",
     "sweep",

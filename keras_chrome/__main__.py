@@ -33,6 +33,7 @@ VERBS = {
     },
     "Export": {
         "tracks": "write importance and signal for genome browsers",
+        "publish": "write a run as a folder to upload, with a model card",
         "report": "write one HTML page of runs, with a gene browser",
     },
 }

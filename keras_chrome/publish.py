@@ -1,0 +1,124 @@
+"""Write a run as a folder that is ready to upload.
+
+As a command: `python -m keras_chrome.publish RUN --to FOLDER`.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_chrome.atomic import unfinished
+from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
+from keras_chrome.errors import InputError
+from keras_chrome.runs import Run, open_run
+from keras_chrome.runs.config import LOCAL_OPTIONS
+
+
+def publish(run_dir: str | Path, to: str | Path, *, onnx: str | Path | None = None) -> Path:
+    """Write a run's model, configuration, metrics and model card into a new folder.
+
+    Args:
+        run_dir: A finished run of a network; a baseline is a pickle, which is not published.
+        to: The folder; `load_model` takes it, here and where it is uploaded.
+        onnx: A `model.onnx` of `python -m export --format onnx` to add.
+
+    Raises:
+        InputError: If the run is not finished or no network, or the folder is there.
+    """
+    run, folder = open_run(run_dir), Path(to).expanduser()
+    if [file.name for file in run.model_files] != ["model.keras"]:
+        raise InputError(
+            f"Expected a run of one network. Received: {run.path}, whose model is no model.keras; "
+            "publish a variant, or an ensemble of variants"
+        )
+    if folder.exists():
+        raise InputError(f"Expected a new folder. Received: to={str(folder)!r}; take another")
+    if onnx is not None and not (Path(onnx).suffix == ".onnx" and Path(onnx).is_file()):
+        raise InputError(f"Expected a file that ends in .onnx. Received: onnx={str(onnx)!r}")
+    run.load_model()  # It says what is wrong with it.
+    metrics = run.metrics
+    config = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
+    config["options"] = {n: v for n, v in config["options"].items() if n not in LOCAL_OPTIONS}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with unfinished(folder.parent) as new:
+        shutil.copyfile(run.path / "model.keras", new / "model.keras")
+        if onnx is not None:
+            shutil.copyfile(onnx, new / "model.onnx")
+        for name, value in (("config.json", config), ("metrics.json", metrics)):
+            (new / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        (new / "README.md").write_text(model_card(run, metrics), encoding="utf-8")
+        files = sorted(file for file in new.iterdir() if file.suffix)
+        sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+        (new / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
+        folder.mkdir()
+        for file in (*files, new / "SHA256SUMS"):
+            file.replace(folder / file.name)
+    return folder
+
+
+def model_card(run: Run, metrics: dict[str, Any]) -> str:
+    """What a user of a model should know of it, as Markdown with Hugging Face's heading."""
+    data = json.loads((run.path / "config.json").read_text(encoding="utf-8"))["dataset"]
+    rows = []
+    for split in ("valid", "test"):
+        for name, value in metrics.get(split, {}).items():
+            if isinstance(value, int | float):
+                ends = metrics[split].get(f"{name}_ci95")
+                interval = f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else ""
+                rows.append(f"| {split} | {name} | {value:.6g} | {interval} |")
+    table = "\n".join(["| split | metric | value | 95 % interval |", "|---|---|---|---|", *rows])
+    return f"""---
+license: other
+library_name: keras
+tags: [biology, epigenomics, histone-modification, gene-expression]
+---
+# {run.model_name}
+
+Predicts gene expression ({run.task.name}) from {", ".join(run.marks)} around a TSS.
+
+    import keras_chrome
+    model = keras_chrome.load_model("FOLDER")
+
+- Data: {data.get("name", "not trained here")}, {data.get("num_bins")} bins of \
+{data.get("bin_bp")} bp, genome {data.get("genome", "unknown")}. Its licence is that of the data's \
+source: state it here, and above, before you upload.
+- Split: {run.config.split}. Label rule: {run.labels}.
+- Importance: whether attention is faithful is measured by `keras_chrome.faithfulness`; it is not
+  part of this folder.
+- Intended use: research on gene regulation. Not for clinical use.
+- Limits: promoters alone, no DNA sequence, no contacts; other epigenomes, laboratories and units of
+  signal were not measured unless said above.
+- Cite: keras-chrome, and Singh et al., Attend and Predict, NeurIPS 2017.
+
+{table}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of the command."""
+
+    run: Path = option("run directory", positional=True)
+    to: Path = option("folder to write, which is not there yet")
+    onnx: Path | None = option("model.onnx of `python -m export` to add", default=None)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    given = parse(
+        Options,
+        argv,
+        prog="python -m keras_chrome.publish",
+        description="Write a run as a folder ready to upload: model.keras, configuration, metrics, "
+        "model card, SHA256SUMS.",
+    )
+    quieten_tensorflow()
+    print(publish(given.run, given.to, onnx=given.onnx))
+
+
+if __name__ == "__main__":
+    run_command(main, InputError)
