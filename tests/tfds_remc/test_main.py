@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,6 +50,18 @@ def test_builds_a_config(
     assert "train 3," in capsys.readouterr().out
     info = RemcBuilder(config="E003", data_dir=tmp_path / "data").info
     assert info.file_format.value == "array_record"
+
+
+def test_a_build_leaves_nothing_among_the_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    config = RemcConfig(name="small", source="simulated", num_genes=6, bin_bp=5000)
+    for _ in range(2):
+        build(config, data_dir=tmp_path / "data")
+    assert list(temporary.iterdir()) == []
 
 
 def test_without_a_config_it_builds_up_to_the_first_that_is_missing(

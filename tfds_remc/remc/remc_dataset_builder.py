@@ -121,7 +121,7 @@ class Builder(  # type: ignore[call-arg]
             "oriented": np.bool_,
             **config.features(),
         }
-        return self.dataset_info_from_configs(
+        info = self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             supervised_keys=("signal", "label"),
             homepage="https://github.com/QData/AttentiveChrome",
@@ -138,6 +138,10 @@ class Builder(  # type: ignore[call-arg]
                 options=config.options(),
             ),
         )
+        # TFDS asks its bucket, which holds none of these datasets, and at each question leaves an
+        # empty folder among the temporary files.
+        info.initialize_from_bucket = lambda: None
+        return info
 
     def download_and_prepare(
         self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs: Any
