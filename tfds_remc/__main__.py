@@ -11,6 +11,7 @@ import dataclasses
 import io
 import json
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +36,9 @@ from tfds_remc.remc.unfinished import DamagedDatasetError, only_build, remove_da
 
 MISTAKES = (InputError, tfds.download.DownloadError, NonMatchingChecksumError)
 """What ends in one line: of ours, and of TFDS."""
+
+# Of what is printed, in characters.
+_WIDTH = 100
 
 FileFormat = Literal["tfrecord", "array_record"]
 
@@ -217,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     own = {name: given.pop(name) for name in _OWN_DATA if name in given}
     configs = _configs(given.pop("config", ""), own)
     quieten_tensorflow()
-    # Who watches a terminal sees the bars of TFDS; in a log they would be a line a second.
+    # Its bars, of downloads, would be a line a second in a log.
     tfds.display_progress_bar(sys.stderr.isatty())
     for config in configs:
         with _quietly():
@@ -239,11 +243,17 @@ def _quietly() -> Iterator[None]:
 
 def _report(builder: RemcBuilder) -> None:
     if builder.quality:
-        print(f"\n{builder.quality.summary()}\n")
+        lines = builder.quality.summary().splitlines()
+        figures = sorted((Path(builder.data_dir) / "quality").glob("*.png"))
+        print("", *map(_wrapped, lines), "", *figures, "", sep="\n")
     for warning in builder.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     sizes = ", ".join(f"{split} {builder.info.splits[split].num_examples:,}" for split in SPLITS)
     print(f"{builder.info.full_name}: genes in {sizes} ({builder.data_dir})", flush=True)
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _configs(config: str, own: Mapping[str, Any]) -> Sequence[str | RemcConfig]:

@@ -111,16 +111,14 @@ class Course:
         wall_s: float,
         answer: np.ndarray,
         weights: list[np.ndarray],
-        verbose: bool,
     ) -> dict[str, float]:
-        """Take note of an epoch, write the history, and print a line if `verbose`.
+        """Take note of an epoch, write the history, and print a line.
 
         Args:
             loss: Mean training loss.
             wall_s: What the training took, without the validation.
             answer: The model's, for the validation genes.
             weights: The model's after the epoch.
-            verbose: Whether to print.
 
         Returns:
             The epoch's row of the history.
@@ -141,15 +139,14 @@ class Course:
         if is_best:
             self.best_weights = weights
         write_csv(self.run.path / "history.csv", self.table())
-        if verbose:
-            best = " (best)" if is_best else ""
-            print(
-                f"{self.name}epoch {self.num_epochs}/{self.epochs}: loss {loss:.4f}, "
-                f"validation loss {row['val_loss']:.4f}, {self.task.monitor_title} "
-                f"{row[f'val_{self.task.monitor}']:.4f}{best}, "
-                f"{wall_s:.1f} s{self._time_left(wall_s)}",
-                flush=True,
-            )
+        best = " (best)" if is_best else ""
+        print(
+            f"{self.name}epoch {self.num_epochs}/{self.epochs}: loss {loss:.4f}, "
+            f"validation loss {row['val_loss']:.4f}, {self.task.monitor_title} "
+            f"{row[f'val_{self.task.monitor}']:.4f}{best}, "
+            f"{wall_s:.1f} s{self._time_left(wall_s)}",
+            flush=True,
+        )
         return row
 
     def _time_left(self, wall_s: float) -> str:

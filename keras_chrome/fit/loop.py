@@ -1,7 +1,6 @@
 """The training loop: compiled steps, exact validation, checkpoints."""
 
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from tqdm import tqdm
 
 from keras_chrome.atomic import atomic_path
 from keras_chrome.data import Genes
@@ -96,8 +96,8 @@ def train(
             initial_epoch=course.num_epochs,
             epochs=recipe.epochs,
             shuffle=False,
-            verbose=int(sys.stdout.isatty()),
-            callbacks=[between_epochs, *_tensorboard(run.path / "logs"), *callbacks],
+            verbose=0,
+            callbacks=[_Bar(course), between_epochs, *_tensorboard(run.path / "logs"), *callbacks],
         )
     print(course.end(), flush=True)
     model.set_weights(course.best_weights)
@@ -166,6 +166,35 @@ def order_of_genes(num_genes: int, seed: int, epoch: int | tf.Variable) -> tf.Te
     return tf.random.experimental.stateless_shuffle(positions, [seed, epoch])
 
 
+class _Bar(keras.callbacks.Callback):
+    """On a terminal one bar of the whole training, which is gone when it is over."""
+
+    def __init__(self, course: Course) -> None:
+        super().__init__()
+        self.course = course
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        num_genes = self.course.genes_an_epoch
+        self.bar = tqdm(
+            desc="training",
+            total=self.course.epochs * num_genes,
+            initial=self.course.num_epochs * num_genes,
+            unit=" genes",
+            leave=False,
+            dynamic_ncols=True,
+            disable=None,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        # The last look of an epoch may count steps beyond its end.
+        of_epoch = min((batch + 1) / self.params["steps"], 1)
+        trained = (self.course.num_epochs + of_epoch) * self.course.genes_an_epoch
+        self.bar.update(int(trained) - self.bar.n)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        self.bar.close()
+
+
 class _BetweenEpochs(keras.callbacks.Callback):
     """Validation, checkpoint and the decision to stop, as Keras calls for them."""
 
@@ -201,14 +230,13 @@ class _BetweenEpochs(keras.callbacks.Callback):
         self.float32_model.set_weights(kept)
         answers = predict_batches(self.predictor, self.valid_signal, _VALIDATION_BATCH_SIZE)
         self.model.set_weights(trained)
-        row = self.course.end_epoch(
-            loss=logs["loss"],
-            wall_s=wall_s,
-            answer=answers[self.course.task.output],
-            weights=kept,
-            # On a terminal Keras's progress bar says the same.
-            verbose=not sys.stdout.isatty(),
-        )
+        with tqdm.external_write_mode():  # its line comes above the bar
+            row = self.course.end_epoch(
+                loss=logs["loss"],
+                wall_s=wall_s,
+                answer=answers[self.course.task.output],
+                weights=kept,
+            )
         # TensorBoard's callback comes next and writes what it finds in the logs.
         logs |= {name: value for name, value in row.items() if name.startswith("val_")}
         self._save()

@@ -251,7 +251,6 @@ class _Seat:
             wall_s=self.wall_s,
             answer=probability[: len(self.training.genes["valid"])],
             weights=bank.weights(place, shapes),
-            verbose=True,
         )
         self._begin_epoch()
 

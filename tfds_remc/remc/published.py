@@ -21,6 +21,7 @@ import pandas as pd
 
 from .epigenomes import MARKS
 from .errors import InputError, printable
+from .progress import counted
 
 SPLITS = ("train", "valid", "test")
 _TAR_BLOCK_BYTES = 1 << 20
@@ -83,7 +84,8 @@ def read_published(
     """
     files = _read_folder(path) if path.is_dir() else _read_archive(path, folder)
     known = frozenset(known_gene_ids)
-    splits = {split: _parse(text, name, known, num_bins) for split, name, text in files}
+    shown = counted(files, f"reading {folder}", unit="splits", total=len(SPLITS))
+    splits = {split: _parse(text, name, known, num_bins) for split, name, text in shown}
     return {split: splits[split] for split in SPLITS}
 
 

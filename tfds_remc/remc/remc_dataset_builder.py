@@ -24,6 +24,7 @@ from .expression_elsewhere import ExpressionElsewhere, write_expression_elsewher
 from .find_files import ARCHIVE, GENES_TSV, RPKM_TABLE, URLS
 from .overlap import measure_overlap
 from .own_data import FileReader
+from .progress import counted, in_place_of_tfds
 from .quality import Quality
 from .records import ReproducibleExampleWriter
 from .sources import PublishedConfig, ReadingConfig, RemcConfig, SimulatedConfig
@@ -170,7 +171,8 @@ class Builder(  # type: ignore[call-arg]
 
     def _download_and_prepare(self, *args: Any, **kwargs: Any) -> None:
         """Writes what stands beside the records, too, before TFDS gives the folder its name."""
-        super()._download_and_prepare(*args, **kwargs)
+        with in_place_of_tfds():
+            super()._download_and_prepare(*args, **kwargs)
         folder = Path(self.data_dir)
         if self.quality is not None:
             # Only here: importing Matplotlib takes time that most uses of a dataset need not spend.
@@ -234,7 +236,7 @@ class Builder(  # type: ignore[call-arg]
         if sizes := known or _chromosome_sizes(examples.columns_of, config.genome):
             self.info.metadata["chromosome_sizes"] = sizes
         return {
-            split: self._generate_examples(columns)
+            split: self._generate_examples(split, columns)
             for split, columns in examples.columns_of.items()
         }
 
@@ -261,8 +263,13 @@ class Builder(  # type: ignore[call-arg]
         else:
             self.quality = dataclasses.replace(examples.quality, overlap=overlap, balance=balance)
 
-    def _generate_examples(self, columns: Columns) -> Iterator[tuple[int, dict[str, Any]]]:
-        for position in range(len(columns["gene_id"])):
+    def _generate_examples(
+        self, split: str, columns: Columns
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        num_genes = len(columns["gene_id"])
+        for position in counted(
+            range(num_genes), f"writing {split}", unit="genes", total=num_genes
+        ):
             # The position is the key: a few gene ids stand twice.
             yield position, {name: values[position] for name, values in columns.items()}
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core.utils import tqdm_utils
 
 from ..expression import ExpressionUnit, MedianOver, read_expression
 from ..expression_elsewhere import read_expression_elsewhere
@@ -18,6 +17,7 @@ from ..find_files import fingerprint
 from ..gene_table import TssLevel, read_gene_table
 from ..mark_quality import MarkFile
 from ..own_data import FileReader, Normalization, lay_regions, read_marks
+from ..progress import counted
 from ..quality import share_of_genome
 from ..reads import Position, ReadOptions
 from ..regions import EndPolicy
@@ -127,11 +127,7 @@ def read_examples(
         subtract_control=config.subtract_control,
         read_files=read_files,
     )
-    # This is what takes time: the bars of TFDS itself start where it ends.
-    bar = tqdm_utils.tqdm(
-        reading, desc="Reading marks...", unit=" marks", total=len(samples), leave=False
-    )
-    marks = list(bar)
+    marks = list(counted(reading, "reading files", unit="marks", total=len(samples)))
     of_marks = dict.fromkeys(warning for mark in marks for warning in mark.warnings())
     warnings = [*warnings, *regions.genes.warnings, *expression.warnings]
     warnings += [*regions.warnings, *of_marks]
