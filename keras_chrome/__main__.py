@@ -1,9 +1,11 @@
 """The command `keras-chrome VERB`, the same as `python -m keras_chrome.VERB`."""
 
+import os
 import runpy
 import sys
 
-from keras_chrome.command_line import as_spelled, installed_version
+from keras_chrome.command_line import as_spelled, installed_version, run_command
+from keras_chrome.errors import InputError
 
 VERBS = {
     "Data": {
@@ -47,7 +49,16 @@ _ELSEWHERE = {
 
 def main() -> None:
     """Dispatch to a verb."""
+    known = [name for of_group in VERBS.values() for name in of_group]
     arguments = sys.argv[1:]
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks how a line may go on
+        from keras_chrome.completion import completed_verb
+
+        arguments = [completed_verb(known) or ""]
+    if arguments[:1] == ["--install-completion"]:
+        from keras_chrome.completion import install_completion
+
+        run_command(lambda _: print(install_completion(*arguments[1:2])), InputError)
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:2], "--help"]
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -56,7 +67,6 @@ def main() -> None:
     if arguments[0] == "--version":
         print(installed_version())
         return
-    known = [name for of_group in VERBS.values() for name in of_group]
     # A dash is easier to type than an underscore.
     verb = as_spelled(arguments[0], known)
     if verb not in known:
@@ -78,7 +88,9 @@ def _help() -> str:
             f"  {name:<22}{summary}"
             for name, summary in {**_ELSEWHERE.get(group, {}), **verbs}.items()
         ]
-    return "\n".join([*lines, "", "`keras-chrome help VERB` lists a verb's options."])
+    lines += ["", "`keras-chrome help VERB` lists a verb's options, and"]
+    lines += ["`keras-chrome --install-completion` lets the shell complete them."]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

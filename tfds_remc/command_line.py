@@ -119,8 +119,32 @@ def parse_given(
             target.add_argument(*names, **argument)
     if "version" not in taken:
         parser.add_argument("--version", action="version", version=installed_version())
+    if has_quiet := "quiet" not in taken:
+        parser.add_argument(
+            "--quiet", action="store_true", help="no progress bars, and nothing on standard output"
+        )
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks how an argument may go on
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
     given = vars(parser.parse_args(argv))
+    if has_quiet and given.pop("quiet"):
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+        sys.stderr = typing.cast(typing.TextIO, _NoTerminal(sys.stderr))
     return {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
+
+
+class _NoTerminal:
+    """A stream on which nobody draws bars."""
+
+    def __init__(self, stream: typing.TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def isatty(self) -> bool:
+        return False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -270,6 +294,7 @@ def run_command(
         stopped_by.append(signal.Signals(number))
         raise KeyboardInterrupt
 
+    streams = sys.stdout, sys.stderr
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in before.items():
         # What a shell starts in the background, or nohup, is not to hear of some.
@@ -286,6 +311,7 @@ def run_command(
             _end(2, f"error: {mistake}")
         raise
     finally:
+        sys.stdout, sys.stderr = streams  # which --quiet has replaced
         if not stopped_by:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -369,7 +395,10 @@ def other_backend(backend: str) -> str:
 
 
 def _end(code: int, line: str) -> typing.NoReturn:
-    """Exit with a line on standard error."""
+    """Exit with a line on standard error, below the bars that are on it."""
+    if "tqdm" in sys.modules:
+        for bar in list(sys.modules["tqdm"].tqdm._instances):
+            bar.close()
     print(line, file=sys.stderr)
     try:
         sys.stdout.flush()

@@ -16,6 +16,7 @@ import keras_chrome
 from keras_chrome import command_line
 from keras_chrome.__main__ import VERBS
 from keras_chrome.command_line import as_spelled, option, parse, parse_given, run_command
+from keras_chrome.completion import install_completion
 from keras_chrome.errors import InputError
 from keras_chrome.tables import format_duration, format_number, format_table, wrapped
 
@@ -484,6 +485,89 @@ def test_only_what_is_given_of_several_dataclasses() -> None:
         leave_out=["unit"],
     )
     assert given == {"run": Path("run"), "epochs": 3}
+
+
+COMPLETE = """\
+PATH={bin}:$PATH
+. {file}
+COMP_LINE={line!r} COMP_TYPE=9
+COMP_POINT=${{#COMP_LINE}}
+_python_argcomplete keras-chrome
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.fixture(scope="module")
+def completion(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that bash reads."""
+    home = tmp_path_factory.mktemp("home")
+    answer = subprocess.run(
+        [sys.executable, "-m", "keras_chrome", "--install-completion"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_DATA_HOME": str(home), "SHELL": "/usr/bin/bash"},
+    )
+    assert (answer.returncode, answer.stderr) == (0, "")
+    path, reads = answer.stdout.splitlines()
+    assert path == f"{home}/bash-completion/completions/keras-chrome"
+    assert reads == "New shells with bash-completion read it."
+    return Path(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("keras-chrome al", ["alpha_profile", "alpha_coverage"]),
+        ("keras-chrome help be", ["beta_map"]),
+        ("keras-chrome --ins", ["--install-completion"]),
+        ("keras-chrome fit --model de", ["deep_chrome"]),
+        ("keras-chrome fit --data-d", ["--data-dir"]),
+        ("keras-chrome import-weights --fl", ["--flank-bp"]),
+        ("keras-chrome evaluate {folder}/ru", ["{folder}/runs/"]),
+        ("keras-chrome nothing --", []),
+    ],
+)
+def test_bash_completes(line: str, words: Sequence[str], completion: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    line = line.format(folder=tmp_path)
+    script = COMPLETE.format(bin=Path(sys.executable).parent, file=completion, line=line)
+    # Whoever imports TensorFlow for it ends at once.
+    (tmp_path / "tensorflow.py").write_text("import os; os._exit(1)")
+    found = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    answer = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": found},
+    )
+    assert [word.strip() for word in answer.stdout.split("\n") if word] == [
+        word.format(folder=tmp_path) for word in words
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shell", "file"),
+    [("fish", "config/fish/completions/keras-chrome.fish"), ("zsh", ".zfunc/_keras-chrome")],
+)
+def test_completion_of_other_shells_is_where_they_look(
+    shell: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("ZDOTDIR", str(tmp_path))
+    path, reads = install_completion(shell).splitlines()
+    assert Path(path) == tmp_path / file
+    assert "keras-chrome" in Path(path).read_text()
+    assert reads.startswith("New shells read it")
+
+
+@pytest.mark.parametrize("shell", ["", "/bin/tcsh"])
+def test_completion_of_a_shell_that_is_not_known(
+    shell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHELL", shell)
+    name = Path(shell).name or "none"
+    with pytest.raises(InputError, match=f"of bash, fish, zsh. Received: {name};"):
+        install_completion()
 
 
 @pytest.mark.parametrize("package", ["tfds_remc", "serving"])
