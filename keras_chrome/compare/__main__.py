@@ -49,8 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     else:
         parts = {Path(str(run), "compare"): part for run, part in table.groupby("run", sort=False)}
     for directory, part in parts.items():
-        write_comparison(part, directory)
-        print(f"comparison: {directory}")
+        print(*write_comparison(part, directory), sep="\n")
 
 
 if __name__ == "__main__":

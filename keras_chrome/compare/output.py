@@ -162,11 +162,11 @@ def _number(value: Any) -> str:
     return f"{round(value, 2) + 0.0:.2f}" if math.isfinite(value) else ""
 
 
-def write_comparison(table: pd.DataFrame, directory: str | Path) -> None:
+def write_comparison(table: pd.DataFrame, directory: str | Path) -> list[Path]:
     """Write `compare.csv`, `.md`, `.png` and `.svg`."""
     from keras_chrome.compare.figure import draw_comparison
 
-    write_outputs(
+    return write_outputs(
         directory,
         figures={"compare": draw_comparison(table)},
         tables={"compare": table},

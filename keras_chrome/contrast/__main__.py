@@ -62,8 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(summary(found))
     name = f"contrast-{given.run_b.resolve().name}-{given.split}"
     directory = given.out or given.run_a / name
-    write_contrast(found, directory)
-    print(f"\n{directory}")
+    print("", *write_contrast(found, directory), sep="\n")
 
 
 if __name__ == "__main__":

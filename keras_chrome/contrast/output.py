@@ -88,11 +88,11 @@ def _shown_genes(genes: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def write_contrast(contrast: Contrast, directory: str | Path) -> None:
-    """Write `genes.csv`, `agreement.csv`, `mark_changes.csv`, `contrast.png` and `.svg`."""
+def write_contrast(contrast: Contrast, directory: str | Path) -> list[Path]:
+    """Write `contrast.png` and `.svg`, `genes.csv`, `agreement.csv` and `mark_changes.csv`."""
     from keras_chrome.contrast.figure import draw_contrast
 
-    write_outputs(
+    return write_outputs(
         directory,
         figures={"contrast": draw_contrast(contrast)},
         tables={

@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     quieten_tensorflow()
     directory = given.out or given.runs[0] / "faithfulness"
     result = faithfulness(given.runs, given, directory=directory)
-    write_faithfulness(result, directory)
-    print(f"\n{summary(result)}\n\nfaithfulness: {directory}")
+    written = write_faithfulness(result, directory)
+    print("", summary(result), "", *written, sep="\n")
 
 
 if __name__ == "__main__":

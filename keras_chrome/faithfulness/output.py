@@ -117,11 +117,11 @@ def _cell(row: pd.Series) -> str:
     return f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
-def write_faithfulness(result: Faithfulness, directory: str | Path) -> None:
+def write_faithfulness(result: Faithfulness, directory: str | Path) -> list[Path]:
     """Write `faithfulness.csv`, `.md`, `.png` and `.svg`, `curves.csv`, `cascade.csv`."""
     from keras_chrome.faithfulness.figure import draw_faithfulness
 
-    write_outputs(
+    return write_outputs(
         directory,
         figures={"faithfulness": draw_faithfulness(result)},
         tables={

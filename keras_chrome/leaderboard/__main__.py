@@ -37,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     board = leaderboard(given.runs, reference=given.reference)
     print(summary(board))
     if given.out:
-        write_leaderboard(board, given.out)
-        print(f"\nleaderboard: {given.out}")
+        print("", *write_leaderboard(board, given.out), sep="\n")
 
 
 if __name__ == "__main__":

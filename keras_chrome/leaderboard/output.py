@@ -236,7 +236,7 @@ def _tests_of_epigenomes(rows: Sequence[Any], sign: int) -> str:
     return f"{sum(is_higher)} higher, {len(is_higher) - sum(is_higher)} lower"
 
 
-def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
+def write_leaderboard(board: Leaderboard, directory: str | Path) -> list[Path]:
     """Write `leaderboard.csv`, `.md`, `.png` and `.svg`, and a table of each other attribute.
 
     Of runs of one task alone, what the other one's would be in is left out.
@@ -254,6 +254,6 @@ def write_leaderboard(board: Leaderboard, directory: str | Path) -> None:
         }
     if len(board.correlations):
         tables["correlations"] = board.correlations
-    write_outputs(
+    return write_outputs(
         directory, figures=figures, tables=tables, texts={"leaderboard.md": markdown(board)}
     )

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if given.gene is not None:
         of = gene_file_name(str(effects["gene"].iloc[0]))
     stem = directory / f"{given.name}-{of}"
-    print(f"\n{write_perturbation(effects, given, stem)}")
+    print("", *write_perturbation(effects, given, stem), sep="\n")
 
 
 if __name__ == "__main__":

@@ -20,14 +20,14 @@ def summary(effects: pd.DataFrame, perturbation: Perturbation) -> str:
     return (_of_marks if perturbation.mark is None else _of_genes)(effects, perturbation)
 
 
-def write_perturbation(effects: pd.DataFrame, perturbation: Perturbation, stem: Path) -> Path:
+def write_perturbation(effects: pd.DataFrame, perturbation: Perturbation, stem: Path) -> list[Path]:
     """Write what they return as `stem`.csv, and draw it if every mark was changed."""
     figures = {}
     if perturbation.mark is None:
         from keras_chrome.perturb.figure import draw_perturbation
 
         figures[stem.name] = draw_perturbation(effects)
-    return write_outputs(stem.parent, figures=figures, tables={stem.name: effects})[-1]
+    return write_outputs(stem.parent, figures=figures, tables={stem.name: effects})
 
 
 def _of_genes(table: pd.DataFrame, perturbation: Perturbation) -> str:

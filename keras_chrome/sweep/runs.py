@@ -71,8 +71,7 @@ def sweep(config: SweepConfig) -> Leaderboard:
         failed = run_all(processes, config.jobs, lock, num_done=num_done)
         if finished := [run.run_dir for name, run in runs.items() if name not in failed]:
             board = leaderboard(finished)
-            write_leaderboard(board, out_dir)
-            print(f"\n{summary(board)}\nleaderboard: {out_dir}")
+            print("", summary(board), "", *write_leaderboard(board, out_dir), sep="\n")
     if failed:
         raise InputError(
             f"Expected every run to finish. Received: {len(failed)} of {len(runs)} failed; their "

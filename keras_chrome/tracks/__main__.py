@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(summary(of_genes))
     num_bigwig = sum(path.suffix == ".bw" for path in written)
     print(f"{num_bigwig} bigWig files, {len(written) - num_bigwig} others")
-    print(directory)
+    print(directory, directory / "hub.txt", directory / "igv_session.xml", sep="\n")
     for warning in of_genes.warnings:
         print(f"warning: {warning}", file=sys.stderr)
 
