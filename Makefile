@@ -6,6 +6,8 @@
 PYTHON ?= python3
 PORT ?= 8500
 DATA ?= data
+# Of Python 3.11; empty on another.
+CONSTRAINTS ?= constraints.txt
 BIN := .venv/bin
 SECONDS ?= 600
 GENE := SIM00000001914
@@ -19,7 +21,7 @@ install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=-c %) -e '.[test]'
 	touch $@
 
 demo: install
@@ -67,7 +69,7 @@ fuzz: install
 
 # Options for it: make bench BENCH='--skip accuracy'
 bench: install
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=-c %) -e '.[bench]'
 	test -d $(DATA)/remc/E012 || $(BIN)/python -m tfds_remc --config E012 --data_dir $(DATA)
 	$(BIN)/python benchmarks/speed.py --data-dir $(DATA) $(BENCH)
 
