@@ -157,6 +157,7 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
         if program == "-c":
             start.remove("-m")
         environment = {**os.environ, "PYTHONPATH": str(site), "PYTHONSAFEPATH": "1"}
+        environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # which no user sets
         options: dict[str, Any] = {"cwd": work, "env": environment, "text": True}
         if program == "tfds":
             start = [str(Path(sys.executable).with_name("tfds"))]
@@ -165,6 +166,9 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
             return subprocess.Popen(command, stdout=subprocess.PIPE, **options)
         done = subprocess.run(command, capture_output=True, **options)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        if program != "tfds":
+            # No line of TensorFlow's, CUDA's or absl's, which nobody can act on.
+            assert re.sub("warning: .*\n", "", done.stderr) == "", command
         return done.stdout
 
     return run

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 from keras_chrome.command_line import parse_given, quieten_tensorflow, run_command
 from keras_chrome.errors import InputError
@@ -28,7 +29,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     from keras_chrome.search.output import summary
 
-    print(f"\n{summary(found)}")
+    out_dir = Path(config.out_dir)
+    print("", summary(found), "", out_dir / "trials.csv", out_dir / "best.json", sep="\n")
 
 
 if __name__ == "__main__":

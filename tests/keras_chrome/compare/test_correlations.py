@@ -133,6 +133,8 @@ def test_a_run_is_compared_and_written(
     assert "predicted ON" in printed
     assert "gradient_x_input" in printed
     assert max(map(len, printed.replace(str(tmp_path), "").splitlines())) <= 100
+    endings = ("png", "svg", "csv", "md")
+    assert printed.splitlines()[-4:] == [str(out / f"compare.{ending}") for ending in endings]
     table = pd.read_csv(out / "compare.csv")
     assert list(table.columns) == list(Row._fields)
     held = table[["mark", "validation_mark", "validation_dataset"]].drop_duplicates()

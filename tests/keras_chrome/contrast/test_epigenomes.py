@@ -402,7 +402,9 @@ def test_command_writes_tables_and_figure(
     main([*map(str, runs), "--on-threshold", "0.35"])
     printed = capsys.readouterr().out
     directory = runs[0] / "contrast-run_b-test"
-    assert printed.splitlines()[-1] == str(directory)
+    written = [f"contrast.{ending}" for ending in ("png", "svg")]
+    written += [f"{table}.csv" for table in ("genes", "agreement", "mark_changes")]
+    assert printed.splitlines()[-5:] == [str(directory / name) for name in written]
     assert "50 genes in both" in printed
     assert "ON in A: P >= 0.35, as given; B: P >= 0.35, as given" in " ".join(printed.split())
     tables = printed.replace(str(runs[0]), "RUN").splitlines()

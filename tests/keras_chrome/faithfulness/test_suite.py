@@ -121,6 +121,8 @@ def test_without_other_trainings(
         ]
     )
     printed = capsys.readouterr().out
+    written = {str(path) for path in out.iterdir() if path.is_file()}
+    assert set(printed.splitlines()[-len(written) :]) == written
     assert all(text in printed for name, text in QUESTIONS.items() if name != "stability")
     words = " ".join(printed.split())
     assert "cnn_alpha_beta on remc/small: 1 training, 2 untrained; 20 of 50 genes" in words

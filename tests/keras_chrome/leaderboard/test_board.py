@@ -446,7 +446,10 @@ def test_writes_tables_that_read_back_and_figures(runs: Path, tmp_path: Path) ->
 def test_a_single_run_is_a_leaderboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path / "run", model="cnn_attn")
     main([str(run), "--out", str(tmp_path / "out")])
-    assert "cnn_attn" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "cnn_attn" in printed
+    written = {str(path) for path in (tmp_path / "out").iterdir()}
+    assert set(printed.splitlines()[-len(written) :]) == written
     assert pd.read_csv(tmp_path / "out" / "paired_tests.csv").empty
 
 

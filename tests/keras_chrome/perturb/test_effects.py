@@ -285,6 +285,7 @@ def test_command_for_all_marks(
     stem = "all_marks_scale0_from-1000_to2000-valid"
     assert {p.name for p in out.iterdir()} == {f"{stem}.{s}" for s in ("csv", "png", "svg")}
     printed = capsys.readouterr().out
+    assert printed.splitlines()[-3:] == [str(out / f"{stem}.{s}") for s in ("png", "svg", "csv")]
     assert "H3K27me3 + " in printed
     assert "0 genes of unknown strand" in printed
     assert ", positive rate of 50 validation genes" in printed

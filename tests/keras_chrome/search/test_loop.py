@@ -182,6 +182,7 @@ def test_a_search_that_was_interrupted_goes_on_to_what_it_would_have_been(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[2/3] validation AUROC 0.")
     assert "trials: 3 complete" in lines
+    assert lines[-2:] == [str(out_dir / "trials.csv"), str(out_dir / "best.json")]
     pd.testing.assert_frame_equal(trials_of(out_dir), trials_of(finished))
 
 

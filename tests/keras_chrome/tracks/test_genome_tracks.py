@@ -116,12 +116,12 @@ def test_the_command_writes_what_hub_and_session_name(
     marks = ["--marks", "h3k4me3", "H3K27me3"]
     main([str(run_path), *marks, "--top", "2", "--email", "me@example.org", "--out", str(out)])
     printed = capsys.readouterr().out.splitlines()
-    assert printed[-1] == str(out)
-    assert printed[-2] == "6 bigWig files, 9 others"
+    assert printed[-3:] == [str(out), str(out / "hub.txt"), str(out / "igv_session.xml")]
+    assert printed[-4] == "6 bigWig files, 9 others"
     assert re.fullmatch(r"50 genes, about \d+ s: alpha \d+ s, saliency \d+ s", printed[0])
     assert [line.partition(":")[0] for line in printed[1:3]] == ["alpha", "saliency"]
     assert printed[3].startswith("cnn_alpha_beta on remc/small, test genes: 50 genes at 50 TSSs")
-    assert max(map(len, printed[:-1])) <= WIDTH
+    assert max(map(len, printed[:-3])) <= WIDTH
     groups = ("signal", "alpha", "saliency")
     data = {f"{g}.{m}.bw" for g in groups for m in ("H3K4me3", "H3K27me3")}
     bins = {f"{g}.top_bins.{suffix}" for g in groups[1:] for suffix in ("bed", "bb")}
