@@ -217,7 +217,7 @@ def test_the_main_job_from_the_wheel_alone(installed: Callable[..., Any], tmp_pa
     with running(served) as line:
         target = re.search(r"on (\S+): small 1", line).group(1)  # type: ignore[union-attr]
         asked = ("--target", target, "--model", "small")
-        table = installed("serving.client", *asked, *dataset)
+        table = installed("serving.client", *asked, *dataset, "--quiet")
         assert table.count("\nSIM") == 50
         address = ("--target", target, "--models", "small", "--port", 0)
         page = installed("serving.web", *address, *dataset, background=True)
