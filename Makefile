@@ -2,6 +2,7 @@
 # make test: what has to pass before a commit.
 # make slow: the slow tests and, with KERAS_CHROME_REAL_DATA, those on real data.
 # make fuzz: damaged files for every reader, or for READER=bigwig alone, for SECONDS=600 a reader.
+# make docs: build the documentation into site/, which opens without a server or a network.
 # make bench: measure speed beside its peers, for about half an hour, and write docs/benchmarks.md.
 PYTHON ?= python3
 PORT ?= 8500
@@ -15,7 +16,7 @@ GENE := SIM00000001914
 MARKS := H3K27me3 H3K36me3 H3K4me1 H3K4me3 H3K9me3
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: install demo test slow fuzz bench clean
+.PHONY: install demo test slow fuzz docs bench clean
 
 install: .venv/installed
 
@@ -67,6 +68,10 @@ slow: install
 fuzz: install
 	KERAS_CHROME_FUZZ_SECONDS=$(SECONDS) $(BIN)/pytest -q -m fuzz $(or $(READER:%=tests/fuzz/test_%.py),tests/fuzz)
 
+# Without what mkdocs-material says of its own future.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 # Options for it: make bench BENCH='--skip accuracy'
 bench: install
 	$(BIN)/pip install --quiet --disable-pip-version-check $(CONSTRAINTS:%=-c %) -e '.[bench]'
@@ -74,4 +79,4 @@ bench: install
 	$(BIN)/python benchmarks/speed.py --data-dir $(DATA) $(BENCH)
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo site

@@ -27,6 +27,8 @@ from serving.questions import (
 from serving.retries import Backoff, ask_until_answered, server_error
 from serving.tls import Tls
 
+__all__ = ["AnyClient"]
+
 _T = TypeVar("_T")
 _Result = TypeVar("_Result", bound=Prediction | Saliency)
 

@@ -67,6 +67,8 @@ from serving.questions import (
 from serving.retries import Backoff, is_not_served
 from serving.tls import TlsOptions
 
+__all__ = ["Client", "predict_file"]
+
 _PIPE_CLOSED = 141  # as a shell tells of SIGPIPE
 _TARGET = "localhost:8500"
 _OF_SERVER = ("model", "model_version", "label", "target", "rest")

@@ -4,6 +4,8 @@ import grpc
 
 from serving.command_line import one_line
 
+__all__ = ["InputError", "ServerError"]
+
 
 class InputError(ValueError):
     """Input that the user can mend: a file, an array, an option.

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from serving.stand_in.batching import BatchingParameters
 
+__all__ = ["LocalServer"]
+
 MAX_MESSAGE_BYTES = 64 * 2**20
 # Each may hold a message: more at once are refused before they are read.
 MAX_CONCURRENT_REQUESTS = 2048

@@ -13,6 +13,8 @@ from serving.any_client import AnyClient
 from serving.errors import InputError, ServerError
 from serving.questions import Answer, Request, Signatures, VersionChoice
 
+__all__ = ["OnnxClient"]
+
 _DESCRIPTION = "keras_chrome"
 _FLOAT = "tensor(float)"
 

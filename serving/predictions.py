@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+__all__ = ["Prediction", "Saliency", "to_table", "to_xarray"]
+
 
 class Prediction(NamedTuple):
     """What a model says of n genes.

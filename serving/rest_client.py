@@ -27,6 +27,8 @@ from serving.questions import (
 )
 from serving.retries import is_not_served
 
+__all__ = ["RestClient"]
+
 _T = TypeVar("_T")
 
 # The status code that TensorFlow Serving, or a proxy before it, turned into HTTP's.

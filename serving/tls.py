@@ -8,6 +8,8 @@ import grpc
 from serving.command_line import option
 from serving.errors import InputError
 
+__all__ = ["Tls"]
+
 
 @dataclass(frozen=True)
 class Tls:

@@ -34,6 +34,8 @@ from tfds_remc.remc.samples import read_sample_sheet
 from tfds_remc.remc.sources import SampleSheetConfig, SignalArrayConfig
 from tfds_remc.remc.unfinished import DamagedDatasetError, only_build, remove_dataset
 
+__all__ = ["build"]
+
 MISTAKES = (InputError, tfds.download.DownloadError, NonMatchingChecksumError)
 """What ends in one line: of ours, and of TFDS."""
 
