@@ -18,6 +18,7 @@ BASELINES = {
     "gradient_boosting": "keras_chrome.baselines.gradient_boosting:gradient_boosting",
     "gradient_boosting_bins": "keras_chrome.baselines.gradient_boosting:gradient_boosting_bins",
 }
+"""Every baseline by name, and the function that builds it."""
 
 REGRESSORS = {
     "gradient_boosting": "keras_chrome.baselines.gradient_boosting:gradient_boosting_of_expression",

@@ -34,6 +34,7 @@ from keras_chrome.vocabulary import (
 )
 
 MODELS = (*VARIANTS, *BASELINES)
+"""What `fit --model` takes: the names of all variants and baselines."""
 
 
 def _of_recipe(name: str, help_text: str, **argument: Any) -> Any:
@@ -369,6 +370,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "patience": 30,
     },
 }
+"""What `fit --preset` takes: a name, and the options of `FitConfig` that it stands for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -138,6 +138,7 @@ METHODS = {
         is_cheap=True,
     ),
 }
+"""Every importance method by name."""
 
 
 def importance_method(name: str) -> Callable[..., np.ndarray]:

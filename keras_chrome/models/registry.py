@@ -27,6 +27,7 @@ VARIANTS = {
     "context_chrome": "keras_chrome.models.context_chrome:context_chrome",
     "additive_chrome": "keras_chrome.models.additive_chrome:additive_chrome",
 }
+"""Every variant by name, and the function that builds it."""
 
 _EMPTY = "empty"  # The argument of variants that ask for the transformed signal of no signal.
 
