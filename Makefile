@@ -2,7 +2,7 @@
 # make test: what has to pass before a commit.
 # make slow: the slow tests and, with KERAS_CHROME_REAL_DATA, those on real data.
 # make fuzz: damaged files for every reader, or for READER=bigwig alone, for SECONDS=600 a reader.
-# make docs: build the documentation into site/, which opens without a server or a network.
+# make docs: build the documentation into site/; python3 -m http.server -d site shows it.
 # make bench: measure speed beside its peers, for about half an hour, and write docs/benchmarks.md.
 PYTHON ?= python3
 PORT ?= 8500
