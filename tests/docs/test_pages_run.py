@@ -144,10 +144,11 @@ def write_own_data(folder: Path, num_genes: int = 360) -> None:
     sheet.append(f"K562,{marks[-1]},K562/{marks[-1]}.bigWig")
     (folder / "sheet.csv").write_text("\n".join(sheet) + "\n")
     ids = [f"ENSG{number:011d}" for number in range(num_genes)]
+    symbols = ["MYC", *(f"G{number}" for number in range(1, num_genes))]
     gtf = "".join(
         f'{CHROMOSOME}\ttest\tgene\t{place + 1}\t{place + 3_000}\t.\t+\t.\tgene_id "{name}"; '
-        f'gene_type "protein_coding"; gene_name "G{number}";\n'
-        for number, (name, place) in enumerate(zip(ids, tss, strict=True))
+        f'gene_type "protein_coding"; gene_name "{symbol}";\n'
+        for name, symbol, place in zip(ids, symbols, tss, strict=True)
     )
     (folder / "gencode.gtf.gz").write_bytes(gzip.compress(gtf.encode()))
     rows = [f"{name}\t{value:.3f}" for name, value in zip(ids, tpm, strict=True)]
