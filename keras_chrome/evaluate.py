@@ -15,6 +15,7 @@ import numpy as np
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
 from keras_chrome.data import label_rule
 from keras_chrome.data.expression_elsewhere import mean_elsewhere
+from keras_chrome.data.recorded_signal import joined
 from keras_chrome.errors import InputError
 from keras_chrome.models.task import TASKS
 from keras_chrome.runs import open_run
@@ -177,7 +178,7 @@ def evaluate_genes(
     from keras_chrome.models.prediction import predict
 
     # All splits at once: each call of `predict` compiles.
-    together = predict(model, np.concatenate([g.signal for g in splits]))
+    together = predict(model, joined([g.signal for g in splits]))
     task, spread = run.task, together.answer_sd
     ends = np.cumsum([len(genes) for genes in splits])
     metrics: dict[str, Any] = {**task.about_metrics(labels, unit)}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_chrome.command_line import as_spelled
+from keras_chrome.data.recorded_signal import RecordedSignal, chunks, joined, recorded_signal
 from keras_chrome.data.records import build_again, open_builder, read_records
 from keras_chrome.errors import InputError
 from keras_chrome.vocabulary import LABELS, SPLITS
@@ -182,7 +183,8 @@ class Genes:
 
     Attributes:
         split: `train`, `valid` or `test`; `all` for every gene of the dataset.
-        signal: float32 `(genes, bins, marks)`, as measured.
+        signal: float32 `(genes, bins, marks)`, as measured; or a `RecordedSignal`, if it was asked
+            to stay in its files.
         label: int8 `(genes,)`, 1 for high expression, 0 for low.
         gene_id: Ensembl ids; seven of the published ones stand twice.
         symbol: Gene symbols, '' where unknown.
@@ -243,7 +245,7 @@ def _columns() -> list[str]:
 
 
 def _together(split: str, parts: Sequence[Genes]) -> Genes:
-    columns = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _columns()}
+    columns = {name: joined([getattr(p, name) for p in parts]) for name in _columns()}
     return Genes(split, num_unlabelled=sum(p.num_unlabelled for p in parts), **columns)
 
 
@@ -353,12 +355,13 @@ def _listed(built: set[str]) -> str:
     return f"there are {', '.join(names)}{more}"
 
 
-def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
+def read_columns(dataset: Dataset, split: str, *, stream: bool = False) -> dict[str, np.ndarray]:
     """Read every feature of a split's genes, whatever their labels.
 
     Args:
         dataset: From `open_dataset`.
         split: `train`, `valid` or `test`, as the dataset has them.
+        stream: Leave the signal in its files, as a `RecordedSignal`.
 
     Returns:
         An array a feature, whose first axis is the gene; text is decoded, and an unknown symbol
@@ -381,8 +384,11 @@ def read_columns(dataset: Dataset, split: str) -> dict[str, np.ndarray]:
     num_genes = builder.info.splits[split].num_examples
     if not num_genes:
         raise InputError(f"Expected genes in split {split!r} of {dataset.name}. Received: none")
-    columns = read_records(builder, split, dataset.path)
+    columns = read_records(builder, split, dataset.path, stream=stream)
     columns = {name: _text(column) for name, column in columns.items()}
+    if stream:
+        names, shape = columns.pop("tfds_id").tolist(), (dataset.num_bins, len(dataset.marks))
+        columns["signal"] = recorded_signal(dataset.path, names, *shape)  # type: ignore[assignment]
     columns["symbol"][np.isin(np.char.lower(columns["symbol"]), _UNKNOWN_SYMBOLS)] = ""
     return {"transcript_id": np.full(num_genes, ""), **columns}
 
@@ -393,6 +399,7 @@ def load_genes(
     *,
     marks: Sequence[str] | None = None,
     labels: str = "median",
+    stream: bool = False,
 ) -> Genes:
     """Read the labelled genes of a split of the dataset; of several epigenomes one after the other.
 
@@ -402,6 +409,7 @@ def load_genes(
         marks: Marks to read, by name, in the order wanted; all of the dataset if None.
         labels: `median`, high if rpkm > the epigenome's median as numbers, or `published`, the
             label in the authors' file.
+        stream: Leave the signal in its files, as a `RecordedSignal`.
 
     Raises:
         InputError: If the split or a mark is not in the dataset, the split is empty, the label
@@ -410,18 +418,26 @@ def load_genes(
     marks, rule = dataset.find_marks(marks), label_rule(labels)
     if dataset.parts or split == "all":
         each = [(p, split) for p in dataset.parts] or [(dataset, name) for name in SPLITS]
-        return _together(split, [load_genes(*p, marks=marks, labels=rule) for p in each])
+        return _together(
+            split, [load_genes(*p, marks=marks, labels=rule, stream=stream) for p in each]
+        )
 
-    columns = read_columns(dataset, split)
+    columns = read_columns(dataset, split, stream=stream)
     label = columns[LABEL_FEATURES[rule]]
     labelled = label >= 0
     order = [(*dataset.marks, *dataset.missing).index(m) for m in marks]
     columns = {name: columns[name][labelled] for name in ("signal", *_GENE_FEATURES)}
     signal = columns.pop("signal")
-    if dataset.missing:
-        signal = np.pad(signal, ((0, 0), (0, 0), (0, len(dataset.missing))))
-    signal = np.ascontiguousarray(signal[..., order], np.float32)
-    check_signal(signal, dataset, columns["gene_id"], marks)
+    if isinstance(signal, RecordedSignal):
+        signal = signal.of_marks(order, len(dataset.missing))
+    else:
+        if dataset.missing:
+            signal = np.pad(signal, ((0, 0), (0, 0), (0, len(dataset.missing))))
+        signal = np.ascontiguousarray(signal[..., order], np.float32)
+    first = 0
+    for chunk in chunks(signal):
+        check_signal(chunk, dataset, columns["gene_id"][first:], marks)
+        first += len(chunk)
     return Genes(
         split=split,
         signal=signal,

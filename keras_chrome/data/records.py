@@ -33,13 +33,16 @@ def open_builder(folder: Path) -> Any:
     return builder
 
 
-def read_records(builder: Any, split: str, folder: Path) -> dict[str, np.ndarray]:
+def read_records(
+    builder: Any, split: str, folder: Path, *, stream: bool = False
+) -> dict[str, np.ndarray]:
     """Every feature of the genes of a split, an array a feature, whose first axis is the gene.
 
     Args:
         builder: From `open_builder`.
         split: One that the builder has.
         folder: Of the dataset's version.
+        stream: Leave out the signal; `tfds_id` says which record a gene is of.
 
     Raises:
         InputError: If a file of records is missing, too many, damaged or cut off.
@@ -51,6 +54,11 @@ def read_records(builder: Any, split: str, folder: Path) -> dict[str, np.ndarray
     info = builder.info.splits[split]
     _check_shards(info, folder, builder.info.file_format.value)
     num_genes = int(info.num_examples)
+    if stream and builder.info.file_format != tfds.core.FileFormat.TFRECORD:
+        raise InputError(
+            f"Expected a dataset of TFRecords with --stream. Received: {folder}, of "
+            f"{builder.info.file_format.value}"
+        )
     try:
         if builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD:
             examples = list(builder.as_data_source(split))
@@ -59,7 +67,9 @@ def read_records(builder: Any, split: str, folder: Path) -> dict[str, np.ndarray
                 raise ValueError("empty records")
             columns = {name: np.stack([e[name] for e in examples]) for name in examples[0]}
         else:
-            columns = _parsed(info, builder.info.features)
+            columns = (
+                _without_signal(builder, split) if stream else _parsed(info, builder.info.features)
+            )
     except Exception as error:  # Of TensorFlow or of ArrayRecord.
         raise _damaged(info, folder, printable(error)) from None
     if {len(column) for column in columns.values()} != {num_genes}:
@@ -89,6 +99,21 @@ def _kind_on_disk(described: Any) -> str:
     """What a record holds of a feature, in TensorFlow's words."""
     kind = np.dtype(described.np_dtype).kind
     return {"O": "string", "f": "float32"}.get(kind, "int64")
+
+
+def _without_signal(builder: Any, split: str) -> dict[str, np.ndarray]:
+    import tensorflow_datasets as tfds
+
+    batches = builder.as_dataset(
+        split,
+        batch_size=int(builder.info.splits[split].num_examples),
+        shuffle_files=False,
+        decoders=tfds.decode.PartialDecoding(
+            {name: True for name in builder.info.features if name != "signal"}
+        ),
+        read_config=tfds.ReadConfig(add_tfds_id=True),
+    )
+    return dict(next(iter(tfds.as_numpy(batches))))
 
 
 def build_again(folder: Path) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from keras_chrome.data.recorded_signal import chunks, log_moments
+
 if TYPE_CHECKING:
     from keras_chrome.data import Genes
     from keras_chrome.models.task import Task
@@ -30,12 +32,14 @@ def starting_slopes(genes: Genes, transform: str, task: Task) -> list[float]:
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.preprocessing import StandardScaler
 
-    signal = genes.signal.astype(np.float64)
-    if transform == "log1p":
-        signal = np.log1p(signal)
-        deviation = signal.std(axis=(0, 1))
-        signal /= np.where(deviation > 0, deviation, 1)
-    of_marks = signal.mean(axis=1) / signal.shape[2]
+    deviation = np.sqrt(log_moments(genes.signal)[1])
+    means = []
+    for chunk in chunks(genes.signal):
+        signal = chunk.astype(np.float64)
+        if transform == "log1p":
+            signal = np.log1p(signal) / np.where(deviation > 0, deviation, 1)
+        means.append(signal.mean(axis=1) / signal.shape[2])
+    of_marks = np.concatenate(means)
     scaler = StandardScaler().fit(of_marks)
     is_label = task.name == "classification"
     model = LogisticRegression(max_iter=1000) if is_label else Ridge()

@@ -190,7 +190,7 @@ def predict_batches(
     parts = []
     for start in range(0, len(signal), batch_size):
         # Wraps around to the first genes; what they add is cut off below.
-        batch = signal.take(range(start, start + batch_size), axis=0, mode="wrap")
+        batch = np.asarray(signal[np.arange(start, start + batch_size) % len(signal)])
         parts.append({k: v.numpy() for k, v in predictor(tf.constant(batch)).items()})
     answers = {k: np.concatenate([p[k] for p in parts])[: len(signal)] for k in parts[0]}
     check_finite(answers, signal)
