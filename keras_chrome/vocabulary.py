@@ -16,6 +16,7 @@ TASKS = ("classification", "regression")
 TARGETS = ("hard", "soft", "distilled")
 SCHEDULES = ("constant", "cosine", "one_cycle")
 FREEZES = ("none", "encoder")
+STRATEGIES = ("none", "mirrored", "multiworker")
 
 _OTHER_NAMES = {"published": "dataset", "neighbors": "neighbours"}
 

@@ -10,6 +10,7 @@ from keras_chrome.errors import InputError
 from keras_chrome.evaluate import summary
 from keras_chrome.fit.config import PRESETS, FitConfig, PresetOption, options_of, run_of
 from keras_chrome.fit.job import fit, warn_of_other_data
+from keras_chrome.fit.replicas import worker_of
 from keras_chrome.runs import Run
 from keras_chrome.runs.run import num_epochs_saved, read_metrics
 
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_how_to_go_on(Path(config.run_dir))) from None
 
+    if worker_of(config.strategy):
+        return  # The chief says it.
     print(f"\n{summary(read_metrics(run.path / 'metrics.json'))}")
     print(f"\nrun directory: {run.path}")
 

@@ -27,6 +27,7 @@ from keras_chrome.vocabulary import (
     RECURRENCES,
     SCHEDULES,
     SPLIT_SCHEMES,
+    STRATEGIES,
     TARGETS,
     TASKS,
     TRANSFORMS,
@@ -168,6 +169,20 @@ class FitConfig:
         "let each epigenome have a bias of its own in training, which the model does without",
         default=False,
     )
+    strategy: str = option(
+        "devices that train: none, one; mirrored, all of this machine; multiworker, those of all "
+        "processes that TF_CONFIG names; see docs/distributed.md",
+        default="none",
+        choices=STRATEGIES,
+    )
+    worker_timeout_s: float = option(
+        "how long the workers of --strategy multiworker wait for each other", default=300.0
+    )
+    stream: bool = option(
+        "read the signal of each batch from the dataset's TFRecords, rather than all of it into "
+        "memory",
+        default=False,
+    )
     resume: bool = option("go on with the run in --run-dir", default=False)
     overwrite: bool = option("put the new run in the place of the one in --run-dir", default=False)
     epochs: int | None = _of_recipe("epochs", "most epochs to train")
@@ -232,6 +247,10 @@ class FitConfig:
         if self.task == "regression":
             self._check_regression()
         self.recipe()  # `Recipe` checks what is in it.
+        if not self.worker_timeout_s > 0:
+            raise InputError(
+                f"Expected a positive number. Received: worker_timeout_s={self.worker_timeout_s}"
+            )
         if not 0 < self.target_width < math.inf:
             raise InputError(
                 f"Expected a positive number. Received: target_width={self.target_width}"
@@ -256,6 +275,11 @@ class FitConfig:
             raise InputError(
                 f"Expected no options of variants with a baseline. Received: model={self.model!r}, "
                 + ", ".join(f"{k}={v!r}" for k, v in of_variants.items())
+            )
+        if self.model in BASELINES and (self.strategy != "none" or self.stream):
+            raise InputError(
+                "Expected --strategy none and no --stream with a baseline. Received: "
+                f"model={self.model!r}, strategy={self.strategy!r}, stream={self.stream}"
             )
         if self.marks is not None:
             check_each_once(self.marks)
@@ -346,6 +370,7 @@ _WORDS: dict[str, Sequence[str]] = {
     "mark_weights": MARK_WEIGHTS,
     "lstm_reads": LSTM_READS,
     "schedule": SCHEDULES,
+    "strategy": STRATEGIES,
     "freeze": FREEZES,
     "calibrate": CALIBRATIONS,
 }
@@ -418,7 +443,7 @@ def options_of(file: str | Path, given: Collection[str] = ()) -> dict[str, Any]:
             f"Expected the config.json of a run that fit has trained. Received: {file}, of "
             + ("an ensemble" if run.config.kind == "ensemble" else "imported weights")
         )
-    left_out = {"run_dir", "resume", "overwrite"}
+    left_out = {"run_dir", "resume", "overwrite", "strategy", "worker_timeout_s", "stream"}
     if "batch_size" in given:
         left_out |= {"least_steps"}
     names = {field.name for field in dataclasses.fields(FitConfig)} - left_out

@@ -6,10 +6,12 @@ As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E01
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,10 +20,12 @@ import numpy as np
 from keras_chrome.baselines import BASELINES, build_baseline
 from keras_chrome.data import load_genes, split_title
 from keras_chrome.data.epigenomes import check_held_out, open_datasets
+from keras_chrome.data.recorded_signal import log_moments
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate_genes, evaluate_unseen
 from keras_chrome.fit.config import FitConfig, changed_options
 from keras_chrome.fit.left_out import load_left_out
+from keras_chrome.fit.replicas import ALONE, Replicas, lost_workers, open_replicas, worker_of
 from keras_chrome.fit.slopes import starting_slopes
 from keras_chrome.fit.start import frozen, open_start, take_weights
 from keras_chrome.fit.targets import Targets, make_targets
@@ -55,6 +59,8 @@ def fit(
 ) -> Run:
     """Train a model and write a run directory.
 
+    With `strategy="multiworker"` every process of the cluster calls it, and the first one writes.
+
     Weights of a variant are kept from the epoch with the best validation AUROC. The saved model
     is float32 whatever the precision of training, and its metrics are measured on what is saved.
 
@@ -75,8 +81,9 @@ def fit(
     Raises:
         InputError: If the dataset is missing or lacks a mark, a split has no gene or only one
             class, the model has no such option, the run directory holds another run, or the loss
-            is no longer finite; if there are callbacks of a baseline, which has no epochs; if
-            Keras does not run on TensorFlow, and the model is no baseline.
+            is no longer finite; if there are callbacks of a baseline, which has no epochs, or in
+            several processes; if one of these does not come up, or is lost; if Keras does not run
+            on TensorFlow, and the model is no baseline.
 
     Example:
         >>> run = fit(dataset="remc/demo", run_dir="runs/demo")
@@ -92,15 +99,38 @@ def fit(
             f"Expected no callbacks with a baseline, which has no epochs. Received: "
             f"model={config.model!r}, {callbacks=}"
         )
-    with writing(config.run_dir, "fit"):
-        training = prepare(config)
-        run = begin(training)
-        started = time.perf_counter()
-        if config.model in BASELINES:
-            measured = _train_baseline(training)
-        else:
-            measured = train_variant(training, run, _listed(callbacks))
+    if callbacks and config.strategy == "multiworker":
+        raise InputError(
+            "Expected no callbacks with --strategy multiworker, whose workers would not stop "
+            f"together. Received: {callbacks=}"
+        )
+    with ExitStack() as stack:
+        if worker_of(config.strategy) == 0:
+            stack.enter_context(writing(config.run_dir, "fit"))
+        replicas = open_replicas(config.strategy, timeout_s=config.worker_timeout_s)
+        stack.enter_context(lost_workers(replicas))
+        if replicas.is_chief:
+            return _fit(config, _listed(callbacks), replicas)
+        # Another process than the chief does the same, and leaves nothing behind.
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(redirect_stdout(stack.enter_context(Path(os.devnull).open("w"))))
+        own = dataclasses.replace(config, run_dir=Path(folder) / "run")
+        return dataclasses.replace(_fit(own, (), replicas), path=Path(config.run_dir))
+
+
+def _fit(
+    config: FitConfig, callbacks: Sequence[keras.callbacks.Callback], replicas: Replicas
+) -> Run:
+    training = prepare(config, replicas=replicas)
+    run = begin(training)
+    started = time.perf_counter()
+    if config.model in BASELINES:
+        measured = _train_baseline(training)
+    else:
+        measured = train_variant(training, run, callbacks, replicas)
+    if replicas.is_chief:
         finish(training, run, measured, wall_s=time.perf_counter() - started)
+    replicas.from_chief(b"")  # It ends no sooner than the others.
     return run
 
 
@@ -116,12 +146,17 @@ class Training(NamedTuple):
     left_out: Genes | None = None  # test genes of an epigenome that is not trained on
 
 
-def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = None) -> Training:
+def prepare(
+    config: FitConfig,
+    data: tuple[Dataset, dict[str, Genes]] | None = None,
+    replicas: Replicas = ALONE,
+) -> Training:
     """Load and check all that a training needs, and build the model.
 
     Args:
         config: The options.
         data: What `load` answers for these options, if that is at hand.
+        replicas: The devices that train.
 
     Raises:
         InputError: As `fit` raises it before it trains.
@@ -138,7 +173,8 @@ def prepare(config: FitConfig, data: tuple[Dataset, dict[str, Genes]] | None = N
     left_out = load_left_out(config, dataset, genes)
     start = open_start(config, dataset, genes)
     arguments = _model_arguments(config, dataset, genes["train"], start)
-    model = _build(config, arguments, start)
+    with replicas.scope():
+        model = _build(config, arguments, start)
     return Training(config, dataset, genes, targets, arguments, model, left_out)
 
 
@@ -279,7 +315,7 @@ def load(config: FitConfig, splits: Sequence[str] = SPLITS) -> tuple[Dataset, di
 
     task = TASKS[config.task]
     dataset = _open(config)
-    options: Any = {"marks": config.marks, "labels": config.labels}
+    options: Any = {"marks": config.marks, "labels": config.labels, "stream": config.stream}
     if config.split == "dataset":
         genes = {split: task.known(load_genes(dataset, split, **options)) for split in splits}
         num_unlabelled = sum(of_split.num_unlabelled for of_split in genes.values())
@@ -335,11 +371,11 @@ def _model_arguments(
             name: start.config.arguments.get(name) for name in ("signal_mean", "signal_variance")
         }
         return {**arguments, **scale, **config.variant_options()}
-    log_signal = np.log1p(train_genes.signal.astype(np.float64))
+    mean, variance = log_moments(train_genes.signal)
     return {
         **arguments,
-        "signal_mean": log_signal.mean(axis=(0, 1)).tolist(),
-        "signal_variance": log_signal.var(axis=(0, 1)).tolist(),
+        "signal_mean": mean.tolist(),
+        "signal_variance": variance.tolist(),
         **config.variant_options(),
     }
 
@@ -385,7 +421,10 @@ def _listed(
 
 
 def train_variant(
-    training: Training, run: Run, callbacks: Sequence[keras.callbacks.Callback]
+    training: Training,
+    run: Run,
+    callbacks: Sequence[keras.callbacks.Callback],
+    replicas: Replicas = ALONE,
 ) -> dict[str, Any]:
     """Train a variant; what was measured on the way.
 
@@ -400,7 +439,7 @@ def train_variant(
     trainee = model
     if precision != "float32":
         print(f"training in {precision}")
-        with _dtype_policy(precision):
+        with _dtype_policy(precision), replicas.scope():
             trainee = build_model(config.model, **training.arguments)
         if config.init_from is not None:
             trainee.set_weights(model.get_weights())  # type: ignore[union-attr]
@@ -418,6 +457,7 @@ def train_variant(
             task=TASKS[config.task],
             resume=config.resume,
             callbacks=callbacks,
+            replicas=replicas,
         )
     return {"training_precision": precision, **measured_in_training(history)}
 

@@ -1,8 +1,9 @@
 """The training loop: compiled steps, exact validation, checkpoints."""
 
+import functools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from tqdm import tqdm
 
 from keras_chrome.atomic import atomic_path
 from keras_chrome.data import Genes
+from keras_chrome.data.recorded_signal import RecordedSignal
 from keras_chrome.errors import InputError
 from keras_chrome.fit.course import Course
 from keras_chrome.fit.recipes import Recipe
+from keras_chrome.fit.replicas import ALONE, Replicas
 from keras_chrome.fit.targets import Targets
 from keras_chrome.fit.trainer import compiled_trainer
 from keras_chrome.models.prediction import batch_predictor, predict_batches
@@ -43,6 +46,7 @@ def train(
     task: Task = CLASSIFICATION,
     resume: bool = False,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    replicas: Replicas = ALONE,
 ) -> pd.DataFrame:
     """Train as a recipe says, and leave the weights of the best epoch in `model`.
 
@@ -63,24 +67,32 @@ def train(
         task: What the model tells.
         resume: Go on from the checkpoint of the run, if there is one.
         callbacks: Called after our own, as `fit` says.
+        replicas: The devices to train on, in whose scope the models were made.
 
     Returns:
         One row an epoch: epoch, loss, val_loss, val_auroc, genes_per_second, wall_s.
 
     Raises:
-        InputError: If the loss becomes infinite or NaN.
+        InputError: If the loss becomes infinite or NaN, or the devices cannot share a batch.
     """
     batch_size = recipe.for_genes(len(train_genes)).batch_size
     steps = len(train_genes) // batch_size
     epigenomes = train_genes.by_epigenome() if epigenome_bias else {}
-    trainer = compiled_trainer(
-        trainee, recipe, steps=steps, seed=seed, num_epigenomes=len(epigenomes), task=task
-    )
+    if batch_size % replicas.num_replicas:
+        raise InputError(
+            f"Expected a batch size that {replicas.num_replicas} devices can share evenly. "
+            f"Received: batch_size={batch_size}; take another --batch-size"
+        )
+    with replicas.scope():
+        trainer = compiled_trainer(
+            trainee, recipe, steps=steps, seed=seed, num_epigenomes=len(epigenomes), task=task
+        )
     epoch_variable = tf.Variable(0, dtype=tf.int64, trainable=False)
     course = Course(run, valid_genes, recipe.epochs, recipe.patience, steps * batch_size, task=task)
     between_epochs = _BetweenEpochs(course, model, valid_genes.signal, epoch_variable)
     between_epochs.set_model(trainer)
     if resume:
+        replicas.share_file(run.checkpoint_path)
         between_epochs.restore()
     if not course.is_over:
         examples = [train_genes.signal, targets.target]
@@ -88,16 +100,28 @@ def train(
             examples.append(targets.log_expression)
         if epigenomes:
             examples.append(centred_one_hot(train_genes.epigenome))
-        batches = epoch_of_batches(examples, batch_size, seed, epoch_variable)
-        compile_s = trainer.compile_step(next(iter(batches)))
-        print(f"compiled in {compile_s:.1f} s", flush=True)
+        data: Any
+        if replicas.strategy is None:
+            data = epoch_of_batches(examples, batch_size, seed, epoch_variable)
+            compile_s = trainer.compile_step(next(iter(data)))
+            print(f"compiled in {compile_s:.1f} s", flush=True)
+        else:
+            epochs = range(course.num_epochs, recipe.epochs)
+            data = _on_replicas(_epochs_of_batches(examples, batch_size, seed, epochs), replicas)
         trainer.fit(
-            batches,
+            data,
+            steps_per_epoch=None if replicas.strategy is None else steps,
             initial_epoch=course.num_epochs,
             epochs=recipe.epochs,
             shuffle=False,
             verbose=0,
-            callbacks=[_Bar(course), between_epochs, *_tensorboard(run.path / "logs"), *callbacks],
+            callbacks=[
+                _Bar(course),
+                between_epochs,
+                *_tensorboard(run.path / "logs"),
+                *callbacks,
+                _AsTheChief(replicas),
+            ],
         )
     print(course.end(), flush=True)
     model.set_weights(course.best_weights)
@@ -119,27 +143,71 @@ def epoch_of_batches(
     Returns:
         Batches float32 `(batch, bins, marks)`, `(batch, 1)` and so on.
     """
+    num_genes = len(examples[0])
+    return (
+        tf.data.Dataset.range(1)
+        .flat_map(lambda _: _rows(num_genes, batch_size, seed, epoch))
+        .apply(tf.data.experimental.assert_cardinality(num_genes // batch_size))
+        .map(_gather(examples))
+        .prefetch(2)
+        .with_options(_options())
+    )
+
+
+def _epochs_of_batches(
+    examples: Sequence[np.ndarray], batch_size: int, seed: int, epochs: range
+) -> tf.data.Dataset:
+    """The batches of `epoch_of_batches` of one epoch after the other, and then no end.
+
+    Batches without an end have static shapes on several machines, and none of these asks the others
+    whether they have another.
+    """
+    num_genes = len(examples[0])
+    return (
+        tf.data.Dataset.range(epochs.start, epochs.stop)
+        .flat_map(lambda epoch: _rows(num_genes, batch_size, seed, epoch))
+        .map(_gather(examples))
+        .repeat()
+        .prefetch(2)
+        .with_options(_options())
+    )
+
+
+def _on_replicas(batches: tf.data.Dataset, replicas: Replicas) -> Any:
+    """Give every device every batch, of which it trains on its share."""
+    assert replicas.strategy is not None
+
+    def of_process(_: tf.distribute.InputContext) -> tf.data.Dataset:
+        return batches.flat_map(
+            lambda *batch: tf.data.Dataset.from_tensors(batch).repeat(replicas.num_local)
+        ).apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+
+    return replicas.strategy.distribute_datasets_from_function(of_process)
+
+
+def _rows(num_genes: int, batch_size: int, seed: int, epoch: Any) -> tf.data.Dataset:
+    """The positions of the genes of each batch of an epoch."""
+    order = tf.data.Dataset.from_tensor_slices(order_of_genes(num_genes, seed, epoch))
+    return order.batch(batch_size, drop_remainder=True)
+
+
+def _gather(examples: Sequence[np.ndarray]) -> Callable[[tf.Tensor], tuple[tf.Tensor, ...]]:
+    """A function from positions to what is there."""
     signal, *numbers = examples
-    num_genes = len(signal)
-    tensors = [tf.constant(signal)]
-    tensors += [tf.constant(values.reshape(num_genes, -1), tf.float32) for values in numbers]
+    tensors = [tf.constant(v.reshape(len(signal), -1), tf.float32) for v in numbers]
+    if isinstance(signal, RecordedSignal):
+        read = signal.gather
+    else:
+        read = functools.partial(tf.gather, tf.constant(signal))
+    return lambda rows: (read(rows), *(tf.gather(tensor, rows) for tensor in tensors))
 
-    def shuffled(_: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensor_slices(order_of_genes(num_genes, seed, epoch))
 
+def _options() -> tf.data.Options:
     # The thread that tunes a pipeline makes the end of an epoch wait for its next look, up to
     # five seconds.
     options = tf.data.Options()
     options.autotune.enabled = False
-    return (
-        tf.data.Dataset.range(1)
-        .flat_map(shuffled)
-        .batch(batch_size, drop_remainder=True)
-        .apply(tf.data.experimental.assert_cardinality(num_genes // batch_size))
-        .map(lambda rows: tuple(tf.gather(tensor, rows) for tensor in tensors))
-        .prefetch(2)
-        .with_options(options)
-    )
+    return options
 
 
 def centred_one_hot(epigenome: np.ndarray) -> np.ndarray:
@@ -292,6 +360,18 @@ class _BetweenEpochs(keras.callbacks.Callback):
                 f"({type(error).__name__}); {WITHOUT_CHECKPOINT}"
             ) from None
         return history
+
+
+class _AsTheChief(keras.callbacks.Callback):
+    """Lets all processes stop after the same epoch: others may round otherwise than the chief."""
+
+    def __init__(self, replicas: Replicas) -> None:
+        super().__init__()
+        self.replicas = replicas
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        decided = self.replicas.from_chief(bytes([self.model.stop_training]))
+        self.model.stop_training = bool(decided[0])
 
 
 def _tensorboard(logs_path: Path) -> list[keras.callbacks.Callback]:

@@ -13,7 +13,7 @@ _FIRST_BELOW, _LAST_BELOW = 25.0, 1e4
 
 
 def build_optimizer(
-    recipe: Recipe, *, num_steps: int, variables: list[keras.Variable]
+    recipe: Recipe, *, num_steps: int, variables: list[keras.Variable], num_replicas: int = 1
 ) -> keras.optimizers.Optimizer:
     """Adam as a recipe wants it, with a place for its state.
 
@@ -22,13 +22,14 @@ def build_optimizer(
         num_steps: Steps of the whole training.
         variables: What is trained. Those that decay are the matrices, which Keras's layers and
             ours call kernels.
+        num_replicas: Devices, each of which applies its part of the gradient.
     """
     rate: Any = recipe.learning_rate
     if recipe.schedule != "constant":
         rate = Schedule(recipe.schedule, rate, num_steps=num_steps, warmup=recipe.warmup)
     optimizer = keras.optimizers.Adam(
         rate,
-        global_clipnorm=recipe.clip_norm or None,
+        global_clipnorm=recipe.clip_norm / num_replicas or None,
         weight_decay=recipe.weight_decay or None,
         **({"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}),
     )

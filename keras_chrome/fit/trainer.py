@@ -28,6 +28,9 @@ class ShardedTrainer(keras.Model):
     that follows the one before, and batch normalization, which normalizes each shard by itself,
     takes the mean of what the shards have made of its moving statistics.
 
+    Over several devices each is given the whole batch and trains on its share of the shards: a step
+    is the same as on one machine with as many cores as all of them.
+
     Args:
         trainee: Model from signal to logit `(batch, 1)`, whose last layer is `logit`.
         augmentation: What alters each batch; None for batches as they are.
@@ -88,31 +91,71 @@ class ShardedTrainer(keras.Model):
         """
         if self.augmentation is not None:
             data = self.augmentation(self.optimizer.iterations, *data)
-        shards = list(zip(*map(split_batch, data), strict=True))
+        shards = list(zip(*(split_batch(part, self.num_replicas) for part in data), strict=True))
         scale = 1.0 / len(shards)
-        losses, gradients = zip(*self._of_shards(shards), strict=True)
-        self.optimizer.apply(
-            [scale * tf.add_n(parts) for parts in zip(*gradients, strict=True)],
-            self.trainable_variables,
+        (loss, *gradients), state = self._of_shards(shards)
+        # Every replica applies the whole gradient, and Keras the sum of what they apply.
+        share = scale / self.num_replicas
+        self.optimizer.apply([share * part for part in gradients], self.trainable_variables)
+        for variable, value in zip(self.non_trainable_variables, state, strict=True):
+            self._assign(variable, value)
+        self.mean_loss.update_state(scale * loss)
+        loss = self.mean_loss.result()
+        # Of several machines Keras takes the mean over a first axis.
+        is_multiworker = isinstance(
+            self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy
         )
-        self.mean_loss.update_state(scale * tf.add_n(losses))
-        return {"loss": self.mean_loss.result()}
+        return {"loss": loss[tf.newaxis] if is_multiworker else loss}
+
+    @property
+    def num_replicas(self) -> int:
+        """Number of devices that train together."""
+        return int(self.distribute_strategy.num_replicas_in_sync)
 
     def _of_shards(
         self, shards: Sequence[tuple[tf.Tensor, ...]]
-    ) -> list[tuple[tf.Tensor, list[tf.Tensor]]]:
-        """The loss and gradients of each shard."""
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """The sums of the loss and gradients over the shards of all replicas, and the state then.
+
+        Args:
+            shards: All of them, of which this replica computes its own.
+        """
         variables = self.non_trainable_variables
+        num_own = len(shards) // self.num_replicas
+        first = num_own * _replica_id()
         answers, states = [], []
-        for i, shard in enumerate(shards):
+        for i in range(first, first + num_own):
             state = [_of_shard(variable, i) for variable in variables]
-            loss, gradients, state = self._gradients(state, *shard)
-            answers.append((loss, gradients))
+            loss, gradients, state = self._gradients(state, *shards[i])
+            answers.append((loss, *gradients))
             states.append(state)
-        for variable, *values in zip(variables, *states, strict=True):
-            is_random = not variable.dtype.startswith("float")
-            variable.assign(values[-1] if is_random else tf.add_n(values) / len(values))
-        return answers
+        sums = [tf.add_n(parts) for parts in zip(*answers, strict=True)]
+        of_variables = list(zip(*states, strict=True))
+        is_mean = [variable.dtype.startswith("float") for variable in variables]
+        means = [tf.add_n(v) for v, is_one in zip(of_variables, is_mean, strict=True) if is_one]
+        if self.num_replicas > 1:
+            reduced = tf.distribute.get_replica_context().all_reduce("sum", [*sums, *means])
+            sums, means = reduced[: len(sums)], reduced[len(sums) :]
+        of_all = iter(means)
+        left = len(shards) - first - num_own
+        return sums, [
+            next(of_all) / len(shards) if is_one else _of_shard(values[-1], left)
+            for values, is_one in zip(of_variables, is_mean, strict=True)
+        ]
+
+    def _assign(self, variable: keras.Variable, value: tf.Tensor) -> None:
+        if not tf.distribute.has_strategy():
+            variable.assign(value)
+            return
+        tf.distribute.get_replica_context().merge_call(
+            lambda strategy, values: strategy.extended.update(
+                variable.value, lambda own, new: own.assign(new), args=(values,)
+            ),
+            args=(value,),
+        )
+
+    def _maybe_symbolic_build(self, *_: Any, **__: Any) -> None:
+        """It is built, and Keras 3.15 would take what several machines read for a tensor."""
 
     def compile_step(self, data: tuple[tf.Tensor, ...]) -> float:
         """Let XLA compile the gradients for batches of this shape; the seconds it takes."""
@@ -138,7 +181,8 @@ class ShardedTrainer(keras.Model):
             inputs = [signal, others[-1]] if self.knows_epigenomes else signal
             outputs, state = self.stateless_call(weights, state, inputs, training=True)
             logit, *expression = tf.nest.flatten(outputs)
-            loss = self.compute_loss(y=target, y_pred=logit)
+            # Keras divides it by the number of replicas, whose gradients it would sum up.
+            loss = self.compute_loss(y=target, y_pred=logit) * self.num_replicas
             if expression:
                 loss += self.regression_weight * regression_loss(others[0], expression[0])
             # Float16 gradients underflow unless the loss is scaled; `apply` scales them back.
@@ -146,9 +190,15 @@ class ShardedTrainer(keras.Model):
         return loss, tape.gradient(scaled, weights), state
 
 
-def _of_shard(variable: keras.Variable, shard: int) -> tf.Tensor:
-    """What training changes beside weights, as a shard finds it."""
-    if variable.dtype.startswith("float"):
+def _replica_id() -> int:
+    """Which of the replicas this is, known when its step is compiled."""
+    context = tf.distribute.get_replica_context()
+    return int(tf.get_static_value(context.replica_id_in_sync_group))
+
+
+def _of_shard(variable: keras.Variable | tf.Tensor, shard: int) -> tf.Tensor:
+    """What training changes beside weights, as it is so many shards later."""
+    if keras.backend.standardize_dtype(variable.dtype).startswith("float"):
         return variable.value
     # The state of a `keras.random.SeedGenerator`, whose second number counts what was drawn.
     return variable + tf.constant([0, shard], variable.dtype)
@@ -188,10 +238,21 @@ def compiled_trainer(
     )
     variables = trainer.trainable_variables
     trainer.compile(
-        build_optimizer(recipe, num_steps=recipe.epochs * steps, variables=variables),
+        build_optimizer(
+            recipe,
+            num_steps=recipe.epochs * steps,
+            variables=variables,
+            num_replicas=trainer.num_replicas,
+        ),
         task.loss(),
-        steps_per_execution=math.ceil(steps / _REPORTS_AN_EPOCH),
+        steps_per_execution=_steps_a_report(steps, exact=tf.distribute.has_strategy()),
         jit_compile=False,
     )
     trainer.optimizer.build(variables)
     return trainer
+
+
+def _steps_a_report(steps: int, *, exact: bool) -> int:
+    """Steps between two looks of Python; `exact` where they have to divide an epoch's."""
+    most = math.ceil(steps / _REPORTS_AN_EPOCH)
+    return max(n for n in range(1, most + 1) if steps % n == 0) if exact else most

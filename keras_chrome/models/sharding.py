@@ -15,18 +15,24 @@ _MIN_SHARD_SIZE = 8
 _MAX_SHARD_SIZE = 64
 
 
-def split_batch(batch: tf.Tensor) -> list[tf.Tensor]:
+def split_batch(batch: tf.Tensor, num_replicas: int = 1) -> list[tf.Tensor]:
     """Cut a batch of static size into equal shards; on a GPU it stays whole."""
-    return list(tf.split(batch, num_shards(batch.shape[0])))
+    return list(tf.split(batch, num_shards(batch.shape[0], num_replicas)))
 
 
-def num_shards(batch_size: int) -> int:
-    """Number of equal shards of a batch: at least one a core, if they are large enough."""
+def num_shards(batch_size: int, num_replicas: int = 1) -> int:
+    """Number of equal shards of a batch: at least one a core, if they are large enough.
+
+    Args:
+        batch_size: Genes, of all replicas together.
+        num_replicas: Devices that share the batch, each of which has as many cores as this machine
+            and takes as many shards; it divides the batch.
+    """
     if tf.config.list_physical_devices("GPU"):
-        return 1
-    least = max(num_programs(), math.ceil(batch_size / _MAX_SHARD_SIZE))
-    most = max(1, batch_size // _MIN_SHARD_SIZE)
-    divisors = [n for n in range(1, most + 1) if batch_size % n == 0]
+        return num_replicas
+    least = max(num_replicas * num_programs(), math.ceil(batch_size / _MAX_SHARD_SIZE))
+    most = max(num_replicas, batch_size // _MIN_SHARD_SIZE)
+    divisors = [n for n in range(num_replicas, most + 1, num_replicas) if batch_size % n == 0]
     return next((n for n in divisors if n >= least), divisors[-1])
 
 

@@ -11,8 +11,13 @@ from keras_chrome.runs.json_reader import checked, made, shown
 from keras_chrome.vocabulary import LABELS, SPLIT_SCHEMES, TASKS, TRANSFORMS, split_scheme
 
 FORMAT_VERSION = 1
-LOCAL_OPTIONS = frozenset({"run_dir", "data_dir", "resume", "overwrite", "checkpoint"})
-"""Options that say where a run and its files lie, and not what it is."""
+LOCAL_OPTIONS = frozenset(
+    {
+        *("run_dir", "data_dir", "resume", "overwrite", "checkpoint"),
+        *("strategy", "worker_timeout_s", "stream"),
+    }
+)
+"""Options that say where a run and its files lie, and what trains it, and not what it is."""
 
 EARLIER_TRAINING: Mapping[str, Any] = {
     "task": "classification",

@@ -13,10 +13,11 @@ from keras_chrome.errors import InputError
 from keras_chrome.fit.config import MODELS, FitConfig
 from keras_chrome.search.space import SPACE
 
-# The options of `fit` that a search sets itself, one that leaves nothing to search for, and one for
-# which there is no AUROC to search by.
+# The options of `fit` that a search sets itself, one that leaves nothing to search for, one for
+# which there is no AUROC to search by, and those of several devices.
 SET_BY_SEARCH = {
     *("dataset", "model", "seed", "run_dir", "resume", "overwrite", "permute_labels", "task"),
+    *("strategy", "worker_timeout_s"),
 }
 FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - SET_BY_SEARCH
 

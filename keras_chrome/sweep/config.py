@@ -20,8 +20,12 @@ It says neither the split scheme nor whether labels are permuted: these need a f
 as any other options do, and a leaderboard of several folders tells schemes and folds apart.
 """
 
-# The options of `fit` that a sweep sets itself; all others are the same in every run.
-SET_BY_SWEEP = {"dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite"}
+# The options of `fit` that a sweep sets itself, and those of several devices, which train one run
+# after the other; all others are the same in every run.
+SET_BY_SWEEP = {
+    *("dataset", "model", "labels", "seed", "run_dir", "resume", "overwrite"),
+    *("strategy", "worker_timeout_s"),
+}
 FIT_OPTIONS = {field.name for field in dataclasses.fields(FitConfig)} - SET_BY_SWEEP
 
 
@@ -104,7 +108,8 @@ def fits_bank(config: FitConfig) -> bool:
     """Whether a run can be trained in a bank.
 
     It can for classification in float32, with one LSTM a mark that reads its mark, from random
-    weights, and without dropout, a second loss, altered genes, or a bias of each epigenome.
+    weights, from memory, and without dropout, a second loss, altered genes, or a bias of each
+    epigenome.
     """
     recipe = config.recipe()
     return (
@@ -119,6 +124,7 @@ def fits_bank(config: FitConfig) -> bool:
         and not recipe.augments
         and not config.init_from
         and not config.epigenome_bias
+        and not config.stream
     )
 
 
