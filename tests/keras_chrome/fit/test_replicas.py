@@ -23,6 +23,7 @@ from keras_chrome.fit.trainer import _steps_a_report
 from keras_chrome.models.sharding import num_shards
 from keras_chrome.runs import open_run
 from keras_chrome.runs.files import LOCK
+from keras_chrome.runs.run import num_epochs_saved
 
 COMMAND = Path(__file__).with_name("distributed_run.py")
 # All that a recipe may have: two devices train as two cores do.
@@ -170,8 +171,9 @@ def test_workers_of_which_one_was_killed_go_on(data_dir: Path, tmp_path: Path, v
     codes = [worker.wait() for worker in workers]
     assert codes[victim] == -signal.SIGKILL
     assert codes[1 - victim] != 0
-    num_epochs = len(history(tmp_path / "two"))
-    assert 2 <= num_epochs < 60
+    # A kill may come between the history and the checkpoint of an epoch.
+    num_epochs = num_epochs_saved(tmp_path / "two")
+    assert 1 <= num_epochs < 60
     assert not open_run(tmp_path / "two").is_finished
 
     chief, _ = finished(start_workers([*arguments, "--resume"], tmp_path), tmp_path)
