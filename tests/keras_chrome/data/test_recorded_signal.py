@@ -161,10 +161,16 @@ def test_broken_signal_is_named_with_its_gene(several: Path, alter: Any) -> None
     assert str(of_stream.value) == str(of_memory.value)
 
 
-def test_other_files_than_tfrecords_are_refused(tmp_path: Path) -> None:
+def test_other_files_than_tfrecords_are_refused(data_dir: Path, tmp_path: Path) -> None:
     from tfds_remc import RemcBuilder, RemcConfig
 
-    config = RemcConfig(name="small", source="simulated", marks=MARKS[1:], num_genes=30, bin_bp=500)
+    config = RemcConfig(
+        name="small",
+        source="simulated",
+        marks=open_dataset("remc/small", data_dir).marks,
+        num_genes=30,
+        bin_bp=500,
+    )
     RemcBuilder(config=config, data_dir=tmp_path, file_format="array_record").download_and_prepare()
     with pytest.raises(InputError, match=r"a dataset of TFRecords with --stream\. Received: "):
         load_genes(open_dataset("remc/small", tmp_path), "train", stream=True)
