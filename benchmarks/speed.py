@@ -31,10 +31,12 @@ from typing import Any
 from machine import cpu_model
 from sides import EXPORTED, OURS, REFERENCE, SIDES, Setting
 from speed_text import document
+from startup import Command, commands_of, time_commands
 
 from keras_chrome.command_line import option, parse, run_command
 from keras_chrome.errors import InputError
 from keras_chrome.models.registry import VARIANTS
+from keras_chrome.runs import open_run
 
 HERE = Path(__file__).resolve().parent
 TRAINING_BATCHES = (16, 64, 256)
@@ -192,6 +194,23 @@ def measure_models(options: SpeedOptions) -> dict[str, Any]:
     return {"rows": rows, "dataset": options.dataset}
 
 
+def measure_commands(options: SpeedOptions) -> dict[str, Any]:
+    """Whole commands on a run of the dataset, in turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        fit = ["-m", "keras_chrome.fit", "--epochs", "1", "--run-dir", str(run)]
+        watch([*fit, *options.data()], folder)
+        predictions = open_run(run).predictions
+        gene = str(predictions["gene_id"][predictions["split"] == "test"].iloc[0])
+        commands = {
+            name: Command(arguments, Path(folder))
+            for name, arguments in commands_of(run, gene, folder).items()
+        }
+        times = time_commands(commands, options.repeats)
+    rows = [{"command": name, **seconds._asdict()} for name, seconds in times.items()]
+    return {"rows": rows, "dataset": options.dataset}
+
+
 def measure_accuracy(options: SpeedOptions) -> dict[str, Any]:
     """Two whole commands, one after the other, and what they printed when."""
     data = [*options.data(), "--epochs", str(options.epochs)]
@@ -247,6 +266,7 @@ def watch(arguments: list[str], folder: str) -> dict[str, Any]:
 PARTS = {
     "accuracy": measure_accuracy,
     "models": measure_models,
+    "commands": measure_commands,
     "training": measure_training,
     "inference": measure_inference,
     "variants": measure_variants,
@@ -298,11 +318,11 @@ def circumstances(part: str, options: SpeedOptions) -> dict[str, Any]:
     takes_turns = part not in ("accuracy", "models", "memory")
     if takes_turns:
         command += ["--repeats", str(options.repeats)]
-    if part in ("accuracy", "models"):
+    if part in ("accuracy", "models", "commands"):
         command += ["--dataset", options.dataset]
     if part == "accuracy":
         command += ["--epochs", str(options.epochs)]
-    elif part != "models":
+    elif part not in ("models", "commands"):
         command += ["--turn-seconds", f"{options.turn_seconds:g}"]
     return {
         "date": datetime.date.today().isoformat(),

@@ -45,6 +45,7 @@ def document(parts: dict[str, Any]) -> str:
         "inference": ("Inference", _inference),
         "variants": ("Inference of every variant", _variants),
         "models": ("What is had for how many seconds", _models),
+        "commands": ("Whole commands", _commands),
         "accuracy": ("Time to accuracy of the published training", _accuracy),
         "memory": ("Memory", _memory),
         "growth": ("How a training step grows", _growth),
@@ -161,6 +162,33 @@ def _models(part: dict[str, Any]) -> _Section:
         "imports, reading, compilation, validation, checkpoints, predictions and intervals. The "
         "best epoch is the one whose weights are kept; baselines have none. The AUROCs are those "
         "of one training: the README's table has several."
+    )
+    return text, rows
+
+
+# What users start most, by the names of `startup.py`.
+_COMMANDS = {
+    "help": "`keras_chrome.attend --help`",
+    "attend": "`keras_chrome.attend RUN --plot GENE`",
+    "evaluate": "`keras_chrome.evaluate RUN`",
+    "export": "`export RUN`",
+}
+
+
+def _commands(part: dict[str, Any]) -> _Section:
+    rows = [
+        {
+            "": _COMMANDS[row["command"]],
+            "wall clock, s": f"{row['wall_s']:.2f}",
+            "CPU, s": f"{row['cpu_s']:.2f}",
+        }
+        for row in part["rows"]
+    ]
+    text = (
+        f"Of a run of `attentive_chrome` on {part['dataset']}, each with the start of Python and "
+        "its imports: its words, a figure of one gene, the metrics of all test genes with their "
+        "intervals, and a SavedModel, checked in a fresh process. `benchmarks/startup.py` takes "
+        "them in turns with those of another checkout."
     )
     return text, rows
 

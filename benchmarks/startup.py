@@ -91,17 +91,16 @@ class StartupOptions:
     repeats: int = option("of each command", default=5)
 
 
-def commands_of(options: StartupOptions, folder: str) -> dict[str, list[str]]:
-    """What users start most, by name."""
-    run, picture = str(options.run.absolute()), f"{folder}/gene.png"
-    return {
-        "help": ["-m", "keras_chrome.attend", "--help"],
-        "attend": [
-            *("-m", "keras_chrome.attend", run, "--plot", options.gene, "--out", picture),
-        ],
-        "evaluate": ["-m", "keras_chrome.evaluate", run, "--out", folder],
-        "export": ["-m", "export", run, "--models-dir", f"{folder}/models", "--name", "model"],
+def commands_of(run: Path, gene: str, folder: str) -> dict[str, list[str]]:
+    """What users start most, by name, which write into a folder."""
+    of_run, picture = str(run.absolute()), f"{folder}/gene.png"
+    modules = {
+        "help": ["keras_chrome.attend", "--help"],
+        "attend": ["keras_chrome.attend", of_run, "--plot", gene, "--out", picture],
+        "evaluate": ["keras_chrome.evaluate", of_run, "--out", folder],
+        "export": ["export", of_run, "--models-dir", f"{folder}/models", "--name", "model"],
     }
+    return {name: [sys.executable, "-m", *arguments] for name, arguments in modules.items()}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -116,9 +115,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         checkouts = {"": Path(__file__).parents[1]}
         if options.beside:
             checkouts[", beside"] = options.beside
-        known = commands_of(options, folder)
+        known = commands_of(options.run, options.gene, folder)
         commands = {
-            name + which: Command([sys.executable, *known[name]], checkout)
+            name + which: Command(known[name], checkout)
             for name in options.only
             for which, checkout in checkouts.items()
         }

@@ -13,10 +13,8 @@ import datetime
 import json
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import cpu_model
+from startup import Command, time_commands
 
 from keras_chrome.command_line import option, parse, run_command
 from keras_chrome.errors import InputError
@@ -102,15 +101,10 @@ def measure(model: str, options: StudyOptions) -> dict[str, Any]:
 
 def _seconds(command: Sequence[str], epochs: int, options: StudyOptions) -> float:
     """Of a command in a folder of its own, from its start to its end."""
-    arguments = [*command, "--epochs", str(epochs), *options.arguments()]
+    arguments = ["-m", *command, "--epochs", str(epochs), *options.arguments()]
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", *arguments], cwd=folder, stdout=subprocess.DEVNULL
-        )
-        if done.returncode:
-            sys.exit(done.returncode)
-        return time.perf_counter() - started
+        timed = Command([sys.executable, *arguments], Path(folder))
+        return time_commands({"": timed}, repeats=1)[""].wall_s
 
 
 def project(seconds: Sequence[float], epochs: int) -> float:
