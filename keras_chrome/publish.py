@@ -3,8 +3,10 @@
 As a command: `python -m keras_chrome.publish RUN --to FOLDER`.
 """
 
+import errno
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +20,25 @@ from keras_chrome.runs import Run, open_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
 
 
-def publish(run_dir: str | Path, to: str | Path, *, onnx: str | Path | None = None) -> Path:
+def publish(
+    run_dir: str | Path,
+    to: str | Path,
+    *,
+    onnx: str | Path | None = None,
+    licence: str = "other",
+) -> Path:
     """Write a run's model, configuration, metrics and model card into a new folder.
+
+    The card has what `python -m keras_chrome.faithfulness RUN` found, if it was run.
 
     Args:
         run_dir: A finished run of a network; a baseline is a pickle, which is not published.
         to: The folder; `load_model` takes it, here and where it is uploaded.
         onnx: A `model.onnx` of `python -m export --format onnx` to add.
+        licence: Of the model, as Hugging Face names it, such as `cc-by-4.0`.
+
+    Returns:
+        The folder.
 
     Raises:
         InputError: If the run is not finished or no network, or the folder is there.
@@ -36,7 +50,11 @@ def publish(run_dir: str | Path, to: str | Path, *, onnx: str | Path | None = No
             "publish a variant, or an ensemble of variants"
         )
     if folder.exists():
-        raise InputError(f"Expected a new folder. Received: to={str(folder)!r}; take another")
+        raise _NotNewError(folder)
+    if not re.fullmatch(r"[\w.-]+", licence, re.ASCII):
+        raise InputError(
+            f"Expected the name of a licence, such as cc-by-4.0. Received: licence={licence!r}"
+        )
     if onnx is not None and not (Path(onnx).suffix == ".onnx" and Path(onnx).is_file()):
         raise InputError(f"Expected a file that ends in .onnx. Received: onnx={str(onnx)!r}")
     run.load_model()  # It says what is wrong with it.
@@ -50,17 +68,38 @@ def publish(run_dir: str | Path, to: str | Path, *, onnx: str | Path | None = No
             shutil.copyfile(onnx, new / "model.onnx")
         for name, value in (("config.json", config), ("metrics.json", metrics)):
             (new / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-        (new / "README.md").write_text(model_card(run, metrics), encoding="utf-8")
-        files = sorted(file for file in new.iterdir() if file.suffix)
+        (new / "README.md").write_text(model_card(run, metrics, licence), encoding="utf-8")
+        files = sorted(new.iterdir())
         sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
         (new / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
-        folder.mkdir()
-        for file in (*files, new / "SHA256SUMS"):
-            file.replace(folder / file.name)
+        try:
+            new.rename(folder)
+        except OSError as error:
+            # Another process was faster.
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            raise _NotNewError(folder) from None
     return folder
 
 
-def model_card(run: Run, metrics: dict[str, Any]) -> str:
+class _NotNewError(InputError):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"Expected a new folder. Received: to={str(folder)!r}; take another")
+
+
+def _faithfulness(run: Run) -> str:
+    """What was measured of the run's importance methods, under a heading of the card."""
+    path = run.path / "faithfulness" / "faithfulness.md"
+    if not path.is_file():
+        return (
+            "Not measured: `python -m keras_chrome.faithfulness RUN` before `publish` adds here "
+            "which importance method to believe.\n"
+        )
+    lines = path.read_text(encoding="utf-8").splitlines()[1:]
+    return "\n".join(f"#{line}" if line.startswith("#") else line for line in lines).strip() + "\n"
+
+
+def model_card(run: Run, metrics: dict[str, Any], licence: str) -> str:
     """What a user of a model should know of it, as Markdown with Hugging Face's heading."""
     data = json.loads((run.path / "config.json").read_text(encoding="utf-8"))["dataset"]
     rows = []
@@ -72,7 +111,7 @@ def model_card(run: Run, metrics: dict[str, Any]) -> str:
                 rows.append(f"| {split} | {name} | {value:.6g} | {interval} |")
     table = "\n".join(["| split | metric | value | 95 % interval |", "|---|---|---|---|", *rows])
     return f"""---
-license: other
+license: {licence}
 library_name: keras
 tags: [biology, epigenomics, histone-modification, gene-expression]
 ---
@@ -85,17 +124,20 @@ Predicts gene expression ({run.task.name}) from {", ".join(run.marks)} around a 
 
 - Data: {data.get("name", "not trained here")}, {data.get("num_bins")} bins of \
 {data.get("bin_bp")} bp, genome {data.get("genome", "unknown")}. Its licence is that of the data's \
-source: state it here, and above, before you upload.
+source: state it here before you upload.
 - Split: {run.config.split}. Label rule: {run.labels}.
-- Importance: whether attention is faithful is measured by `keras_chrome.faithfulness`; it is not
-  part of this folder.
 - Intended use: research on gene regulation. Not for clinical use.
 - Limits: promoters alone, no DNA sequence, no contacts; other epigenomes, laboratories and units of
   signal were not measured unless said above.
 - Cite: keras-chrome, and Singh et al., Attend and Predict, NeurIPS 2017.
 
+## Metrics
+
 {table}
-"""
+
+## Which explanation to believe
+
+{_faithfulness(run)}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +147,7 @@ class Options:
     run: Path = option("run directory", positional=True)
     to: Path = option("folder to write, which is not there yet")
     onnx: Path | None = option("model.onnx of `python -m export` to add", default=None)
+    licence: str = option("of the model, such as cc-by-4.0", default="other")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -117,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "model card, SHA256SUMS.",
     )
     quieten_tensorflow()
-    print(publish(given.run, given.to, onnx=given.onnx))
+    print(publish(given.run, given.to, onnx=given.onnx, licence=given.licence))
 
 
 if __name__ == "__main__":

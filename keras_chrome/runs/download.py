@@ -75,7 +75,8 @@ def fetch_folder(name: str) -> Path:
     for file in PUBLISHED_FILES:
         if file in listed:
             _keep(f"{url}/{file}", folder / file, listed[file])
-    (folder / _SOURCE).write_text(plain)
+    with atomic_path(folder / _SOURCE) as temporary:
+        temporary.write_text(plain)
     # Last: it says that the others are there.
     with atomic_path(folder / SUMS) as temporary:
         temporary.write_bytes(sums)
@@ -149,7 +150,6 @@ def _get(url: str, max_bytes: int) -> bytes:
     content = bytearray()
     try:
         with requests.Session() as session:
-            session.rebuild_auth = lambda *_: None  # type: ignore[method-assign]
             answer = session.get(url, timeout=30, stream=True, allow_redirects=False)
             for _ in range(5):
                 if answer.next is None:

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,3 +42,37 @@ def test_a_pickle_is_not_published(_fitted_baseline: Path, tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"no model\.keras"):
         publish(_fitted_baseline, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_card_says_which_explanation_to_believe(run_path: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_path, run)
+    card = (publish(run, tmp_path / "before") / "README.md").read_text()
+    assert "license: other" in card
+    assert "Not measured" in card
+    (run / "faithfulness").mkdir()
+    (run / "faithfulness" / "faithfulness.md").write_text("# Title\n\n## Deletion\n\n- 0.31\n")
+    card = (publish(run, tmp_path / "after", licence="cc-by-4.0") / "README.md").read_text()
+    assert "license: cc-by-4.0" in card
+    assert "Which explanation to believe\n\n### Deletion\n\n- 0.31\n" in card
+    with pytest.raises(InputError, match="licence='a\\\\nb'"):
+        publish(run, tmp_path / "third", licence="a\nb")
+
+
+def test_of_two_who_publish_to_one_folder_one_is_told(
+    run_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    module = sys.modules["keras_chrome.publish"]
+    card = module.model_card
+
+    def after_another(*args: Any) -> str:
+        folder.mkdir()
+        (folder / "a").touch()
+        return card(*args)
+
+    monkeypatch.setattr(module, "model_card", after_another)
+    with pytest.raises(InputError, match="Expected a new folder"):
+        publish(run_path, folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in folder.iterdir()] == ["a"]
