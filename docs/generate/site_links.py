@@ -28,7 +28,7 @@ _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]*:|#|/", re.IGNORECASE)
 def page_of(path: str) -> str | None:
     """The page that a file of the repository is, by its path; None if it is none."""
     if path.startswith("docs/"):
-        return path.removeprefix("docs/")
+        return re.sub(r"\.ipynb$", ".md", path.removeprefix("docs/"))
     # The landing page of the site says what the README does.
     return "index.md" if path == "README.md" else BROUGHT.get(path)
 
