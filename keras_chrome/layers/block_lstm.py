@@ -80,15 +80,28 @@ def attentive_block_lstm(inputs: Any, weights: Any, context: Any) -> tuple[Any, 
     import tensorflow as tf
 
     hidden = [ops.transpose(lane, (1, 0, 2)) for lane in block_lstm(inputs, weights)]
-    scores = [ops.matmul(h, vector) for h, vector in zip(hidden, ops.unstack(context), strict=True)]
+    scores = [_product(h, vector) for h, vector in zip(hidden, ops.unstack(context), strict=True)]
     sums, attention = [], []
     for ahead, back in zip(range(0, len(hidden), 2), range(1, len(hidden), 2), strict=True):
         # Not ops.softmax, which warns of a single bin.
         of_bins = tf.nn.softmax(scores[ahead] + ops.flip(scores[back], axis=1), axis=1)
-        parts = [
-            tf.linalg.matvec(hidden[ahead], of_bins, transpose_a=True),
-            tf.linalg.matvec(hidden[back], ops.flip(of_bins, axis=1), transpose_a=True),
-        ]
-        sums.append(ops.concatenate(parts, axis=-1))
-        attention.append(of_bins)
-    return ops.stack(sums), ops.transpose(ops.stack(attention), (2, 0, 1))
+        row = of_bins[:, None]
+        parts = [ops.matmul(row, hidden[ahead]), ops.matmul(ops.flip(row, axis=2), hidden[back])]
+        sums.append(ops.concatenate(parts, axis=2))
+        attention.append(row)
+    # A transpose that the caller takes back is none.
+    return (
+        ops.transpose(ops.concatenate(sums, axis=1), (1, 0, 2)),
+        ops.transpose(ops.concatenate(attention, axis=1), (2, 1, 0)),
+    )
+
+
+def _product(hidden: Any, vector: Any) -> Any:
+    """The product of states `(batch, steps, units)` and a vector `(units,)`: `(batch, steps)`.
+
+    Of two matrices, and with shapes that are known: what `ops.matmul` makes of it asks for a shape
+    by five operations, which take longer than the product of a few genes.
+    """
+    steps, units = hidden.shape[1:]
+    of_rows = ops.matmul(ops.reshape(hidden, (-1, units)), vector[:, None])
+    return ops.reshape(of_rows, (-1, steps))

@@ -99,9 +99,7 @@ class MarkwiseBidirectionalLSTM(keras.layers.Layer):
         """
         bins, marks = inputs.shape[1:3]
         in_order = [ops.flip(h, axis=0) if i % 2 else h for i, h in enumerate(hidden)]
-        hidden = ops.reshape(
-            ops.stack(in_order, axis=2), (bins, ops.shape(inputs)[0], marks, 2 * self.units)
-        )
+        hidden = ops.reshape(ops.stack(in_order, axis=2), (bins, -1, marks, 2 * self.units))
         return ops.transpose(hidden, (1, 0, 2, 3))
 
     def lanes(self, inputs: Any) -> Any:
@@ -114,7 +112,7 @@ class MarkwiseBidirectionalLSTM(keras.layers.Layer):
         steps, marks, channels = inputs.shape[1:]
         steps_first = ops.transpose(inputs, (1, 2, 0, 3))
         both = ops.stack([steps_first, ops.flip(steps_first, axis=0)], axis=2)
-        return ops.reshape(both, (steps, 2 * marks, ops.shape(inputs)[0], channels))
+        return ops.reshape(both, (steps, 2 * marks, -1, channels))
 
     def lane_weights(self, marks: int) -> Any:
         """Weights as the recurrence takes them, (lanes, units + channels + 1, 4 * units)."""
