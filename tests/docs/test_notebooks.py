@@ -1,14 +1,13 @@
 """The notebooks run from top to bottom in an empty folder, and are shown as they ran."""
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from run_notebooks import run_notebook
 
-NOTEBOOKS = sorted(Path(__file__).parents[1].glob("docs/notebooks/*.ipynb"))
+NOTEBOOKS = sorted(Path(__file__).parents[2].glob("docs/notebooks/*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
 
@@ -36,11 +35,5 @@ def test_what_is_shown_was_run(path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of Jupyter's own
 @each_notebook
-def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nbclient import NotebookClient
-
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(path.parents[2]), *sys.path]))
-    notebook = nbformat.read(path, as_version=4)
-    NotebookClient(
-        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    ).execute()
+def test_it_runs(path: Path) -> None:
+    assert len(run_notebook(path).cells) == len(nbformat.read(path, as_version=4).cells)
