@@ -1,6 +1,6 @@
 """Run the notebooks anew, each in an empty folder, and keep what they print and draw.
 
-python docs/generate/run_notebooks.py docs/notebooks/*.ipynb
+Run it as: python docs/generate/run_notebooks.py docs/notebooks/*.ipynb
 """
 
 import os

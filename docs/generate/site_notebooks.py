@@ -1,9 +1,12 @@
 """The notebooks as pages, with what they printed and drew."""
 
+import re
 from pathlib import Path
 
 import nbformat
 from nbconvert import MarkdownExporter
+
+_TABLE = re.compile(r'<table border="1" class="dataframe">(.*?)</table>', re.DOTALL)
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -17,11 +20,10 @@ def notebook_page(path: Path) -> tuple[str, dict[str, bytes]]:
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
-            # In Markdown an empty line would end the piece of HTML.
-            if html := output.get("data", {}).get("text/html"):
-                output["data"]["text/html"] = "\n".join(
-                    line.strip() for line in html.splitlines() if line.strip()
-                )
+            html = output.get("data", {}).pop("text/html", "")
+            # Of what Jupyter would show styled, tables are given the site's style.
+            if table := _TABLE.search(html):
+                output["data"]["text/html"] = f"<table>{table[1]}</table>"
     page, resources = MarkdownExporter().from_notebook_node(
         notebook, resources={"unique_key": path.stem}
     )
