@@ -110,7 +110,7 @@ def test_a_gene_gives_the_file_its_own_name(
 
 
 def test_the_ending_decides_before_anything_is_done(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ends in \.nc or \.npz or \.csv or .*importance\.h5'"):
+    with pytest.raises(InputError, match=r"ends in \.nc or \.npz or .*importance\.h5'"):
         main([str(tmp_path / "no-run"), "--out", str(tmp_path / "importance.h5")])
 
 

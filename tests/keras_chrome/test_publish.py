@@ -45,7 +45,7 @@ def test_a_pickle_is_not_published(_fitted_baseline: Path, tmp_path: Path) -> No
 
 
 def test_the_card_says_which_explanation_to_believe(run_path: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+    run = tmp_path / "copy"
     shutil.copytree(run_path, run)
     card = (publish(run, tmp_path / "before") / "README.md").read_text()
     assert "license: other" in card
@@ -74,5 +74,5 @@ def test_of_two_who_publish_to_one_folder_one_is_told(
     monkeypatch.setattr(module, "model_card", after_another)
     with pytest.raises(InputError, match="Expected a new folder"):
         publish(run_path, folder)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert not list(tmp_path.glob(".unfinished-*"))
     assert [path.name for path in folder.iterdir()] == ["a"]
