@@ -88,6 +88,12 @@ def history(run_dir: Path) -> pd.DataFrame:
     return found.drop(columns=["genes_per_second", "wall_s"])
 
 
+def files_of(run_dir: Path) -> list[str]:
+    """All names in a run directory, without the time and process that TensorBoard adds to its."""
+    names = (str(path.relative_to(run_dir)) for path in run_dir.rglob("*"))
+    return sorted(name.partition(".tfevents.")[0] for name in names)
+
+
 def assert_alike(run_dir: Path, other: Path) -> None:
     for column, values in history(run_dir).items():
         np.testing.assert_allclose(values, history(other)[column], atol=1e-4, err_msg=str(column))
@@ -115,10 +121,8 @@ def test_two_processes_train_as_two_cores_do(data_dir: Path, tmp_path: Path) -> 
     assert "epoch 3/3" in chief
     assert "epoch" not in other
     assert_alike(tmp_path / "one", tmp_path / "two")
-    assert {p.name for p in (tmp_path / "two").iterdir()} == {
-        p.name for p in (tmp_path / "one").iterdir()
-    }
-    assert sum(1 for _ in (tmp_path / "two").rglob("events*")) == 1
+    # One of them alone has written.
+    assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
 
 
 def test_a_strategy_of_one_device_changes_nothing(data_dir: Path, tmp_path: Path) -> None:
