@@ -32,8 +32,22 @@ def test_what_is_shown_was_run(path: Path) -> None:
     assert all(len(line) <= 100 for cell in cells for line in cell.source.splitlines())
 
 
+def kinds_of_outputs(notebook: Any) -> list[list[list[str]]]:
+    """What each cell shows, as kinds of data; what libraries complain of depends on the machine."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [
+        [
+            sorted(output.get("data", [output.output_type]))
+            for output in cell.outputs
+            if output.get("name") != "stderr"
+        ]
+        for cell in cells
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of Jupyter's own
 @each_notebook
-def test_it_runs(path: Path) -> None:
-    assert len(run_notebook(path).cells) == len(nbformat.read(path, as_version=4).cells)
+def test_it_runs_and_shows_as_much(path: Path) -> None:
+    shown = nbformat.read(path, as_version=4)
+    assert kinds_of_outputs(run_notebook(path)) == kinds_of_outputs(shown)
