@@ -33,7 +33,7 @@ _SHELLS = {
     ),
     "zsh": _Shell(
         *("ZDOTDIR", "~", ".zfunc/_keras-chrome"),
-        "New shells read it if .zshrc has: fpath+=(~/.zfunc); autoload -Uz compinit; compinit",
+        "New shells read it if .zshrc has: fpath+=({folder}); autoload -Uz compinit; compinit",
     ),
 }
 
@@ -62,7 +62,7 @@ def install_completion(shell: str | None = None) -> str:
     path = Path(os.environ.get(variable) or instead).expanduser() / file
     with atomic_path(path) as temporary:
         temporary.write_text(shellcode(["keras-chrome"], shell=name))
-    return f"{path}\n{reads}."
+    return f"{path}\n{reads.format(folder=path.parent)}."
 
 
 def completed_verb(verbs: Collection[str]) -> str | None:
@@ -79,7 +79,7 @@ def completed_verb(verbs: Collection[str]) -> str | None:
     line = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])]
     before = line.split()[1:] if line[-1:].isspace() else line.split()[1:-1]
     is_help = before[:1] == ["help"]
-    if before and not is_help:
+    if before and not is_help and not before[0].startswith("-"):
         os.environ["_ARGCOMPLETE"] = "2"  # the word from which on the parser reads
         return as_spelled(before[0], verbs)
     parser = argparse.ArgumentParser(add_help=False)

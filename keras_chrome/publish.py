@@ -15,7 +15,7 @@ from typing import Any
 
 from keras_chrome.atomic import unfinished
 from keras_chrome.command_line import option, parse, quieten_tensorflow, run_command
-from keras_chrome.errors import InputError
+from keras_chrome.errors import InputError, printable
 from keras_chrome.runs import Run, open_run
 from keras_chrome.runs.config import LOCAL_OPTIONS
 
@@ -60,7 +60,10 @@ def publish(
     run.load_model()  # It says what is wrong with it.
     metrics = run.metrics
     config = json.loads((run.path / "config.json").read_text(encoding="utf-8"))
-    config["options"] = {n: v for n, v in config["options"].items() if n not in LOCAL_OPTIONS}
+    config["options"] = _without_paths(config["options"])
+    for member in config["model"].get("ensemble", ()):
+        member["run"] = Path(member["run"]).name
+        member["options"] = _without_paths(member["options"])
     folder.parent.mkdir(parents=True, exist_ok=True)
     with unfinished(folder.parent) as new:
         shutil.copyfile(run.path / "model.keras", new / "model.keras")
@@ -82,6 +85,18 @@ def publish(
     return folder
 
 
+def _without_paths(options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a run, of which those that name files or runs keep the name alone."""
+    kept = {name: value for name, value in options.items() if name not in LOCAL_OPTIONS}
+    for name in ("init_from", "distill"):
+        if kept.get(name):
+            kept[name] = Path(kept[name]).name
+    names = kept.get("dataset")
+    if isinstance(names, str) and "/" in names:
+        kept["dataset"] = None  # The name of the dataset itself has it.
+    return kept
+
+
 class _NotNewError(InputError):
     def __init__(self, folder: Path) -> None:
         super().__init__(f"Expected a new folder. Received: to={str(folder)!r}; take another")
@@ -95,7 +110,13 @@ def _faithfulness(run: Run) -> str:
             "Not measured: `python -m keras_chrome.faithfulness RUN` before `publish` adds here "
             "which importance method to believe.\n"
         )
-    lines = path.read_text(encoding="utf-8").splitlines()[1:]
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()[1:]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"Expected {path} as `keras_chrome.faithfulness` writes it. Received: "
+            f"{printable(error)}; run it again, or delete the file"
+        ) from None
     return "\n".join(f"#{line}" if line.startswith("#") else line for line in lines).strip() + "\n"
 
 
@@ -106,8 +127,11 @@ def model_card(run: Run, metrics: dict[str, Any], licence: str) -> str:
     for split in ("valid", "test"):
         for name, value in metrics.get(split, {}).items():
             if isinstance(value, int | float):
-                ends = metrics[split].get(f"{name}_ci95")
-                interval = f"{ends[0]:.4f} to {ends[1]:.4f}" if ends else ""
+                match metrics[split].get(f"{name}_ci95"):
+                    case [int() | float() as low, int() | float() as high]:
+                        interval = f"{low:.4f} to {high:.4f}"
+                    case _:
+                        interval = ""
                 rows.append(f"| {split} | {name} | {value:.6g} | {interval} |")
     table = "\n".join(["| split | metric | value | 95 % interval |", "|---|---|---|---|", *rows])
     return f"""---
@@ -123,8 +147,8 @@ Predicts gene expression ({run.task.name}) from {", ".join(run.marks)} around a 
     model = keras_chrome.load_model("FOLDER")
 
 - Data: {data.get("name", "not trained here")}, {data.get("num_bins")} bins of \
-{data.get("bin_bp")} bp, genome {data.get("genome", "unknown")}. Its licence is that of the data's \
-source: state it here before you upload.
+{data.get("bin_bp")} bp, genome {data.get("genome") or "unknown"}. Its licence is that of the \
+data's source: state it here before you upload.
 - Split: {run.config.split}. Label rule: {run.labels}.
 - Intended use: research on gene regulation. Not for clinical use.
 - Limits: promoters alone, no DNA sequence, no contacts; other epigenomes, laboratories and units of

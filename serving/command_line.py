@@ -129,7 +129,7 @@ def parse_given(
         argcomplete.autocomplete(parser)
     given = vars(parser.parse_args(argv))
     if has_quiet and given.pop("quiet"):
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
+        sys.stdout = Path(os.devnull).open("w", errors="replace")  # noqa: SIM115
         sys.stderr = typing.cast(typing.TextIO, _NoTerminal(sys.stderr))
     return {n: tuple(v) if isinstance(v, list) else v for n, v in given.items()}
 

@@ -156,8 +156,8 @@ def _check(state_dict: Mapping[str, np.ndarray], expected: Mapping[str, tuple[in
             faults.append(f"{name} has shape {array.shape} instead of {shape}")
         elif not np.issubdtype(array.dtype, np.floating):
             faults.append(f"{name} has dtype {array.dtype} instead of floating point")
-        elif not np.isfinite(array).all():
-            faults.append(f"{name} holds NaN or infinity")
+        elif not (np.abs(array) <= np.finfo(np.float32).max).all():
+            faults.append(f"{name} holds NaN or infinity as float32")
     if faults:
         more = f"; and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise CheckpointError(

@@ -17,7 +17,9 @@ from keras_chrome.import_weights.attentive_chrome import attentive_chrome_arrays
 from keras_chrome.import_weights.checkpoint import read_state_dict
 from keras_chrome.models import build_model
 from keras_chrome.runs import new_run
+from keras_chrome.runs.config import MAX_BINS, MAX_BP
 from keras_chrome.runs.download import fetch_file, is_url
+from keras_chrome.runs.json_reader import UNPRINTABLE
 from keras_chrome.runs.run import check_free
 from keras_chrome.vocabulary import CORE_MARKS
 
@@ -51,6 +53,13 @@ class ImportConfig:
         for name in ("num_bins", "bin_bp", "flank_bp"):
             if (value := getattr(self, name)) < 1:
                 raise InputError(f"Expected at least 1. Received: {name}={value}")
+        for name, most in (("num_bins", MAX_BINS), ("bin_bp", MAX_BP), ("flank_bp", MAX_BP)):
+            if (value := getattr(self, name)) > most:
+                raise InputError(f"Expected at most {most}. Received: {name}={value}")
+        if len(set(self.marks)) < len(self.marks) or any(map(UNPRINTABLE.search, self.marks)):
+            raise InputError(
+                f"Expected each mark once, as text of one line. Received: {', '.join(self.marks)}"
+            )
 
 
 def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
@@ -72,7 +81,7 @@ def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
         InputError: If the file is no such checkpoint or is damaged, it has another number of
             marks than `config`, or the run directory holds a run already.
     """
-    if not Path(checkpoint).exists():
+    if not Path(checkpoint).is_file():
         checkpoint = PUBLISHED.get(str(checkpoint), checkpoint)
     checkpoint = (
         fetch_file(str(checkpoint)) if is_url(checkpoint) else Path(checkpoint).expanduser()

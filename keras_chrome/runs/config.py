@@ -57,7 +57,8 @@ _OPTIONS: Mapping[str, Any] = {
 }
 """What options hold that are asked for by name, if a run has them."""
 _Value = str | float | bool | None
-_MAX_BINS = 1_000_000
+MAX_BINS = 1_000_000
+MAX_BP = 1000 * MAX_BINS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,10 +241,10 @@ def _dataset(content: Mapping[str, Any]) -> DatasetSpec:
 def _bins(content: Mapping[str, Any]) -> Bins:
     bins: Bins = made(Bins, content)
     for name in ("num_bins", "bin_bp", "flank_bp"):
-        if not 0 < getattr(bins, name) <= _MAX_BINS * 1000:
+        if not 0 < getattr(bins, name) <= MAX_BP:
             raise ValueError(f"{name}={getattr(bins, name)}")
-    if bins.num_bins > _MAX_BINS:
-        raise ValueError(f"num_bins={bins.num_bins}, more than {_MAX_BINS}")
+    if bins.num_bins > MAX_BINS:
+        raise ValueError(f"num_bins={bins.num_bins}, more than {MAX_BINS}")
     return bins
 
 

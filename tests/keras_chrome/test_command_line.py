@@ -520,6 +520,7 @@ def completion(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("keras-chrome al", ["alpha_profile", "alpha_coverage"]),
         ("keras-chrome help be", ["beta_map"]),
         ("keras-chrome --ins", ["--install-completion"]),
+        ("keras-chrome --install-completion f", ["fish"]),
         ("keras-chrome fit --model de", ["deep_chrome"]),
         ("keras-chrome fit --data-d", ["--data-dir"]),
         ("keras-chrome import-weights --fl", ["--flank-bp"]),
@@ -558,6 +559,8 @@ def test_completion_of_other_shells_is_where_they_look(
     assert Path(path) == tmp_path / file
     assert "keras-chrome" in Path(path).read_text()
     assert reads.startswith("New shells read it")
+    if shell == "zsh":
+        assert f"fpath+=({tmp_path}/.zfunc)" in reads
 
 
 @pytest.mark.parametrize("shell", ["", "/bin/tcsh"])

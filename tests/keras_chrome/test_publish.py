@@ -76,3 +76,24 @@ def test_of_two_who_publish_to_one_folder_one_is_told(
         publish(run_path, folder)
     assert not list(tmp_path.glob(".unfinished-*"))
     assert [path.name for path in folder.iterdir()] == ["a"]
+
+
+def test_no_path_of_this_machine_is_published(run_path: Path, tmp_path: Path) -> None:
+    run = tmp_path / "copy"
+    shutil.copytree(run_path, run)
+    config = json.loads((run / "config.json").read_text())
+    config["options"] |= {"dataset": "/home/me/data/remc/small/1.0.0", "distill": "/home/me/runs/y"}
+    (run / "config.json").write_text(json.dumps(config))
+    folder = publish(run, tmp_path / "out")
+    assert "/home/me" not in (folder / "config.json").read_text()
+    assert keras_chrome.load_model(folder)
+
+
+def test_a_finding_that_is_no_text_is_named(run_path: Path, tmp_path: Path) -> None:
+    run = tmp_path / "copy"
+    shutil.copytree(run_path, run)
+    (run / "faithfulness").mkdir()
+    (run / "faithfulness" / "faithfulness.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"faithfulness\.md as .* or delete the file"):
+        publish(run, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

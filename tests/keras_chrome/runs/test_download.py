@@ -16,15 +16,24 @@ from keras_chrome.errors import InputError
 from keras_chrome.import_weights import ImportConfig, convert, import_weights
 from keras_chrome.runs.download import fetch_file, fetch_folder
 
+REDIRECTIONS = {"/away": "http://example.org/file", "/near": "/w.pt", "/odd": "http://[::1"}
+
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
     def do_GET(self) -> None:
-        if self.path == "/away":
+        if self.path in REDIRECTIONS:
             self.send_response(302)
-            self.send_header("Location", "http://example.org/file")
+            self.send_header("Location", REDIRECTIONS[self.path])
             self.end_headers()
+        elif self.path.startswith("/busy"):
+            self.send_error(503)
+        elif self.path == "/short":
+            self.send_response(200)
+            self.send_header("Content-Length", "8")
+            self.end_headers()
+            self.wfile.write(b"weigh")
         else:
             super().do_GET()
 
@@ -144,6 +153,56 @@ def test_a_file_is_bounded_and_stays_on_https(site, monkeypatch: pytest.MonkeyPa
     (folder / "w.pt").unlink()
     assert fetch_file(f"{url}/w.pt#sha256={digest}") == path
     assert path.read_text() == "weights"
+
+
+def test_a_file_is_followed_to_where_it_lies(site) -> None:
+    _, folder, url = site
+    (folder / "w.pt").write_text("weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert fetch_file(f"{url}/near#sha256={digest}").read_text() == "weights"
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("short", "Expected a network, .*Received: 5 of 8 bytes"),
+        ("busy", "Expected a network, .*Received: 503 "),
+        ("odd", "Expected a URL. Received: .*Invalid IPv6 URL"),
+    ],
+)
+def test_a_server_that_fails_is_told_in_one_line(site, path: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        fetch_file(f"{site[2]}/{path}#sha256={'0' * 64}")
+
+
+def test_what_was_altered_in_the_cache_is_fetched_again(site) -> None:
+    server, folder, url = site
+    digest = published(folder / "m")
+    kept = fetch_folder(f"{url}/m#sha256={digest}")
+    (kept / "model.keras").write_text("altered")
+    assert (fetch_folder(f"{url}/m#sha256={digest}") / "model.keras").read_text() == "network"
+    (kept / "model.keras").write_text("altered")
+    server.shutdown()
+    server.server_close()
+    for name in (f"{url}/m", f"{url}/m#sha256={digest}"):
+        with pytest.raises(InputError, match="Expected a network"):
+            fetch_folder(name)
+
+
+def test_a_cache_that_is_no_folder_is_named(
+    site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder, url = site
+    published(folder / "m")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("KERAS_CHROME_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match="name another: KERAS_CHROME_CACHE=FOLDER"):
+        fetch_folder(f"{url}/m")
+
+
+def test_a_password_is_neither_sent_nor_shown(site) -> None:
+    with pytest.raises(InputError, match=r"without user and password\. Received: one with them$"):
+        fetch_folder(f"{site[2]}/m".replace("//", "//me:secret@"))
 
 
 @pytest.mark.real_data
