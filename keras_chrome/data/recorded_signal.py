@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from keras_chrome.errors import InputError
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -80,16 +84,50 @@ class RecordedSignal:
 
 
 class _File:
-    """A file that several threads may read."""
+    """A file that several threads may read, as long as nobody writes to it."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._descriptor = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._descriptor)
+        self._state = self._state_now()
 
-    def __del__(self) -> None:
-        os.close(self._descriptor)
+    def _state_now(self) -> tuple[int, int]:
+        state = os.fstat(self._descriptor)
+        return state.st_size, state.st_mtime_ns
 
     def read(self, start: int, size: int) -> bytes:
-        return os.pread(self._descriptor, size, start)
+        record = os.pread(self._descriptor, size, start)
+        self.check()
+        return record
+
+    def check(self) -> None:
+        if self._state_now() != self._state:
+            raise InputError(
+                f"Expected {self._path} as it was when it was opened. Received: a file that was "
+                "written to since; build the dataset again, and train anew"
+            )
+
+
+@contextmanager
+def as_opened(*signals: Any) -> Iterator[None]:
+    """Say in one line that a file was written to, where TensorFlow fails of that in a block.
+
+    Args:
+        signals: What is read in the block, of which some may be in files.
+
+    Raises:
+        InputError: If one was.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError:
+        for signal in signals:
+            for file in signal.files if isinstance(signal, RecordedSignal) else ():
+                file.check()
+        raise
 
 
 def recorded_signal(

@@ -6,6 +6,7 @@ As a command: `python -m keras_chrome.fit --dataset remc/E012 --run-dir runs/E01
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import sys
 import tempfile
@@ -20,7 +21,7 @@ import numpy as np
 from keras_chrome.baselines import BASELINES, build_baseline
 from keras_chrome.data import load_genes, split_title
 from keras_chrome.data.epigenomes import check_held_out, open_datasets
-from keras_chrome.data.recorded_signal import log_moments
+from keras_chrome.data.recorded_signal import as_opened, log_moments
 from keras_chrome.errors import InputError
 from keras_chrome.evaluate import evaluate_genes, evaluate_unseen
 from keras_chrome.fit.config import FitConfig, changed_options
@@ -121,17 +122,34 @@ def fit(
 def _fit(
     config: FitConfig, callbacks: Sequence[keras.callbacks.Callback], replicas: Replicas
 ) -> Run:
+    if replicas.num_workers > 1:
+        _check_same(config, replicas)
     training = prepare(config, replicas=replicas)
     run = begin(training)
     started = time.perf_counter()
-    if config.model in BASELINES:
-        measured = _train_baseline(training)
-    else:
-        measured = train_variant(training, run, callbacks, replicas)
-    if replicas.is_chief:
-        finish(training, run, measured, wall_s=time.perf_counter() - started)
+    with ExitStack() as stack:
+        if config.stream:
+            stack.enter_context(as_opened(*(g.signal for g in training.genes.values())))
+        if config.model in BASELINES:
+            measured = _train_baseline(training)
+        else:
+            measured = train_variant(training, run, callbacks, replicas)
+        if replicas.is_chief:
+            finish(training, run, measured, wall_s=time.perf_counter() - started)
     replicas.from_chief(b"")  # It ends no sooner than the others.
     return run
+
+
+def _check_same(config: FitConfig, replicas: Replicas) -> None:
+    """See that every worker has the options of the chief, and the same data."""
+    own = LOCAL_OPTIONS - {"resume"} | {"dataset"}
+    options = {n: v for n, v in dataclasses.asdict(config).items() if n not in own}
+    told = json.dumps([options, _open(config).fingerprint()], default=str).encode()
+    if replicas.from_chief(told) != told:
+        raise InputError(
+            "Expected the options and the dataset of worker 0 on every machine. Received: others "
+            f"on worker {replicas.worker}; start all of them with the same command"
+        )
 
 
 class Training(NamedTuple):

@@ -118,7 +118,7 @@ def train(
             callbacks=[
                 _Bar(course),
                 between_epochs,
-                *_tensorboard(run.path / "logs"),
+                *(_tensorboard(run.path / "logs") if replicas.is_chief else ()),
                 *callbacks,
                 _AsTheChief(replicas),
             ],

@@ -121,6 +121,13 @@ def lost_workers(replicas: Replicas) -> Iterator[None]:
 
     try:
         yield
+    except (
+        tf.errors.DataLossError,
+        tf.errors.InvalidArgumentError,
+        tf.errors.NotFoundError,
+        tf.errors.ResourceExhaustedError,
+    ):
+        raise  # of this one
     except tf.errors.OpError as error:
         raise InputError(
             f"Expected all {replicas.num_workers} workers to the end. Received: worker "
@@ -183,8 +190,16 @@ def _cluster(text: str) -> tuple[list[str], int]:
         worker = int(task["index"])
         if task["type"] == "worker":
             worker += len(cluster.get("chief", []))
-        _ = addresses[worker], [_address(address) for address in addresses]
-        if set(cluster) <= {"chief", "worker"} and task["type"] in cluster and worker >= 0:
+        _ = addresses[worker]
+        is_sound = (
+            set(cluster) <= {"chief", "worker"}
+            and len(cluster.get("chief", [])) <= 1
+            and task["type"] in cluster
+            and worker >= 0
+            # Who finds itself would wait for the other for ever.
+            and len(set(map(_address, addresses))) == len(addresses)
+        )
+        if is_sound:
             return addresses, worker
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
         pass
@@ -197,6 +212,9 @@ def _cluster(text: str) -> tuple[list[str], int]:
 
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
+    if not host or not 0 < int(port) < 2**16:
+        raise ValueError(text)
+    host.encode("idna")  # It raises a ValueError, too.
     return host, int(port)
 
 

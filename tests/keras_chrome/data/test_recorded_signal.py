@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 
 from keras_chrome.data import Dataset, Genes, load_genes, open_dataset
 from keras_chrome.data.epigenomes import open_datasets
-from keras_chrome.data.recorded_signal import RecordedSignal, log_moments
+from keras_chrome.data.recorded_signal import RecordedSignal, as_opened, log_moments
 from keras_chrome.errors import InputError
 from keras_chrome.fit.loop import _epochs_of_batches, epoch_of_batches
 from keras_chrome.fit.slopes import starting_slopes
@@ -174,3 +174,28 @@ def test_other_files_than_tfrecords_are_refused(data_dir: Path, tmp_path: Path) 
     RemcBuilder(config=config, data_dir=tmp_path, file_format="array_record").download_and_prepare()
     with pytest.raises(InputError, match=r"a dataset of TFRecords with --stream\. Received: "):
         load_genes(open_dataset("remc/small", tmp_path), "train", stream=True)
+
+
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_file_that_was_written_to_since_is_told(
+    data_dir: Path, tmp_path: Path, share: float
+) -> None:
+    shutil.copytree(data_dir / "remc" / "small", tmp_path / "remc" / "small")
+    signal = load_genes(open_dataset("remc/small", tmp_path), "train", stream=True).signal
+    (file,) = (tmp_path / "remc" / "small").rglob("*-train.tfrecord*")
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+    told = rf"{file.name} as .* was written to since"
+    with pytest.raises(InputError, match=told), as_opened(signal):
+        np.asarray(signal)
+
+
+def test_a_record_too_many_is_refused(data_dir: Path, tmp_path: Path) -> None:
+    shutil.copytree(data_dir / "remc" / "small", tmp_path / "remc" / "small")
+    (file,) = (tmp_path / "remc" / "small").rglob("*-train.tfrecord*")
+    content = file.read_bytes()
+    first = 16 + int.from_bytes(content[:8], "little")
+    file.write_bytes(content + content[:first])
+    for stream in (False, True):
+        with pytest.raises(InputError):
+            load_genes(open_dataset("remc/small", tmp_path), "train", stream=stream)

@@ -50,8 +50,13 @@ def free_ports(number: int) -> list[int]:
         return [opened.getsockname()[1] for opened in sockets]
 
 
-def start_workers(arguments: Sequence[str], folder: Path) -> list[subprocess.Popen[bytes]]:
-    """Two processes; what each says is in `worker-0` and `worker-1`."""
+def start_workers(
+    arguments: Sequence[str], folder: Path, of_second: Sequence[str] = ()
+) -> list[subprocess.Popen[bytes]]:
+    """Two processes, of which the second may have more options.
+
+    What each says is in `worker-0` and `worker-1`.
+    """
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
     started = []
     for index in range(2):
@@ -60,7 +65,7 @@ def start_workers(arguments: Sequence[str], folder: Path) -> list[subprocess.Pop
         with (folder / f"worker-{index}").open("wb") as file:
             started.append(
                 subprocess.Popen(
-                    [*arguments, "--strategy", "multiworker"],
+                    [*arguments, "--strategy", "multiworker", *(of_second if index else ())],
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     env=environment,
@@ -187,6 +192,19 @@ def test_workers_of_which_one_was_killed_go_on(data_dir: Path, tmp_path: Path, v
     assert not list((tmp_path / "two").rglob(LOCK))
 
 
+@pytest.mark.slow
+def test_a_worker_of_other_options_is_refused(data_dir: Path, tmp_path: Path) -> None:
+    arguments = command(data_dir, tmp_path / "two", *OPTIONS, "--model", "cnn_alpha_beta")
+    workers = start_workers(arguments, tmp_path, of_second=("--seed", "1"))
+    assert [worker.wait() for worker in workers] == [2, 2]
+    chief, other = ((tmp_path / f"worker-{i}").read_text().splitlines()[-1] for i in range(2))
+    assert "Received: worker 0 lost another" in chief
+    assert other == (
+        "error: Expected the options and the dataset of worker 0 on every machine. Received: "
+        "others on worker 1; start all of them with the same command"
+    )
+
+
 def test_a_lone_worker_names_those_that_do_not_come(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,6 +246,11 @@ def test_a_port_that_is_taken_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": -1}}',
         '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "a:1"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:99999"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a..b:1"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"chief": ["a:1", "b:1"], "worker": ["c:1"]}, '
+        '"task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
     ],
 )
