@@ -237,13 +237,17 @@ def compiled_trainer(
         num_epigenomes=num_epigenomes,
     )
     variables = trainer.trainable_variables
+    optimizer = build_optimizer(
+        recipe,
+        num_steps=recipe.epochs * steps,
+        variables=variables,
+        num_replicas=trainer.num_replicas,
+    )
+    if any(layer.compute_dtype == "float16" for layer in trainee.layers):
+        # Keras does it for a trainer of that precision; ours is none, whatever it trains.
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     trainer.compile(
-        build_optimizer(
-            recipe,
-            num_steps=recipe.epochs * steps,
-            variables=variables,
-            num_replicas=trainer.num_replicas,
-        ),
+        optimizer,
         task.loss(),
         steps_per_execution=_steps_a_report(steps, exact=tf.distribute.has_strategy()),
         jit_compile=False,

@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -291,6 +292,25 @@ def test_mixed_precision_trains_and_saves_float32(
     assert {layer.compute_dtype for layer in saved.layers} == {"float32"}
     history = pd.read_csv(run.path / "history.csv")
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def test_float16_scales_its_loss_and_goes_on_with_the_scale(
+    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scales = []
+    scale_loss = keras.optimizers.LossScaleOptimizer.scale_loss
+
+    def seen(optimizer: keras.optimizers.LossScaleOptimizer, loss: Any) -> Any:
+        scales.append(optimizer.initial_scale)
+        return scale_loss(optimizer, loss)
+
+    monkeypatch.setattr(keras.optimizers.LossScaleOptimizer, "scale_loss", seen)
+    options = {"precision": "mixed_float16", "model": "lstm_attn", "schedule": "constant"}
+    unbroken = fit(small(data_dir, tmp_path / "unbroken", **options, epochs=2))
+    assert scales
+    fit(small(data_dir, tmp_path / "run", **options, epochs=1))
+    resumed = fit(small(data_dir, tmp_path / "run", **options, epochs=2, resume=True))
+    assert resumed.history["loss"].tolist() == unbroken.history["loss"].tolist()
 
 
 def test_nan_loss_is_an_error_and_leaves_nothing(data_dir: Path, tmp_path: Path) -> None:
