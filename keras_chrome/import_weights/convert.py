@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_chrome.command_line import option
+from keras_chrome.data.dataset import check_each_once
 from keras_chrome.errors import InputError
 from keras_chrome.import_weights.attentive_chrome import attentive_chrome_arrays
 from keras_chrome.import_weights.checkpoint import read_state_dict
@@ -50,16 +51,14 @@ class ImportConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run_dir", Path(self.run_dir).expanduser())
-        for name in ("num_bins", "bin_bp", "flank_bp"):
+        for name, most in (("num_bins", MAX_BINS), ("bin_bp", MAX_BP), ("flank_bp", MAX_BP)):
             if (value := getattr(self, name)) < 1:
                 raise InputError(f"Expected at least 1. Received: {name}={value}")
-        for name, most in (("num_bins", MAX_BINS), ("bin_bp", MAX_BP), ("flank_bp", MAX_BP)):
-            if (value := getattr(self, name)) > most:
+            if value > most:
                 raise InputError(f"Expected at most {most}. Received: {name}={value}")
-        if len(set(self.marks)) < len(self.marks) or any(map(UNPRINTABLE.search, self.marks)):
-            raise InputError(
-                f"Expected each mark once, as text of one line. Received: {', '.join(self.marks)}"
-            )
+        check_each_once(self.marks)
+        if any(map(UNPRINTABLE.search, self.marks)):
+            raise InputError(f"Expected marks of one line. Received: {', '.join(self.marks)}")
 
 
 def import_weights(checkpoint: str | Path, config: ImportConfig) -> Run:
